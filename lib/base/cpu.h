@@ -1,0 +1,24 @@
+#ifndef MSEG_BASE_CPU_H
+#define MSEG_BASE_CPU_H
+
+#include <stddef.h>
+
+/* Kernel sets, weakest first; a machine that has one has all before it. */
+typedef enum mseg_cpu_level { MSEG_CPU_SCALAR, MSEG_CPU_AVX2, MSEG_CPU_AVX512, MSEG_CPU_LEVELS } mseg_cpu_level;
+
+typedef struct mseg_cpu {
+    mseg_cpu_level level;
+    size_t l1_bytes; /* data cache of one core */
+    size_t l2_bytes; /* second-level cache of one core */
+} mseg_cpu;
+
+/** What this machine has. Thread safe. */
+mseg_cpu mseg_cpu_detect(void);
+
+/** "scalar", "avx2", "avx512". */
+const char *mseg_cpu_level_name(mseg_cpu_level level);
+
+/** The level of that name, or MSEG_CPU_LEVELS when there is none. */
+mseg_cpu_level mseg_cpu_level_find(const char *name);
+
+#endif

@@ -1,0 +1,62 @@
+#ifndef MSEG_IMAGE_IMAGE_H
+#define MSEG_IMAGE_IMAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+/* An 8-bit picture in memory, rows top to bottom, channels interleaved. */
+typedef struct mseg_image {
+    int width, height;
+    int channels;  /* 1 (gray or ids) or 3 (RGB) */
+    size_t stride; /* bytes from row to row, >= width * channels */
+    uint8_t *data; /* stride * height bytes */
+} mseg_image;
+
+/* Limits on what a file may ask for. */
+typedef struct mseg_limits {
+    uint64_t max_pixels; /* width * height */
+    uint64_t max_file_bytes;
+} mseg_limits;
+
+/** 178,956,970 pixels (as Pillow's bomb limit) and 1 GiB. */
+mseg_limits mseg_limits_default(void);
+
+/** A zeroed image of that size, stride = width * channels. Free with mseg_image_free. MSEG_INVAL for sizes below 1. */
+mseg_status mseg_image_create(mseg_image *image, int width, int height, int channels);
+
+/** Frees the pixels and zeroes *image; safe on an all-zero image. */
+void mseg_image_free(mseg_image *image);
+
+typedef enum mseg_orientation { MSEG_EXIF_APPLY, MSEG_EXIF_IGNORE } mseg_orientation;
+
+/** Reads a PNG or JPEG, told by its first bytes and not by its name, as RGB: gray is repeated, alpha dropped, palettes looked up,
+ * 16 bits scaled to 8 with rounding, CMYK/YCCK converted. EXIF orientation (JPEG) is applied or ignored. Truncated or damaged
+ * files are refused (MSEG_FORMAT), oversized ones too (MSEG_LIMIT); other kinds of picture are named in the text (MSEG_FORMAT).
+ * limits may be NULL (defaults). On failure *image is all zero. Thread safe. */
+mseg_status mseg_image_read(mseg_image *image, const char *path, mseg_orientation orientation, const mseg_limits *limits,
+                            mseg_error *err);
+
+/** Reads a PNG without interpreting it: indexed -> 1 channel of palette indices as stored, gray (1 to 8 bits, unscaled) -> 1
+ * channel, RGB/RGBA 8 bits -> 3 channels. 16-bit files: MSEG_UNSUPPORTED. For label maps. */
+mseg_status mseg_image_read_labels(mseg_image *image, const char *path, const mseg_limits *limits, mseg_error *err);
+
+/** Writes an 8-bit indexed PNG: ids are the stored indices (1 channel), palette gives r, g, b for each of entries ids (<= 256).
+ * Whole or not at all (base/output.h). */
+mseg_status mseg_image_write_indexed(const char *path, const mseg_image *ids, const uint8_t (*palette)[3], int entries,
+                                     mseg_error *err);
+
+/** Writes an 8-bit gray or RGB PNG; whole or not at all. */
+mseg_status mseg_image_write_png(const char *path, const mseg_image *image, mseg_error *err);
+
+/** Encodes as PNG (entries > 0: indexed, else gray or RGB) or JPEG (quality 1..100) in memory, for reports; free() the bytes. */
+mseg_status mseg_image_encode_png(const mseg_image *image, const uint8_t (*palette)[3], int entries, uint8_t **bytes,
+                                  size_t *size, mseg_error *err);
+mseg_status mseg_image_encode_jpeg(const mseg_image *image, int quality, uint8_t **bytes, size_t *size, mseg_error *err);
+
+/** Antialiased bilinear resize: triangle filter whose support grows with the downscale, rounded to 8 bits, as Pillow's
+ * Image.resize(BILINEAR) (within 1 level). *out is created (same channels). Source: Pillow's Resample.c. */
+mseg_status mseg_image_resize(mseg_image *out, const mseg_image *in, int width, int height, mseg_error *err);
+
+#endif

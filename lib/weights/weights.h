@@ -1,0 +1,63 @@
+#ifndef MSEG_WEIGHTS_WEIGHTS_H
+#define MSEG_WEIGHTS_WEIGHTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+typedef enum mseg_dtype { MSEG_F32, MSEG_F16, MSEG_U8, MSEG_I8, MSEG_I32 } mseg_dtype;
+
+/* How a layer was padded where it was trained: TensorFlow's SAME (NUMERICS), or the same number on both sides (torchvision). */
+typedef enum mseg_padding { MSEG_PAD_SAME, MSEG_PAD_SYMMETRIC } mseg_padding;
+
+/* One named tensor. Convolution weights are [out, kh, kw, in] (TensorFlow Lite's and our order), depthwise weights
+ * [1, kh, kw, channels], biases [out]. data points into the file that mseg_weights holds and may be unaligned. */
+typedef struct mseg_tensor {
+    char name[64]; /* canonical, e.g. "backbone.block3.expand.weight" */
+    mseg_dtype dtype;
+    int rank;
+    int shape[4];
+    const uint8_t *data;
+    size_t bytes;
+    /* real = (stored - zero_point) * scale; one entry, or one per index of axis. n_scales = 0: stored is real. */
+    const uint8_t *scales; /* little-endian f32, may be unaligned */
+    int n_scales;
+    int axis;       /* the dimension that n_scales > 1 runs along */
+    int zero_point; /* of all entries (per-channel files are symmetric: 0) */
+} mseg_tensor;
+
+typedef struct mseg_weights mseg_weights;
+
+/** Opens a model file; its kind is told by its content. The file stays mapped until mseg_weights_close. Every offset, vector and
+ * shape has been checked when this returns MSEG_OK, whatever the file holds. Errors: MSEG_NOENT, MSEG_IO, MSEG_FORMAT (damaged or
+ * not a model), MSEG_UNSUPPORTED (a network mseg does not know: the text says what was found). */
+mseg_status mseg_weights_open(mseg_weights **weights, const char *path, mseg_error *err);
+
+/** NULL-safe; sets *weights to NULL. */
+void mseg_weights_close(mseg_weights **weights);
+
+/** The tensor of that canonical name, or NULL. Valid until close. Thread safe. */
+const mseg_tensor *mseg_weights_find(const mseg_weights *weights, const char *name);
+
+/** All tensors, in the file's network order. */
+int mseg_weights_count(const mseg_weights *weights);
+const mseg_tensor *mseg_weights_at(const mseg_weights *weights, int index);
+
+mseg_padding mseg_weights_padding(const mseg_weights *weights);
+
+/** The output stride that the file's own graph has, its input side and "tflite" etc., for information. */
+typedef struct mseg_weights_origin {
+    const char *format;
+    int output_stride;
+    int input_width, input_height;
+} mseg_weights_origin;
+mseg_weights_origin mseg_weights_origin_of(const mseg_weights *weights);
+
+/** Elements of a tensor (product of its shape). */
+size_t mseg_tensor_elements(const mseg_tensor *tensor);
+
+/** The tensor's values as real numbers, elements floats in the stored order. Computed in double and rounded once. */
+void mseg_tensor_to_f32(const mseg_tensor *tensor, float *out);
+
+#endif

@@ -1,0 +1,156 @@
+#ifndef MSEG_H
+#define MSEG_H
+
+/* mseg: Mobile DeepLabv3 semantic segmentation on ordinary CPUs (arXiv 1801.04381, section 6.3). The one public header: the parts
+ * of lib/ that programs need are included here; installing joins them into a single file. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "base/output.h"
+#include "base/pool.h"
+#include "base/status.h"
+#include "image/image.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** "MAJOR.MINOR.PATCH". */
+const char *mseg_version(void);
+
+/* ---- models ------------------------------------------------------------------------------------------------------------ */
+
+/* A network with its weights packed for this machine: read-only, shared by any number of threads. */
+typedef struct mseg_model mseg_model;
+
+typedef struct mseg_model_options {
+    int output_stride; /* 8, 16 or 32; default 16 */
+    const char *cpu;   /* NULL: the best this machine has; or "scalar", "avx2", "avx512" (never above the machine's) */
+    bool unfused;      /* run every layer by itself with whole tensors between them: slow, for reference */
+} mseg_model_options;
+
+/** Output stride 16, cpu from the environment variable MSEG_CPU (NULL when unset), fused. */
+mseg_model_options mseg_model_options_default(void);
+
+/** Opens a model file. options may be NULL. Errors: those of the reader, MSEG_INVAL for a bad option, MSEG_MISMATCH for weights
+ * whose shapes do not fit together. */
+mseg_status mseg_model_open(mseg_model **model, const char *path, const mseg_model_options *options, mseg_error *err);
+
+/** NULL-safe; sets *model to NULL. */
+void mseg_model_close(mseg_model **model);
+
+typedef struct mseg_model_info {
+    const char *network;     /* "MobileNetV2" */
+    double width_multiplier; /* e.g. 1.0, 0.5 */
+    int output_stride;
+    int classes;
+    bool aspp;
+    bool image_pooling;
+    int64_t params;                                           /* folded parameters (weights and biases) */
+    const char *kernels;                                      /* name of the kernel set in use */
+    const char *format;                                       /* of the file, "tflite" */
+    int trained_output_stride, trained_width, trained_height; /* what the file's own graph uses; 0 = unknown */
+} mseg_model_info;
+
+mseg_model_info mseg_model_describe(const mseg_model *model);
+
+/* ---- running ----------------------------------------------------------------------------------------------------------- */
+
+/* MSEG_RESIZE_FIT: the longer side becomes size, aspect kept (the demo protocol). NONE: no scaling (the VOC protocol). STRETCH:
+ * both sides become size. */
+typedef enum mseg_resize { MSEG_RESIZE_FIT, MSEG_RESIZE_NONE, MSEG_RESIZE_STRETCH } mseg_resize;
+/* SQUARE: the canvas is square (TensorFlow). TIGHT: per axis the smallest k * output stride + 1 that holds the scaled image. */
+typedef enum mseg_pad { MSEG_PAD_SQUARE, MSEG_PAD_TIGHT } mseg_pad;
+
+typedef struct mseg_run_options {
+    mseg_resize resize;
+    mseg_pad pad;
+    int size; /* canvas side, k * output stride + 1; default 513 */
+} mseg_run_options;
+
+mseg_run_options mseg_run_options_default(void);
+
+/* A plan with its memory, for one thread (or one pool's group of threads) at a time. Plans are remade when the canvas size
+ * changes. */
+typedef struct mseg_session mseg_session;
+
+/** pool may be NULL (one thread); it and model must outlive the session. */
+mseg_status mseg_session_open(mseg_session **session, const mseg_model *model, mseg_pool *pool, mseg_error *err);
+
+/** NULL-safe; sets *session to NULL. */
+void mseg_session_close(mseg_session **session);
+
+typedef struct mseg_result {
+    mseg_image labels;   /* 1 channel of class ids, size of the input image; owned by the session until its next run */
+    const float *logits; /* [logits_height, logits_width, classes] before upsampling, NHWC; owned likewise */
+    int logits_width, logits_height, classes;
+    int canvas_width, canvas_height; /* what the network ran on */
+    int scaled_width, scaled_height; /* the image on that canvas, top left */
+    double resize_ms, network_ms, label_ms;
+} mseg_result;
+
+/** Segments one RGB image (3 channels). options may be NULL. Errors: MSEG_NOMEM, MSEG_INVAL, MSEG_LIMIT. */
+mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const mseg_run_options *options, mseg_result *result,
+                         mseg_error *err);
+
+/* ---- inspecting a plan ------------------------------------------------------------------------------------------------- */
+
+typedef struct mseg_layer {
+    char name[64];    /* "backbone.block3" */
+    const char *kind; /* "conv", "inverted residual", "global average pool" ... */
+    int in_width, in_height, in_channels;
+    int out_width, out_height, out_channels;
+    int expanded_channels; /* inverted residual: channels inside, else 0 */
+    int kernel, stride, rate;
+    int64_t madds; /* multiplies of its convolutions, as counted in papers */
+    int64_t params;
+    size_t peak_bytes; /* activation bytes alive while it runs */
+    double ms;         /* of the session's last run, 0 before; layers streamed together share it: see group */
+    int group;         /* layers of equal group run as one */
+} mseg_layer;
+
+typedef struct mseg_plan_info {
+    int canvas_width, canvas_height;
+    int layers;
+    int64_t madds, params;
+    size_t arena_bytes;  /* activations, all threads */
+    size_t weight_bytes; /* packed weights */
+    int peak_layer;      /* index of the layer that needs the most */
+} mseg_plan_info;
+
+/** Plans for that canvas (any sides >= 1) and describes the plan. */
+mseg_status mseg_session_plan(mseg_session *session, int width, int height, mseg_plan_info *info, mseg_error *err);
+
+/** Layer 0 <= index < layers of the session's current plan. */
+mseg_layer mseg_session_layer(const mseg_session *session, int index);
+
+/** Runs the current plan on a canvas-sized RGB image, to logits only: what the benchmarks time. */
+mseg_status mseg_session_forward(mseg_session *session, const mseg_image *canvas, mseg_result *result, mseg_error *err);
+
+/* ---- masks and overlays ------------------------------------------------------------------------------------------------ */
+
+typedef struct mseg_palette {
+    int entries;         /* classes with a name: ids 0 .. entries - 1 */
+    uint8_t rgb[256][3]; /* ids beyond continue with the VOC bit rule */
+    char names[256][32]; /* "" when unnamed */
+} mseg_palette;
+
+/** A built-in palette ("voc", "cityscapes", "ade20k") or else a text file of lines "id r g b name" (# comments). */
+mseg_status mseg_palette_load(mseg_palette *palette, const char *name_or_file, mseg_error *err);
+
+/** The i-th built-in palette's name, NULL past the end. */
+const char *mseg_palette_name(int index);
+
+/** Blends the masks' colours over the photo (alpha 0: photo, 1: colour; class 0 stays photo) and draws the class boundaries.
+ * *out is created. Sizes must agree (MSEG_MISMATCH). */
+mseg_status mseg_overlay(mseg_image *out, const mseg_image *photo, const mseg_image *labels, const mseg_palette *palette,
+                         double alpha, mseg_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
