@@ -1,0 +1,262 @@
+#include "base/alloc.h"
+#include "graph/stage.h"
+
+/* The block as one operator (arXiv 1801.04381, section 5.1). Expansion, depthwise and projection are stages of a pass: rows of
+ * the expanded map live in a ring, so it never exists whole. A pass makes a group of the expanded channels, the projection adding
+ * up over the groups (the paper's t-way split), with groups so large that their weights and rings stay in the second-level cache.
+ * With an atrous rate r at stride 1, rows y, y + r, y + 2r ... need only one another: r passes of every r-th row, each with a
+ * ring of three rows and no overlap. */
+
+typedef struct group {
+    int first, channels;
+} group;
+
+static mseg_stage expand_stage(const mseg_op *op, group g)
+{
+    mseg_stage stage = {.run = mseg_stage_conv,
+                        .kernel = 1,
+                        .stride = 1,
+                        .rate_y = 1,
+                        .rate_x = 1,
+                        .rows = 1,
+                        .n_in = 1,
+                        .n0 = g.first,
+                        .n = g.channels,
+                        .k = op->in_channels,
+                        .weights = &op->expand,
+                        .bias = op->expand_bias,
+                        .bias_tensor = -1};
+    mseg_stage_clamp(&stage, MSEG_RELU6);
+    return stage;
+}
+
+static mseg_stage depthwise_stage(const mseg_planner *planner, const mseg_op *op, group g, const struct mseg_size *in)
+{
+    mseg_stage stage = {.run = mseg_stage_depthwise,
+                        .kernel = 3,
+                        .stride = op->stride,
+                        .rate_y = op->rate,
+                        .rate_x = op->rate,
+                        .pad_y = mseg_planner_pad(planner, in->height, 3, op->stride, op->rate),
+                        .pad_x = mseg_planner_pad(planner, in->width, 3, op->stride, op->rate),
+                        .rows = 1,
+                        .n_in = 1,
+                        .n0 = g.first,
+                        .n = g.channels,
+                        .depthwise = op->depthwise,
+                        .bias = op->depthwise_bias,
+                        .bias_tensor = -1};
+    mseg_stage_clamp(&stage, op->depthwise_activation);
+    return stage;
+}
+
+static mseg_stage project_stage(const mseg_op *op, group g)
+{
+    mseg_stage stage = {.run = mseg_stage_conv,
+                        .kernel = 1,
+                        .stride = 1,
+                        .rate_y = 1,
+                        .rate_x = 1,
+                        .rows = 1,
+                        .n_in = 1,
+                        .n = op->out_channels,
+                        .k0 = g.first,
+                        .k = g.channels,
+                        .weights = &op->weights,
+                        .bias = op->bias,
+                        .bias_tensor = -1};
+    mseg_stage_clamp(&stage, g.first + g.channels == op->expanded ? op->activation : MSEG_LINEAR);
+    return stage;
+}
+
+/* Channels per group, whole panels of the expansion; all of them when the operator does not expand. */
+static int group_channels(const mseg_planner *planner, const mseg_op *op)
+{
+    const struct mseg_size *in = &planner->plan->sizes[op->inputs[0]], *out = &planner->plan->sizes[op->out];
+    if (!op->expand.data)
+        return op->expanded;
+    size_t rings = (size_t)(op->stride + 2) * (size_t)(in->width + 2 * op->rate) + (size_t)out->width;
+    size_t bytes = ((size_t)op->in_channels + (size_t)op->out_channels + 9 + rings) * sizeof(float);
+    size_t budget = planner->cpu.l2_bytes * 3 / 4;
+    int nr = op->expand.nr;
+    int groups = (int)(((size_t)op->expanded * bytes + budget - 1) / budget);
+    int channels = (int)mseg_round_up((size_t)((op->expanded + groups - 1) / groups), (size_t)nr);
+    return channels < op->expanded ? channels : op->expanded;
+}
+
+/* Every step-th row of a map, from row first on. */
+static mseg_rows every(mseg_rows rows, int first, int step)
+{
+    rows.origin += (size_t)first * rows.row;
+    rows.row *= (size_t)step;
+    rows.height = rows.slots = (rows.height - first + step - 1) / step;
+    return rows;
+}
+
+/* Appends the operator's stages for one group to pass; in is where its input rows are. The last stage's output is left to the
+ * caller. */
+static void append_stages(mseg_planner *planner, const mseg_op *op, group g, mseg_pass *pass, const mseg_rows *in, bool split)
+{
+    const struct mseg_size size = {in->width, in->height}, *out = &planner->plan->sizes[op->out];
+    mseg_stage depthwise = depthwise_stage(planner, op, g, &size);
+    int out_height = out->height;
+    if (split) { /* in has every rate-th row only */
+        depthwise.rate_y = depthwise.pad_y = 1;
+        out_height = in->height;
+    }
+    size_t pixel = mseg_planner_whole(planner, g.channels);
+    depthwise.in[0] = *in;
+    if (op->expand.data) {
+        mseg_stage expand = expand_stage(op, g);
+        expand.in[0] = *in;
+        expand.out = depthwise.in[0] =
+            mseg_planner_ring(planner, in->width, in->height, pixel, op->rate, mseg_stage_span(&depthwise, 1));
+        pass->stages[pass->n_stages++] = expand;
+    }
+    mseg_planner_zeros(planner, ((size_t)in->width + 2 * (size_t)op->rate) * pixel);
+    depthwise.out = mseg_planner_ring(planner, out->width, out_height, pixel, 0, 1);
+    mseg_stage project = project_stage(op, g);
+    project.in[0] = depthwise.out;
+    pass->stages[pass->n_stages++] = depthwise;
+    pass->stages[pass->n_stages++] = project;
+}
+
+/* All groups and row classes of the operator as passes of one step. */
+static mseg_status plan_fused(mseg_planner *planner, const mseg_op *op)
+{
+    mseg_step *step = mseg_planner_step(planner, op);
+    if (!step)
+        return MSEG_NOMEM;
+    mseg_rows in = mseg_planner_value(planner, op->inputs[0]), out = mseg_planner_value(planner, op->out);
+    if (in.tensor < 0 || out.tensor < 0)
+        return MSEG_NOMEM;
+    int classes = op->stride == 1 && op->rate > 1 ? op->rate : 1;
+    if (classes > in.height)
+        classes = in.height;
+    bool split = classes == op->rate && op->rate > 1;
+    classes = split ? classes : 1;
+    int per_group = group_channels(planner, op);
+    mseg_planner_zeros(planner, ((size_t)in.width + 2 * (size_t)op->rate) * mseg_planner_whole(planner, per_group));
+    const size_t base = step->scratch_floats; /* behind the zeros, passes take turns in the same scratch */
+    size_t largest = base;
+    for (int first = 0; first < op->expanded; first += per_group) {
+        group g = {first, op->expanded - first < per_group ? op->expanded - first : per_group};
+        for (int c = 0, unit = 0; c < classes; c++) {
+            mseg_rows class_in = every(in, c, classes), class_out = every(out, c, classes);
+            mseg_pass *pass = mseg_planner_pass(planner, unit, class_out.height);
+            if (!pass)
+                return MSEG_NOMEM;
+            step->scratch_floats = base;
+            append_stages(planner, op, g, pass, &class_in, split);
+            mseg_stage *project = &pass->stages[pass->n_stages - 1];
+            project->out = class_out;
+            project->has_add = op->residual || first > 0;
+            project->add = first > 0 ? class_out : class_in;
+            if (first > 0)
+                project->bias = NULL;
+            unit += class_out.height;
+            largest = step->scratch_floats > largest ? step->scratch_floats : largest;
+        }
+    }
+    step->scratch_floats = largest;
+    return MSEG_OK;
+}
+
+/* The stages behind those of the step before, whose output map becomes a ring. */
+static mseg_status plan_streamed(mseg_planner *planner, const mseg_op *op)
+{
+    mseg_plan *plan = planner->plan;
+    mseg_step *step = &plan->steps[plan->n_steps - 1];
+    mseg_pass *pass = mseg_planner_last_pass(planner);
+    mseg_stage *before = &pass->stages[pass->n_stages - 1];
+    const group all = {0, op->expanded};
+    mseg_rows map = before->out;
+    mseg_stage reader = depthwise_stage(planner, op, all, &(struct mseg_size){map.width, map.height});
+    int slots = op->expand.data ? 1 : mseg_stage_span(&reader, 1);
+    before->out = mseg_planner_ring(planner, map.width, map.height, map.pixel, map.pad, slots);
+    plan->n_areas--; /* the map was the newest area */
+    plan->value_area[op->inputs[0]] = -1;
+    append_stages(planner, op, all, pass, &before->out, false);
+    mseg_stage *project = &pass->stages[pass->n_stages - 1];
+    project->out = mseg_planner_value(planner, op->out);
+    pass->rows = step->units = project->out.height;
+    step->last_op = (int)(op - planner->graph->ops);
+    return project->out.tensor < 0 ? MSEG_NOMEM : MSEG_OK;
+}
+
+static mseg_status one_stage_step(mseg_planner *planner, const mseg_op *op, const mseg_stage *stage)
+{
+    if (!mseg_planner_step(planner, op))
+        return MSEG_NOMEM;
+    mseg_pass *pass = mseg_planner_pass(planner, 0, stage->out.height);
+    if (!pass)
+        return MSEG_NOMEM;
+    pass->stages[pass->n_stages++] = *stage;
+    return MSEG_OK;
+}
+
+/* The reference: expansion, depthwise and projection as steps with whole maps between them. */
+static mseg_status plan_unfused(mseg_planner *planner, const mseg_op *op)
+{
+    const struct mseg_size *in_size = &planner->plan->sizes[op->inputs[0]], *out_size = &planner->plan->sizes[op->out];
+    const group all = {0, op->expanded};
+    size_t pixel = mseg_planner_whole(planner, op->expanded);
+    mseg_stage expand = expand_stage(op, all), depthwise = depthwise_stage(planner, op, all, in_size),
+               project = project_stage(op, all);
+    mseg_rows wide;
+    mseg_status status = MSEG_OK;
+    if (op->expand.data) {
+        if ((status = one_stage_step(planner, op, &(mseg_stage){.out.height = in_size->height})))
+            return status;
+        expand.in[0] = mseg_planner_value(planner, op->inputs[0]);
+        expand.out = wide = mseg_planner_rows(planner, in_size->width, in_size->height, pixel, op->rate);
+        mseg_planner_last_pass(planner)->stages[0] = expand;
+    }
+    if ((status = one_stage_step(planner, op, &(mseg_stage){.out.height = out_size->height})))
+        return status;
+    if (op->expand.data)
+        mseg_planner_keep(planner, wide.tensor);
+    else
+        wide = mseg_planner_value(planner, op->inputs[0]);
+    depthwise.in[0] = wide;
+    mseg_planner_zeros(planner, ((size_t)in_size->width + 2 * (size_t)op->rate) * pixel);
+    depthwise.out = mseg_planner_rows(planner, out_size->width, out_size->height, pixel, 0);
+    mseg_planner_last_pass(planner)->stages[0] = depthwise;
+    if ((status = one_stage_step(planner, op, &(mseg_stage){.out.height = out_size->height})))
+        return status;
+    mseg_planner_keep(planner, depthwise.out.tensor);
+    project.in[0] = depthwise.out;
+    project.has_add = op->residual;
+    if (op->residual)
+        project.add = mseg_planner_value(planner, op->inputs[0]);
+    project.out = mseg_planner_value(planner, op->out);
+    mseg_planner_last_pass(planner)->stages[0] = project;
+    return wide.tensor < 0 || depthwise.out.tensor < 0 || project.out.tensor < 0 ? MSEG_NOMEM : MSEG_OK;
+}
+
+static mseg_status plan(mseg_planner *planner, const mseg_op *op)
+{
+    if (planner->graph->unfused)
+        return plan_unfused(planner, op);
+    if (mseg_planner_streams(planner, op))
+        return plan_streamed(planner, op);
+    return plan_fused(planner, op);
+}
+
+static int64_t madds(const mseg_op *op, int64_t in_pixels, int64_t out_pixels)
+{
+    int64_t expand = op->expand.data ? in_pixels * op->in_channels * op->expanded : 0;
+    return expand + out_pixels * op->expanded * (9 + op->out_channels);
+}
+
+static void release(mseg_op *op)
+{
+    mseg_free(&op->weights.data);
+    mseg_free(&op->expand.data);
+    mseg_free(&op->bias);
+    mseg_free(&op->expand_bias);
+    mseg_free(&op->depthwise);
+    mseg_free(&op->depthwise_bias);
+}
+
+const mseg_operator mseg_operator_inverted_residual = {"inverted residual", plan, madds, release};

@@ -1,0 +1,106 @@
+#include <string.h>
+
+#include "graph/stage.h"
+
+enum { MAX_TAPS = 196 };
+
+/* One row, one panel, output pixels x0 <= x < x1, whose taps are all inside the map. */
+typedef struct row_job {
+    const mseg_stage *stage;
+    const mseg_bases *bases;
+    mseg_gemm_args args;
+    int n0, y;
+} row_job;
+
+static void clear_pads(const mseg_rows *out, float *row, int channels)
+{
+    size_t pad = (size_t)out->pad * out->pixel * sizeof(float);
+    if (pad) {
+        memset(row - (size_t)out->pad * out->pixel, 0, pad);
+        memset(row + (size_t)out->width * out->pixel, 0, pad);
+    }
+    size_t spare = (out->pixel - (size_t)channels) * sizeof(float);
+    for (int x = 0; spare && x < out->width; x++)
+        memset(row + (size_t)x * out->pixel + channels, 0, spare);
+}
+
+static void tiles(const row_job *job, int pixels)
+{
+    const mseg_gemm_kernel *gemm = &job->bases->kernels->gemm;
+    int n = (pixels + gemm->mr - 1) / gemm->mr;
+    for (int i = 0; i < n; i++) {
+        int p0 = (int)((long)pixels * i / n), p1 = (int)((long)pixels * (i + 1) / n);
+        gemm->fn(&job->args, p0, p1 - p0);
+    }
+}
+
+static bool column_inside(const mseg_stage *s, int x, int kx)
+{
+    int ix = x * s->stride - s->pad_x + kx * s->rate_x;
+    return s->merged_columns || (ix >= 0 && ix < s->in[0].width);
+}
+
+/* The first x > x0 at which other taps are inside than at x0. */
+static int span_end(const mseg_stage *s, int x0, int columns)
+{
+    int end = s->out.width;
+    for (int kx = 0; kx < columns && !s->merged_columns; kx++) {
+        int shift = s->pad_x - kx * s->rate_x;
+        int first = shift > 0 ? (shift + s->stride - 1) / s->stride : 0; /* ix >= 0 from here on */
+        int past = (s->in[0].width + shift + s->stride - 1) / s->stride; /* ix >= width from here on */
+        if (first > x0 && first < end)
+            end = first;
+        if (past > x0 && past < end)
+            end = past;
+    }
+    return end;
+}
+
+static void span(row_job *job, int x0, int x1, int columns)
+{
+    const mseg_stage *s = job->stage;
+    const float *a[MAX_TAPS], *b[MAX_TAPS];
+    int taps = 0;
+    for (int i = 0; i < s->n_in; i++)
+        for (int ky = 0; ky < s->kernel; ky++) {
+            int iy = job->y * s->stride - s->pad_y + ky * s->rate_y;
+            if (iy < 0 || iy >= s->in[i].height)
+                continue;
+            const float *row = mseg_row(&s->in[i], job->bases, iy);
+            for (int kx = 0; kx < columns; kx++) {
+                if (!column_inside(s, x0, kx))
+                    continue;
+                a[taps] = row + ((ptrdiff_t)x0 * s->stride - s->pad_x + (ptrdiff_t)kx * s->rate_x) * (ptrdiff_t)s->in[i].pixel;
+                b[taps++] = mseg_panel(s->weights, job->n0, (i * s->kernel + ky) * columns + kx, s->k0);
+            }
+        }
+    mseg_gemm_args *g = &job->args;
+    g->a = a;
+    g->b = b;
+    g->taps = taps;
+    g->a_stride = (size_t)s->stride * s->in[0].pixel;
+    g->c = mseg_row(&s->out, job->bases, job->y) + (size_t)x0 * g->c_stride + (job->n0 - s->n0);
+    if (s->has_add)
+        g->add = mseg_row(&s->add, job->bases, job->y) + (size_t)x0 * g->add_stride + (job->n0 - s->n0);
+    tiles(job, x1 - x0);
+}
+
+void mseg_stage_conv(const mseg_stage *s, const mseg_bases *bases, int y0, int y1)
+{
+    row_job job = {.stage = s, .bases = bases};
+    const int columns = s->merged_columns ? 1 : s->kernel;
+    const float *bias = s->bias_tensor >= 0 ? bases->tensors[s->bias_tensor] : s->bias;
+    job.args = (mseg_gemm_args){.k = s->k, .c_stride = s->out.pixel, .add_stride = s->add.pixel, .min = s->min, .max = s->max};
+    for (job.n0 = s->n0; job.n0 < s->n0 + s->n; job.n0 += s->weights->nr) {
+        int left = s->n0 + s->n - job.n0;
+        job.args.n = left < s->weights->nr ? left : s->weights->nr;
+        job.args.bias = bias ? bias + job.n0 : NULL;
+        for (job.y = y0; job.y < y1; job.y++)
+            for (int x0 = 0, x1; x0 < s->out.width; x0 = x1) {
+                x1 = span_end(s, x0, columns);
+                span(&job, x0, x1, columns);
+            }
+    }
+    for (int y = y0; y < y1; y++)
+        clear_pads(&s->out, mseg_row(&s->out, bases, y), s->n);
+}

@@ -1,0 +1,81 @@
+#ifndef MSEG_KERNELS_KERNELS_H
+#define MSEG_KERNELS_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cpu.h"
+
+/* The micro-kernels: plain loops over memory that know nothing of graphs. None reads or writes outside what its comment names,
+ * and none allocates. All are thread safe. */
+
+/* A row of a convolution as a matrix product: out[p][j] = clamp(bias[j] + sum over taps t and inputs i of a[t][p * a_stride + i]
+ * * b[t][i * width + j] + add[p][j]) for pixels p and up to nr output channels j. A 1x1 convolution has one tap, a 3x3 up to
+ * nine. */
+typedef struct mseg_gemm_args {
+    const float *const *a; /* per tap: first input of pixel 0 */
+    const float *const *b; /* per tap: packed weights [k][width], width = n rounded up to the kernel's vec */
+    int taps, k;
+    int n;             /* output channels, 1 .. nr */
+    size_t a_stride;   /* floats from pixel to pixel */
+    const float *bias; /* n floats, NULL = 0 */
+    const float *add;  /* NULL, or what is added before clamping: pixel p at p * add_stride; may be c itself */
+    size_t add_stride;
+    float *c;
+    size_t c_stride;
+    float min, max;
+} mseg_gemm_args;
+
+/** Computes m <= mr pixels from pixel p on. */
+typedef void (*mseg_gemm_fn)(const mseg_gemm_args *args, int p, int m);
+
+/* A row of a depthwise 3x3 convolution. Input and output have channels rounded up to vec in memory; out of the picture the rows
+ * read zeros that the caller put there. */
+typedef struct mseg_dwconv_args {
+    const float *rows[3]; /* per kernel row: channel 0 of the left tap of output pixel 0 */
+    size_t tap_step;      /* floats from tap to tap: rate * pixel size */
+    size_t pixel_step;    /* floats from output pixel to output pixel on the input: stride * pixel size */
+    const float *weights; /* packed [channels / vec][9][vec] */
+    const float *bias;    /* channels rounded up to vec */
+    float *out;
+    size_t out_stride;
+    int pixels, channels;
+    float min, max;
+} mseg_dwconv_args;
+
+typedef void (*mseg_dwconv_fn)(const mseg_dwconv_args *args);
+
+/** out[i] = in[i] * 2/255 - 1 for n bytes (TensorFlow DeepLab's pre-processing). */
+typedef void (*mseg_normalise_fn)(const uint8_t *in, float *out, int n);
+
+/* Output pixels x0 <= x < x1 lie between logit columns left and right. */
+typedef struct mseg_column_run {
+    int x0, x1;
+    int left, right;
+} mseg_column_run;
+
+/** Labels one row of the image: for every pixel x of every run, the first class with the largest l + (r - l) * fraction[x], where
+ * l and r are its logits in columns left and right of row ([columns][classes]). */
+typedef void (*mseg_argmax_fn)(const float *row, int classes, const mseg_column_run *runs, int n_runs, const float *fraction,
+                               uint8_t *labels);
+
+typedef struct mseg_gemm_kernel {
+    const char *name;
+    mseg_gemm_fn fn;
+    int mr, nr, vec;
+} mseg_gemm_kernel;
+
+/* One kernel set: what runs on one level of instruction set. */
+typedef struct mseg_kernels {
+    mseg_cpu_level level;
+    mseg_gemm_kernel gemm;
+    mseg_dwconv_fn dwconv;
+    int dwconv_vec;
+    mseg_normalise_fn normalise;
+    mseg_argmax_fn argmax;
+} mseg_kernels;
+
+/** The set of that level (MSEG_CPU_SCALAR always exists), NULL when this build has none. */
+const mseg_kernels *mseg_kernels_for(mseg_cpu_level level);
+
+#endif

@@ -1,0 +1,26 @@
+#ifndef MSEG_WEIGHTS_LOAD_H
+#define MSEG_WEIGHTS_LOAD_H
+
+#include "weights/weights.h"
+
+/* One convolution of a model as floats: weight [out, kernel, kernel, in], or [kernel, kernel, out] of a depthwise one (in = 1).
+ */
+typedef struct mseg_layer_weights {
+    float *weight;
+    float *bias; /* [out], NULL: none */
+    int out, kernel, in;
+} mseg_layer_weights;
+
+/** Whether the model has LAYER.weight. */
+int mseg_weights_has(const mseg_weights *weights, const char *layer);
+
+/** Loads LAYER.weight and, when there, LAYER.bias. in: the input channels that it must have (depthwise: its channels; 0: any).
+ * Errors: MSEG_MISMATCH with the layer's name in the text, MSEG_NOMEM. On failure *out is all zero. */
+mseg_status mseg_weights_load(mseg_layer_weights *out, const mseg_weights *weights, const char *layer, int in, mseg_error *err);
+mseg_status mseg_weights_load_depthwise(mseg_layer_weights *out, const mseg_weights *weights, const char *layer, int channels,
+                                        mseg_error *err);
+
+/** Frees the floats and zeroes *layer; safe on an all-zero one. */
+void mseg_layer_weights_free(mseg_layer_weights *layer);
+
+#endif

@@ -1,0 +1,15 @@
+#ifndef MSEG_SEG_MODEL_H
+#define MSEG_SEG_MODEL_H
+
+#include "base/cpu.h"
+#include "graph/graph.h"
+#include "seg/mseg.h"
+
+struct mseg_model {
+    mseg_graph *graph;
+    const mseg_kernels *kernels;
+    mseg_cpu cpu;
+    mseg_model_info info;
+};
+
+#endif
