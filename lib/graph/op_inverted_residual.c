@@ -7,6 +7,9 @@
  * With an atrous rate r at stride 1, rows y, y + r, y + 2r ... need only one another: r passes of every r-th row, each with a
  * ring of three rows and no overlap. */
 
+/* Rows that a stage makes at a time: two share their weights, and the rows that the depthwise convolution reads. */
+enum { ROWS = 2 };
+
 typedef struct group {
     int first, channels;
 } group;
@@ -18,7 +21,7 @@ static mseg_stage expand_stage(const mseg_op *op, group g)
                         .stride = 1,
                         .rate_y = 1,
                         .rate_x = 1,
-                        .rows = 1,
+                        .rows = ROWS,
                         .n_in = 1,
                         .n0 = g.first,
                         .n = g.channels,
@@ -39,7 +42,7 @@ static mseg_stage depthwise_stage(const mseg_planner *planner, const mseg_op *op
                         .rate_x = op->rate,
                         .pad_y = mseg_planner_pad(planner, in->height, 3, op->stride, op->rate),
                         .pad_x = mseg_planner_pad(planner, in->width, 3, op->stride, op->rate),
-                        .rows = 1,
+                        .rows = ROWS,
                         .n_in = 1,
                         .n0 = g.first,
                         .n = g.channels,
@@ -57,7 +60,7 @@ static mseg_stage project_stage(const mseg_op *op, group g)
                         .stride = 1,
                         .rate_y = 1,
                         .rate_x = 1,
-                        .rows = 1,
+                        .rows = ROWS,
                         .n_in = 1,
                         .n = op->out_channels,
                         .k0 = g.first,
@@ -75,7 +78,7 @@ static int group_channels(const mseg_planner *planner, const mseg_op *op)
     const struct mseg_size *in = &planner->plan->sizes[op->inputs[0]], *out = &planner->plan->sizes[op->out];
     if (!op->expand.data)
         return op->expanded;
-    size_t rings = (size_t)(op->stride + 2) * (size_t)(in->width + 2 * op->rate) + (size_t)out->width;
+    size_t rings = (size_t)(op->stride * (ROWS - 1) + 3) * (size_t)(in->width + 2 * op->rate) + (size_t)(ROWS * out->width);
     size_t bytes = ((size_t)op->in_channels + (size_t)op->out_channels + 9 + rings) * sizeof(float);
     size_t budget = planner->cpu.l2_bytes * 3 / 4;
     int nr = op->expand.nr;
@@ -110,11 +113,11 @@ static void append_stages(mseg_planner *planner, const mseg_op *op, group g, mse
         mseg_stage expand = expand_stage(op, g);
         expand.in[0] = *in;
         expand.out = depthwise.in[0] =
-            mseg_planner_ring(planner, in->width, in->height, pixel, op->rate, mseg_stage_span(&depthwise, 1));
+            mseg_planner_ring(planner, in->width, in->height, pixel, op->rate, mseg_stage_span(&depthwise, depthwise.rows));
         pass->stages[pass->n_stages++] = expand;
     }
     mseg_planner_zeros(planner, ((size_t)in->width + 2 * (size_t)op->rate) * pixel);
-    depthwise.out = mseg_planner_ring(planner, out->width, out_height, pixel, 0, 1);
+    depthwise.out = mseg_planner_ring(planner, out->width, out_height, pixel, 0, ROWS);
     mseg_stage project = project_stage(op, g);
     project.in[0] = depthwise.out;
     pass->stages[pass->n_stages++] = depthwise;
@@ -172,7 +175,7 @@ static mseg_status plan_streamed(mseg_planner *planner, const mseg_op *op)
     const group all = {0, op->expanded};
     mseg_rows map = before->out;
     mseg_stage reader = depthwise_stage(planner, op, all, &(struct mseg_size){map.width, map.height});
-    int slots = op->expand.data ? 1 : mseg_stage_span(&reader, 1);
+    int slots = op->expand.data ? ROWS : mseg_stage_span(&reader, reader.rows);
     before->out = mseg_planner_ring(planner, map.width, map.height, map.pixel, map.pad, slots);
     plan->n_areas--; /* the map was the newest area */
     plan->value_area[op->inputs[0]] = -1;

@@ -6,21 +6,16 @@
 
 enum { MR = 14 };
 
-/* rows pixels by vectors * 16 channels; the constants make every loop over them unroll into registers. Pixel i is addressed as
- * one of five bases plus 0, 1 or 2 strides, which x86 addressing does for nothing. */
-INLINE void tile(const mseg_gemm_args *g, size_t p, const int rows, const int vectors)
+/* The accumulators of one tile: rows pixels of full vectors of 16 channels and perhaps a half one of 8. */
+typedef struct sums {
+    __m512 full[MR][2];
+    __m256 half[MR];
+} sums;
+
+/* rows, full and half are constants, so every loop over them unrolls and sums lives in registers. Pixel i is addressed as one of
+ * five bases plus 0, 1 or 2 strides, which x86 addressing does for nothing. */
+INLINE void multiply(const mseg_gemm_args *g, size_t p, const int rows, const int full, const int half, sums *acc)
 {
-    __m512 acc[MR][2];
-    const int last = g->n - (vectors - 1) * 16;
-    const __mmask16 tail = (__mmask16)((1u << last) - 1);
-    const __mmask16 mask[2] = {vectors == 1 ? tail : (__mmask16)0xffff, tail};
-#pragma GCC unroll 2
-    for (int v = 0; v < vectors; v++) {
-        __m512 start = g->bias ? _mm512_maskz_loadu_ps(mask[v], g->bias + v * 16) : _mm512_setzero_ps();
-#pragma GCC unroll 14
-        for (int i = 0; i < rows; i++)
-            acc[i][v] = start;
-    }
     const size_t stride = g->a_stride * sizeof(float);
     for (int t = 0; t < g->taps; t++) {
         const char *base[(MR + 2) / 3];
@@ -31,51 +26,102 @@ INLINE void tile(const mseg_gemm_args *g, size_t p, const int rows, const int ve
 #pragma GCC unroll 4
         for (size_t k = 0; k < (size_t)g->k; k++) {
             __m512 w[2];
+            __m256 last = _mm256_setzero_ps();
 #pragma GCC unroll 2
-            for (int v = 0; v < vectors; v++)
+            for (int v = 0; v < full; v++)
                 w[v] = _mm512_loadu_ps(b + v * 16);
+            if (half)
+                last = _mm256_loadu_ps(b + full * 16);
 #pragma GCC unroll 14
             for (int i = 0; i < rows; i++) {
                 __m512 x = _mm512_set1_ps(*(const float *)(base[i / 3] + (size_t)(i % 3) * stride));
 #pragma GCC unroll 2
-                for (int v = 0; v < vectors; v++)
-                    acc[i][v] = _mm512_fmadd_ps(x, w[v], acc[i][v]);
+                for (int v = 0; v < full; v++)
+                    acc->full[i][v] = _mm512_fmadd_ps(x, w[v], acc->full[i][v]);
+                if (half)
+                    acc->half[i] = _mm256_fmadd_ps(_mm512_castps512_ps256(x), last, acc->half[i]);
             }
 #pragma GCC unroll 5
             for (int i = 0; i < (rows + 2) / 3; i++)
                 base[i] += sizeof(float);
-            b += vectors * 16;
+            b += full * 16 + half * 8;
         }
     }
-    const __m512 min = _mm512_set1_ps(g->min), max = _mm512_set1_ps(g->max);
+}
+
+INLINE __m512 finish(__m512 y, const float *add, __mmask16 mask, const mseg_gemm_args *g)
+{
+    if (add)
+        y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(mask, add));
+    return _mm512_min_ps(_mm512_max_ps(y, _mm512_set1_ps(g->min)), _mm512_set1_ps(g->max));
+}
+
+INLINE void tile(const mseg_gemm_args *g, size_t p, const int rows, const int full, const int half)
+{
+    sums acc;
+    const int vectors = full + half;
+    const __mmask16 tail = (__mmask16)((1u << (g->n - (vectors - 1) * 16)) - 1);
+    const __mmask16 mask[2] = {vectors == 1 ? tail : (__mmask16)0xffff, tail};
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; v++) {
+        __m512 start = g->bias ? _mm512_maskz_loadu_ps(mask[v], g->bias + v * 16) : _mm512_setzero_ps();
+#pragma GCC unroll 14
+        for (int i = 0; i < rows; i++)
+            if (v < full)
+                acc.full[i][v] = start;
+            else
+                acc.half[i] = _mm512_castps512_ps256(start);
+    }
+    multiply(g, p, rows, full, half, &acc);
 #pragma GCC unroll 14
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; v++) {
-            __m512 y = acc[i][v];
-            if (g->add)
-                y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(mask[v], g->add + (p + (size_t)i) * g->add_stride + v * 16));
-            y = _mm512_min_ps(_mm512_max_ps(y, min), max);
-            _mm512_mask_storeu_ps(g->c + (p + (size_t)i) * g->c_stride + v * 16, mask[v], y);
+            const size_t pixel = p + (size_t)i;
+            const float *add = g->add ? g->add + pixel * g->add_stride + v * 16 : NULL;
+            __m512 y = v < full ? acc.full[i][v] : _mm512_zextps256_ps512(acc.half[i]);
+            _mm512_mask_storeu_ps(g->c + pixel * g->c_stride + v * 16, mask[v], finish(y, add, mask[v], g));
         }
 }
 
-INLINE void tiles(const mseg_gemm_args *g, size_t p, int m, const int vectors)
+INLINE void tiles(const mseg_gemm_args *g, size_t p, int m, const int full, const int half)
 {
     switch (m) {
 #define CASE(rows)                                                                                                               \
     case rows:                                                                                                                   \
-        tile(g, p, rows, vectors);                                                                                               \
+        tile(g, p, rows, full, half);                                                                                            \
         break;
-        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+        CASE(1)
+        CASE(2)
+        CASE(3)
+        CASE(4)
+        CASE(5)
+        CASE(6)
+        CASE(7)
+        CASE(8)
+        CASE(9)
+        CASE(10)
+        CASE(11)
+        CASE(12)
+        CASE(13)
+        CASE(14)
 #undef CASE
     }
 }
 
 void mseg_f32_gemm_14x32__avx512(const mseg_gemm_args *g, int p, int m)
 {
-    if (g->n > 16)
-        tiles(g, (size_t)p, m, 2);
-    else
-        tiles(g, (size_t)p, m, 1);
+    switch ((g->n + 7) / 8) {
+    case 1:
+        tiles(g, (size_t)p, m, 0, 1);
+        break;
+    case 2:
+        tiles(g, (size_t)p, m, 1, 0);
+        break;
+    case 3:
+        tiles(g, (size_t)p, m, 1, 1);
+        break;
+    default:
+        tiles(g, (size_t)p, m, 2, 0);
+    }
 }

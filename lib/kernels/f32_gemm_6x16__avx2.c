@@ -6,26 +6,30 @@
 
 enum { MR = 6 };
 
-INLINE __m256i lanes(int n)
+/* Masked moves are slow on some processors: only the last, incomplete vector of a row is moved by them. */
+INLINE __m256 load(const float *from, int n)
 {
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    if (n >= 8)
+        return _mm256_loadu_ps(from);
+    return _mm256_maskload_ps(from, _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)));
 }
 
-/* rows pixels by vectors * 8 channels, as the AVX-512 kernel; bases for pixels 0 and 3. */
-INLINE void tile(const mseg_gemm_args *g, size_t p, const int rows, const int vectors)
+INLINE void store(float *to, __m256 value, int n)
 {
-    __m256 acc[MR][2];
-    const __m256i mask[2] = {lanes(g->n), lanes(g->n - 8)};
-#pragma GCC unroll 2
-    for (int v = 0; v < vectors; v++) {
-        __m256 start = g->bias ? _mm256_maskload_ps(g->bias + v * 8, mask[v]) : _mm256_setzero_ps();
-#pragma GCC unroll 6
-        for (int i = 0; i < rows; i++)
-            acc[i][v] = start;
-    }
+    if (n >= 8)
+        _mm256_storeu_ps(to, value);
+    else
+        _mm256_maskstore_ps(to, _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)), value);
+}
+
+/* rows pixels by vectors * 8 channels, constants as in the AVX-512 kernel; bases for pixels 0 and 3. */
+INLINE void multiply(const mseg_gemm_args *g, size_t p, const int rows, const int vectors, __m256 acc[MR][2])
+{
     const size_t stride = g->a_stride * sizeof(float);
     for (int t = 0; t < g->taps; t++) {
-        const char *base[2] = {(const char *)g->a[t] + p * stride, (const char *)g->a[t] + (p + 3) * stride};
+        const char *base[2] = {(const char *)g->a[t] + p * stride, NULL};
+        if (rows > 3)
+            base[1] = base[0] + 3 * stride;
         const float *b = g->b[t];
 #pragma GCC unroll 4
         for (size_t k = 0; k < (size_t)g->k; k++) {
@@ -41,39 +45,63 @@ INLINE void tile(const mseg_gemm_args *g, size_t p, const int rows, const int ve
                     acc[i][v] = _mm256_fmadd_ps(x, w[v], acc[i][v]);
             }
             base[0] += sizeof(float);
-            base[1] += sizeof(float);
+            if (rows > 3)
+                base[1] += sizeof(float);
             b += vectors * 8;
         }
     }
+}
+
+INLINE void tile(const mseg_gemm_args *g, size_t p, const int rows, const int vectors, const int n)
+{
+    __m256 acc[MR][2];
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; v++) {
+        __m256 start = g->bias ? load(g->bias + v * 8, n - v * 8) : _mm256_setzero_ps();
+#pragma GCC unroll 6
+        for (int i = 0; i < rows; i++)
+            acc[i][v] = start;
+    }
+    multiply(g, p, rows, vectors, acc);
     const __m256 min = _mm256_set1_ps(g->min), max = _mm256_set1_ps(g->max);
 #pragma GCC unroll 6
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; v++) {
             __m256 y = acc[i][v];
+            const size_t pixel = p + (size_t)i;
             if (g->add)
-                y = _mm256_add_ps(y, _mm256_maskload_ps(g->add + (p + (size_t)i) * g->add_stride + v * 8, mask[v]));
+                y = _mm256_add_ps(y, load(g->add + pixel * g->add_stride + v * 8, n - v * 8));
             y = _mm256_min_ps(_mm256_max_ps(y, min), max);
-            _mm256_maskstore_ps(g->c + (p + (size_t)i) * g->c_stride + v * 8, mask[v], y);
+            store(g->c + pixel * g->c_stride + v * 8, y, n - v * 8);
         }
 }
 
-INLINE void tiles(const mseg_gemm_args *g, size_t p, int m, const int vectors)
+INLINE void tiles(const mseg_gemm_args *g, size_t p, int m, const int vectors, const int n)
 {
     switch (m) {
 #define CASE(rows)                                                                                                               \
     case rows:                                                                                                                   \
-        tile(g, p, rows, vectors);                                                                                               \
+        tile(g, p, rows, vectors, n);                                                                                            \
         break;
-        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+        CASE(1)
+        CASE(2)
+        CASE(3)
+        CASE(4)
+        CASE(5)
+        CASE(6)
 #undef CASE
     }
 }
 
 void mseg_f32_gemm_6x16__avx2(const mseg_gemm_args *g, int p, int m)
 {
-    if (g->n > 8)
-        tiles(g, (size_t)p, m, 2);
+    if (g->n == 16)
+        tiles(g, (size_t)p, m, 2, 16);
+    else if (g->n > 8)
+        tiles(g, (size_t)p, m, 2, g->n);
+    else if (g->n == 8)
+        tiles(g, (size_t)p, m, 1, 8);
     else
-        tiles(g, (size_t)p, m, 1);
+        tiles(g, (size_t)p, m, 1, g->n);
 }

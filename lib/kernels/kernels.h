@@ -29,15 +29,16 @@ typedef struct mseg_gemm_args {
 /** Computes m <= mr pixels from pixel p on. */
 typedef void (*mseg_gemm_fn)(const mseg_gemm_args *args, int p, int m);
 
-/* A row of a depthwise 3x3 convolution. Input and output have channels rounded up to vec in memory; out of the picture the rows
- * read zeros that the caller put there. */
+/* One or two rows of a depthwise 3x3 convolution. Input and output have channels rounded up to vec in memory; out of the picture
+ * the rows read zeros that the caller put there. */
 typedef struct mseg_dwconv_args {
-    const float *rows[3]; /* per kernel row: channel 0 of the left tap of output pixel 0 */
-    size_t tap_step;      /* floats from tap to tap: rate * pixel size */
-    size_t pixel_step;    /* floats from output pixel to output pixel on the input: stride * pixel size */
+    const float
+        *rows[4];      /* per kernel row: channel 0 of the left tap of output pixel 0; the second output row reads rows 1 to 3 */
+    size_t tap_step;   /* floats from tap to tap: rate * pixel size */
+    size_t pixel_step; /* floats from output pixel to output pixel on the input: stride * pixel size */
     const float *weights; /* packed [channels / vec][9][vec] */
     const float *bias;    /* channels rounded up to vec */
-    float *out;
+    float *out, *second;  /* second: NULL when there is one row to make */
     size_t out_stride;
     int pixels, channels;
     float min, max;

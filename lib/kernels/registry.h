@@ -12,7 +12,7 @@
     DWCONV(avx2, AVX2, 8)                                                                                                        \
     NORMALISE(avx2, AVX2)                                                                                                        \
     ARGMAX(avx2, AVX2)                                                                                                           \
-    GEMM(avx512, AVX512, 14, 32, 16)                                                                                             \
+    GEMM(avx512, AVX512, 14, 32, 8)                                                                                              \
     DWCONV(avx512, AVX512, 16)                                                                                                   \
     NORMALISE(avx512, AVX512)                                                                                                    \
     ARGMAX(avx512, AVX512)
