@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "heads/deeplabv3.h"
+#include "seg/architecture.h"
 #include "seg/backbone.h"
 #include "weights/weights.h"
 
@@ -66,7 +67,8 @@ static mseg_status build(mseg_model *model, const mseg_weights *weights, const m
     return MSEG_OK;
 }
 
-mseg_status mseg_model_open(mseg_model **out, const char *path, const mseg_model_options *options, mseg_error *err)
+static mseg_status open_model(mseg_model **out, const char *source, const mseg_model_options *options,
+                              mseg_status (*open_weights)(mseg_weights **, const char *, mseg_error *), mseg_error *err)
 {
     *out = NULL;
     mseg_model_options defaults = mseg_model_options_default();
@@ -79,7 +81,7 @@ mseg_status mseg_model_open(mseg_model **out, const char *path, const mseg_model
         return mseg_fail(err, MSEG_NOMEM, NULL);
     mseg_status status = choose_kernels(model, options, err);
     if (!status)
-        status = mseg_weights_open(&weights, path, err);
+        status = open_weights(&weights, source, err);
     if (!status)
         status = build(model, weights, options, err);
     if (status)
@@ -87,6 +89,17 @@ mseg_status mseg_model_open(mseg_model **out, const char *path, const mseg_model
     mseg_weights_close(&weights);
     *out = model;
     return status;
+}
+
+mseg_status mseg_model_open(mseg_model **model, const char *path, const mseg_model_options *options, mseg_error *err)
+{
+    return open_model(model, path, options, mseg_weights_open, err);
+}
+
+mseg_status mseg_model_open_random(mseg_model **model, const char *architecture, const mseg_model_options *options,
+                                   mseg_error *err)
+{
+    return open_model(model, architecture, options, mseg_architecture_weights, err);
 }
 
 void mseg_model_close(mseg_model **pointer)

@@ -39,6 +39,11 @@ mseg_model_options mseg_model_options_default(void);
  * whose shapes do not fit together. */
 mseg_status mseg_model_open(mseg_model **model, const char *path, const mseg_model_options *options, mseg_error *err);
 
+/** A model with pseudo-random weights, for benchmarks and for counting: "mnv2[:WIDTH][:aspp][:nopool]", e.g. "mnv2:0.5:aspp"; 21
+ * classes. The same description gives the same weights everywhere. Errors: MSEG_INVAL, MSEG_NOMEM. */
+mseg_status mseg_model_open_random(mseg_model **model, const char *architecture, const mseg_model_options *options,
+                                   mseg_error *err);
+
 /** NULL-safe; sets *model to NULL. */
 void mseg_model_close(mseg_model **model);
 
@@ -129,6 +134,10 @@ mseg_layer mseg_session_layer(const mseg_session *session, int index);
 
 /** Runs the current plan on a canvas-sized RGB image, to logits only: what the benchmarks time. */
 mseg_status mseg_session_forward(mseg_session *session, const mseg_image *canvas, mseg_result *result, mseg_error *err);
+
+/** Multiply-adds a second that the model's kernel set reaches in registers with the pool's threads (NULL: one) at once, measured
+ * now for about 50 ms: what no convolution can beat. */
+double mseg_fma_peak(const mseg_model *model, mseg_pool *pool);
 
 /* ---- masks and overlays ------------------------------------------------------------------------------------------------ */
 

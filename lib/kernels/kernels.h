@@ -60,6 +60,9 @@ typedef struct mseg_column_run {
 typedef void (*mseg_argmax_fn)(const float *row, int classes, const mseg_column_run *runs, int n_runs, const float *fraction,
                                uint8_t *labels);
 
+/** Does rounds times peak_madds multiply-adds in registers: what no convolution can beat. */
+typedef void (*mseg_peak_fn)(long rounds);
+
 typedef struct mseg_gemm_kernel {
     const char *name;
     mseg_gemm_fn fn;
@@ -74,6 +77,8 @@ typedef struct mseg_kernels {
     int dwconv_vec;
     mseg_normalise_fn normalise;
     mseg_argmax_fn argmax;
+    mseg_peak_fn peak;
+    int peak_madds;
 } mseg_kernels;
 
 /** The set of that level (MSEG_CPU_SCALAR always exists), NULL when this build has none. */

@@ -1,0 +1,24 @@
+#include "kernels/registry.h"
+
+/* Twelve independent accumulators cover the latency of two FMA units; assembly, because compilers spill or drop such loops. */
+void mseg_fma_peak__avx2(long rounds)
+{
+    __asm__ volatile("vzeroall" ::
+                         : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
+                           "xmm12", "xmm13", "xmm14", "xmm15");
+    for (long i = 0; i < rounds; i++)
+        __asm__ volatile("vfmadd231ps %%ymm14, %%ymm15, %%ymm0\n"
+                         "vfmadd231ps %%ymm14, %%ymm15, %%ymm1\n"
+                         "vfmadd231ps %%ymm14, %%ymm15, %%ymm2\n"
+                         "vfmadd231ps %%ymm14, %%ymm15, %%ymm3\n"
+                         "vfmadd231ps %%ymm14, %%ymm15, %%ymm4\n"
+                         "vfmadd231ps %%ymm14, %%ymm15, %%ymm5\n"
+                         "vfmadd231ps %%ymm14, %%ymm15, %%ymm6\n"
+                         "vfmadd231ps %%ymm14, %%ymm15, %%ymm7\n"
+                         "vfmadd231ps %%ymm14, %%ymm15, %%ymm8\n"
+                         "vfmadd231ps %%ymm14, %%ymm15, %%ymm9\n"
+                         "vfmadd231ps %%ymm14, %%ymm15, %%ymm10\n"
+                         "vfmadd231ps %%ymm14, %%ymm15, %%ymm11\n" ::
+                             : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
+                               "xmm14", "xmm15");
+}

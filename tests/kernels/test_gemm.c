@@ -1,0 +1,263 @@
+#include <float.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "kernels/guard.h"
+#include "kernels/random.h"
+#include "kernels/registry.h"
+
+/* The gemm kernels against sums in double, every buffer between guard pages and with NaN in its gaps. */
+
+typedef struct row {
+    mseg_gemm_kernel kernel;
+    mseg_cpu_level level;
+} row;
+
+#define GEMM(isa, lvl, mr, nr, vec)                                                                                              \
+    {{"f32_gemm_" #mr "x" #nr "__" #isa, mseg_f32_gemm_##mr##x##nr##__##isa, mr, nr, vec}, MSEG_CPU_##lvl},
+#define OTHER(...)
+static const row rows[] = {MSEG_REGISTRY(GEMM, OTHER, OTHER, OTHER, OTHER)};
+
+enum { MAX_TAPS = 9, MAX_K = 70, MAX_MR = 32, MAX_NR = 64 };
+enum { ADD_NONE, ADD_SEPARATE, ADD_IN_PLACE, ADD_MODES };
+
+typedef struct shape {
+    int m, n, k, taps, p;
+    int a_gap, c_gap, add_gap; /* floats between a pixel's end and the next one's start */
+    int add;
+    bool bias;
+    float min, max;
+    guard_side side;
+} shape;
+
+typedef struct buffers {
+    guard a[MAX_TAPS], b[MAX_TAPS], bias, add, c;
+} buffers;
+
+static void open_buffers(buffers *s)
+{
+    for (int t = 0; t < MAX_TAPS; t++) {
+        guard_open(&s->a[t]);
+        guard_open(&s->b[t]);
+    }
+    guard_open(&s->bias);
+    guard_open(&s->add);
+    guard_open(&s->c);
+}
+
+static void close_buffers(buffers *s)
+{
+    for (int t = 0; t < MAX_TAPS; t++) {
+        guard_close(&s->a[t]);
+        guard_close(&s->b[t]);
+    }
+    guard_close(&s->bias);
+    guard_close(&s->add);
+    guard_close(&s->c);
+}
+
+/* pixels x channels random floats at a stride; NaN between them and in the pixels before first. */
+static float *map(guard *g, guard_side side, uint64_t seed, int first, int pixels, int channels, int stride)
+{
+    float *data = guard_floats(g, (size_t)(pixels - 1) * (size_t)stride + (size_t)channels, side);
+    for (int p = first; p < pixels; p++)
+        for (int i = 0; i < channels; i++)
+            data[p * stride + i] = 4 * random_value(seed, (uint64_t)(p * stride + i));
+    return data;
+}
+
+typedef struct expectation {
+    double value[MAX_MR][MAX_NR], tolerance[MAX_MR][MAX_NR];
+} expectation;
+
+static void expect(expectation *e, const mseg_gemm_args *g, const shape *s, int width)
+{
+    for (int i = 0; i < s->m; i++)
+        for (int j = 0; j < s->n; j++) {
+            const size_t p = (size_t)(s->p + i);
+            double sum = s->bias ? (double)g->bias[j] : 0, size = fabs(sum);
+            for (int t = 0; t < s->taps; t++)
+                for (int k = 0; k < s->k; k++) {
+                    double product = (double)g->a[t][p * g->a_stride + (size_t)k] * (double)g->b[t][k * width + j];
+                    sum += product;
+                    size += fabs(product);
+                }
+            if (g->add) {
+                sum += (double)g->add[p * g->add_stride + (size_t)j];
+                size += fabs((double)g->add[p * g->add_stride + (size_t)j]);
+            }
+            e->value[i][j] = fmin(fmax(sum, (double)s->min), (double)s->max);
+            e->tolerance[i][j] = (s->taps * s->k + 2) * (double)FLT_EPSILON * size;
+        }
+}
+
+/* The output holds what was expected, and NaN (or what was to be added) where nothing was to be written. */
+static void check_output(const mseg_gemm_args *g, const shape *s, const expectation *e, const float *before)
+{
+    const size_t stride = g->c_stride;
+    const size_t count = (size_t)(s->p + s->m - 1) * stride + (size_t)s->n;
+    for (size_t at = 0; at < count; at++) {
+        int i = (int)(at / stride) - s->p, j = (int)(at % stride);
+        if (i < 0 || j >= s->n) {
+            assert_memory_equal(&g->c[at], &before[at], sizeof(float));
+            continue;
+        }
+        double error = fabs((double)g->c[at] - e->value[i][j]);
+        if (!(error <= e->tolerance[i][j]))
+            fail_msg("m %d n %d k %d taps %d p %d add %d: output %d, %d is %g, not %g", s->m, s->n, s->k, s->taps, s->p, s->add,
+                     i, j, (double)g->c[at], e->value[i][j]);
+    }
+}
+
+static void check_buffers(const buffers *b, int taps)
+{
+    for (int t = 0; t < taps; t++) {
+        guard_check(&b->a[t]);
+        guard_check(&b->b[t]);
+    }
+    guard_check(&b->c);
+}
+
+static void check_shape(const mseg_gemm_kernel *kernel, buffers *b, const shape *s)
+{
+    static float before[GUARD_CAPACITY / sizeof(float)];
+    static expectation e;
+    const int pixels = s->p + s->m;
+    const int width = (s->n + kernel->vec - 1) / kernel->vec * kernel->vec;
+    const int c_stride = s->n + s->c_gap, add_stride = s->add == ADD_IN_PLACE ? c_stride : s->n + s->add_gap;
+    const float *a[MAX_TAPS], *weights[MAX_TAPS];
+    for (int t = 0; t < s->taps; t++) {
+        a[t] = map(&b->a[t], s->side, 100 + (uint64_t)t, s->p, pixels, s->k, s->k + s->a_gap);
+        float *w = guard_floats(&b->b[t], (size_t)(s->k * width), s->side);
+        for (int i = 0; i < s->k * width; i++)
+            if (i % width < s->n)
+                w[i] = random_value(200 + (uint64_t)t, (uint64_t)i);
+        weights[t] = w;
+    }
+    mseg_gemm_args g = {.a = a,
+                        .b = weights,
+                        .taps = s->taps,
+                        .k = s->k,
+                        .n = s->n,
+                        .a_stride = (size_t)(s->k + s->a_gap),
+                        .add_stride = (size_t)add_stride,
+                        .c_stride = (size_t)c_stride,
+                        .min = s->min,
+                        .max = s->max};
+    if (s->bias)
+        g.bias = map(&b->bias, s->side, 300, 0, 1, s->n, s->n);
+    const size_t outputs = (size_t)(pixels - 1) * (size_t)c_stride + (size_t)s->n;
+    if (s->add == ADD_IN_PLACE)
+        g.add = g.c = map(&b->c, s->side, 400, s->p, pixels, s->n, c_stride);
+    else
+        g.c = guard_floats(&b->c, outputs, s->side);
+    if (s->add == ADD_SEPARATE)
+        g.add = map(&b->add, s->side, 500, s->p, pixels, s->n, add_stride);
+    memcpy(before, g.c, outputs * sizeof *before);
+    expect(&e, &g, s, width);
+    kernel->fn(&g, s->p, s->m);
+    check_output(&g, s, &e, before);
+    check_buffers(b, s->taps);
+}
+
+static shape random_shape(uint64_t *state, int m, int n, int k, int taps)
+{
+    static const float clamps[][2] = {{-INFINITY, INFINITY}, {0, INFINITY}, {0, 6}, {-0.5f, 0.25f}};
+    const float *clamp = clamps[random_int(state, 0, 3)];
+    return (shape){.m = m,
+                   .n = n,
+                   .k = k,
+                   .taps = taps,
+                   .p = random_int(state, 0, 3) * random_int(state, 0, 1),
+                   .a_gap = random_int(state, 0, 20) * random_int(state, 0, 1),
+                   .c_gap = random_int(state, 0, 20) * random_int(state, 0, 1),
+                   .add_gap = random_int(state, 0, 20) * random_int(state, 0, 1),
+                   .add = random_int(state, 0, ADD_MODES - 1),
+                   .bias = random_int(state, 0, 1),
+                   .min = clamp[0],
+                   .max = clamp[1],
+                   .side = random_int(state, 0, 1) ? GUARD_END : GUARD_START};
+}
+
+/* Every m and n with several depths, then every depth and number of taps with some m and n. */
+static void check_kernel(const mseg_gemm_kernel *kernel)
+{
+    static buffers b;
+    uint64_t state = 0;
+    assert_true(kernel->mr <= MAX_MR && kernel->nr <= MAX_NR);
+    open_buffers(&b);
+    for (int m = 1; m <= kernel->mr; m++)
+        for (int n = 1; n <= kernel->nr; n++)
+            for (int repeat = 0; repeat < 6; repeat++) {
+                int k = random_int(&state, 1, MAX_K), taps = repeat % 2 ? 1 : random_int(&state, 1, MAX_TAPS);
+                shape s = random_shape(&state, m, n, k, taps);
+                check_shape(kernel, &b, &s);
+            }
+    for (int k = 1; k <= MAX_K; k++)
+        for (int taps = 1; taps <= MAX_TAPS; taps++) {
+            int m = random_int(&state, 1, kernel->mr), n = random_int(&state, 1, kernel->nr);
+            shape s = random_shape(&state, m, n, k, taps);
+            check_shape(kernel, &b, &s);
+        }
+    close_buffers(&b);
+}
+
+static void test_every_gemm_kernel(void **state)
+{
+    (void)state;
+    const mseg_cpu_level best = mseg_cpu_detect().level;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].level <= best)
+            check_kernel(&rows[i].kernel);
+        else
+            print_message("SKIP: this machine cannot run %s\n", rows[i].kernel.name);
+    }
+}
+
+/* Without taps inside the map a convolution is its bias. */
+static void test_no_taps(void **state)
+{
+    (void)state;
+    const mseg_cpu_level best = mseg_cpu_detect().level;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        float bias[MAX_NR], c[MAX_MR * MAX_NR];
+        const mseg_gemm_kernel *kernel = &rows[i].kernel;
+        for (int j = 0; j < kernel->nr; j++)
+            bias[j] = (float)j - 2;
+        mseg_gemm_args g = {.n = kernel->nr, .k = 5, .bias = bias, .c = c, .c_stride = MAX_NR, .min = 0, .max = 6};
+        if (rows[i].level > best)
+            continue;
+        kernel->fn(&g, 0, kernel->mr);
+        for (int p = 0; p < kernel->mr; p++)
+            for (int j = 0; j < kernel->nr; j++)
+                assert_float_equal(c[p * MAX_NR + j], fminf(fmaxf(bias[j], 0), 6), 0);
+    }
+}
+
+static void test_sets_hold_the_rows(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const mseg_kernels *set = mseg_kernels_for(rows[i].level);
+        assert_non_null(set);
+        assert_int_equal(set->level, rows[i].level);
+        assert_true(set->dwconv && set->normalise && set->argmax && set->dwconv_vec > 0);
+        assert_string_equal(set->gemm.name, rows[i].kernel.name);
+        assert_true(set->gemm.fn == rows[i].kernel.fn && set->gemm.mr == rows[i].kernel.mr);
+        assert_true(set->gemm.nr == rows[i].kernel.nr && set->gemm.vec == rows[i].kernel.vec);
+        assert_int_equal(set->gemm.nr % set->dwconv_vec, 0); /* groups of whole panels are whole vectors */
+    }
+    assert_non_null(mseg_kernels_for(MSEG_CPU_SCALAR));
+    assert_null(mseg_kernels_for(MSEG_CPU_LEVELS));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_gemm_kernel),
+        cmocka_unit_test(test_no_taps),
+        cmocka_unit_test(test_sets_hold_the_rows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
