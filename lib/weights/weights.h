@@ -6,7 +6,8 @@
 
 #include "base/status.h"
 
-typedef enum mseg_dtype { MSEG_F32, MSEG_F16, MSEG_U8, MSEG_I8, MSEG_I32 } mseg_dtype;
+/* MSEG_SEEDED: no stored data, pseudo-random values made from the tensor's name (weights/seeded.h). */
+typedef enum mseg_dtype { MSEG_F32, MSEG_F16, MSEG_U8, MSEG_I8, MSEG_I32, MSEG_SEEDED } mseg_dtype;
 
 /* How a layer was padded where it was trained: TensorFlow's SAME (NUMERICS), or the same number on both sides (torchvision). */
 typedef enum mseg_padding { MSEG_PAD_SAME, MSEG_PAD_SYMMETRIC } mseg_padding;

@@ -1,0 +1,283 @@
+#include "weights/weights.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "weights/flatbuffer.h"
+#include "weights/reader.h"
+#include "weights/seeded.h"
+
+static const mseg_weights_reader readers[] = {
+    {"tflite", mseg_tflite_probe, mseg_tflite_read},
+};
+
+enum { READERS = sizeof readers / sizeof *readers };
+
+/* FlatBuffers cannot be larger. */
+#define MAX_FILE_BYTES INT32_MAX
+
+static const mseg_weights_reader *find_reader(const uint8_t *data, size_t size)
+{
+    for (int i = 0; i < READERS; i++)
+        if (readers[i].probe(data, size))
+            return &readers[i];
+    return NULL;
+}
+
+static mseg_status read_weights(mseg_weights *weights, mseg_error *err)
+{
+    const mseg_weights_reader *reader = find_reader(weights->data, weights->size);
+    if (!reader)
+        return mseg_fail(err, MSEG_FORMAT, "not a model file that mseg can read; give a TensorFlow Lite file (.tflite)");
+    weights->origin.format = reader->name;
+    return reader->read(weights, err);
+}
+
+mseg_status mseg_weights_open_memory(mseg_weights **weights, const uint8_t *data, size_t size, mseg_error *err)
+{
+    *weights = NULL;
+    mseg_weights *w = mseg_alloc(sizeof *w);
+    if (!w)
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    w->data = data;
+    w->size = size;
+    mseg_status status = read_weights(w, err);
+    if (status == MSEG_OK)
+        *weights = w;
+    else
+        mseg_weights_close(&w);
+    return status;
+}
+
+/* Maps a regular file. O_NONBLOCK: a named pipe would otherwise hold open() until someone writes. */
+static mseg_status map_file(const uint8_t **data, size_t *size, const char *path, mseg_error *err)
+{
+    mseg_status status = MSEG_OK;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return mseg_fail(err, errno == ENOENT || errno == ENOTDIR ? MSEG_NOENT : MSEG_IO, "%s", strerror(errno));
+    struct stat info;
+    if (fstat(fd, &info) != 0) {
+        status = mseg_fail(err, MSEG_IO, "%s", strerror(errno));
+        goto done;
+    }
+    if (!S_ISREG(info.st_mode)) {
+        status = mseg_fail(err, MSEG_IO, "not a regular file");
+        goto done;
+    }
+    if (info.st_size == 0) {
+        status = mseg_fail(err, MSEG_FORMAT, "empty file");
+        goto done;
+    }
+    if (info.st_size > MAX_FILE_BYTES) {
+        status = mseg_fail(err, MSEG_LIMIT, "model file of %lld bytes, more than 2 GiB", (long long)info.st_size);
+        goto done;
+    }
+    void *map = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (map == MAP_FAILED) {
+        status = mseg_fail(err, MSEG_IO, "%s", strerror(errno));
+        goto done;
+    }
+    *data = map;
+    *size = (size_t)info.st_size;
+done:
+    close(fd);
+    return status;
+}
+
+static void unmap(const uint8_t *data, size_t size)
+{
+    void *map;
+    memcpy(&map, &data, sizeof map);
+    munmap(map, size);
+}
+
+mseg_status mseg_weights_open(mseg_weights **weights, const char *path, mseg_error *err)
+{
+    *weights = NULL;
+    const uint8_t *data = NULL;
+    size_t size = 0;
+    mseg_status status = map_file(&data, &size, path, err);
+    if (status != MSEG_OK)
+        return status;
+    status = mseg_weights_open_memory(weights, data, size, err);
+    if (status == MSEG_OK)
+        (*weights)->mapped = true;
+    else
+        unmap(data, size);
+    return status;
+}
+
+void mseg_weights_close(mseg_weights **weights)
+{
+    mseg_weights *w = *weights;
+    *weights = NULL;
+    if (!w)
+        return;
+    if (w->mapped)
+        unmap(w->data, w->size);
+    mseg_free(&w->tensors);
+    mseg_free(&w);
+}
+
+const mseg_tensor *mseg_weights_find(const mseg_weights *weights, const char *name)
+{
+    for (int i = 0; i < weights->count; i++)
+        if (strcmp(weights->tensors[i].name, name) == 0)
+            return &weights->tensors[i];
+    return NULL;
+}
+
+int mseg_weights_count(const mseg_weights *weights)
+{
+    return weights->count;
+}
+
+const mseg_tensor *mseg_weights_at(const mseg_weights *weights, int index)
+{
+    return &weights->tensors[index];
+}
+
+mseg_padding mseg_weights_padding(const mseg_weights *weights)
+{
+    return weights->padding;
+}
+
+mseg_weights_origin mseg_weights_origin_of(const mseg_weights *weights)
+{
+    return weights->origin;
+}
+
+static size_t dtype_bytes(mseg_dtype dtype)
+{
+    switch (dtype) {
+    case MSEG_F32:
+    case MSEG_I32:
+    case MSEG_SEEDED:
+        return 4;
+    case MSEG_F16:
+        return 2;
+    case MSEG_U8:
+    case MSEG_I8:
+        return 1;
+    }
+    return 0;
+}
+
+static bool scales_fit(const mseg_tensor *t)
+{
+    if (t->dtype == MSEG_F32 || t->dtype == MSEG_F16)
+        return t->n_scales == 0;
+    if (t->axis < 0 || t->axis >= t->rank || (t->n_scales != 1 && t->n_scales != t->shape[t->axis]))
+        return false;
+    for (int i = 0; i < t->n_scales; i++) {
+        float scale = mseg_load_f32(t->scales + (size_t)i * 4);
+        if (!isfinite(scale) || scale < 0)
+            return false;
+    }
+    int low = t->dtype == MSEG_I8 ? -128 : 0, high = t->dtype == MSEG_I8 ? 127 : t->dtype == MSEG_U8 ? 255 : 0;
+    return t->zero_point >= low && t->zero_point <= high;
+}
+
+/* Doubles the room for tensors. */
+static bool grow(mseg_weights *weights)
+{
+    int capacity = weights->capacity ? weights->capacity * 2 : 128;
+    mseg_tensor *tensors = mseg_alloc_array((size_t)capacity, sizeof *tensors);
+    if (!tensors)
+        return false;
+    if (weights->count)
+        memcpy(tensors, weights->tensors, (size_t)weights->count * sizeof *tensors);
+    mseg_free(&weights->tensors);
+    weights->tensors = tensors;
+    weights->capacity = capacity;
+    return true;
+}
+
+mseg_status mseg_weights_add(mseg_weights *weights, const mseg_tensor *tensor, mseg_error *err)
+{
+    size_t bytes = dtype_bytes(tensor->dtype);
+    for (int i = 0; i < tensor->rank; i++)
+        if (tensor->shape[i] < 1 || !mseg_mul(bytes, (size_t)tensor->shape[i], &bytes))
+            return mseg_fail(err, MSEG_FORMAT, "%s has an impossible shape", tensor->name);
+    if (tensor->bytes != bytes)
+        return mseg_fail(err, MSEG_FORMAT, "%s has %zu bytes where its shape needs %zu", tensor->name, tensor->bytes, bytes);
+    if (!scales_fit(tensor))
+        return mseg_fail(err, MSEG_FORMAT, "%s has scales or zero points that do not suit its type and shape", tensor->name);
+    if (bytes > weights->size || weights->bytes + bytes > 2 * weights->size)
+        return mseg_fail(err, MSEG_FORMAT, "the tensors are larger than the file (%s and those before it)", tensor->name);
+    if (weights->count == weights->capacity && !grow(weights))
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    weights->bytes += bytes;
+    weights->tensors[weights->count++] = *tensor;
+    return MSEG_OK;
+}
+
+size_t mseg_tensor_elements(const mseg_tensor *tensor)
+{
+    return tensor->bytes / dtype_bytes(tensor->dtype);
+}
+
+/* IEEE half precision: 1 sign, 5 exponent, 10 fraction bits. */
+static double half_to_double(uint16_t half)
+{
+    int exponent = half >> 10 & 31, fraction = half & 1023;
+    double value = exponent == 0    ? ldexp(fraction, -24)
+                   : exponent == 31 ? (fraction ? NAN : INFINITY)
+                                    : ldexp(fraction + 1024, exponent - 25);
+    return half >> 15 ? -value : value;
+}
+
+/* Elements start to start + n, which share one scale (step is 1 for real values). */
+static void convert(const mseg_tensor *tensor, size_t start, size_t n, double step, float *out)
+{
+    const uint8_t *data = tensor->data ? tensor->data + start * dtype_bytes(tensor->dtype) : NULL;
+    double zero = tensor->zero_point;
+    switch (tensor->dtype) {
+    case MSEG_F32:
+        for (size_t i = 0; i < n; i++)
+            out[i] = mseg_load_f32(data + i * 4);
+        break;
+    case MSEG_F16:
+        for (size_t i = 0; i < n; i++)
+            out[i] = (float)half_to_double(mseg_load_u16(data + i * 2));
+        break;
+    case MSEG_U8:
+        for (size_t i = 0; i < n; i++)
+            out[i] = (float)((data[i] - zero) * step);
+        break;
+    case MSEG_I8:
+        for (size_t i = 0; i < n; i++)
+            out[i] = (float)(((int8_t)data[i] - zero) * step);
+        break;
+    case MSEG_I32:
+        for (size_t i = 0; i < n; i++)
+            out[i] = (float)(((int32_t)mseg_load_u32(data + i * 4) - zero) * step);
+        break;
+    case MSEG_SEEDED:
+        mseg_seeded_values(tensor, out);
+        break;
+    }
+}
+
+void mseg_tensor_to_f32(const mseg_tensor *tensor, float *out)
+{
+    size_t elements = mseg_tensor_elements(tensor);
+    size_t run = elements; /* neighbours with one scale */
+    if (tensor->n_scales > 1) {
+        run = 1;
+        for (int i = tensor->axis + 1; i < tensor->rank; i++)
+            run *= (size_t)tensor->shape[i];
+    }
+    for (size_t start = 0; start < elements; start += run) {
+        size_t scale = tensor->n_scales > 1 ? start / run % (size_t)tensor->n_scales : 0;
+        double step = tensor->n_scales ? mseg_load_f32(tensor->scales + scale * 4) : 1;
+        convert(tensor, start, run, step, out + start);
+    }
+}

@@ -1,0 +1,1 @@
+mseg_test(weights/test_tflite.c weights base)
