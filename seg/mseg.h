@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/json.h"
 #include "base/output.h"
@@ -157,6 +158,133 @@ const char *mseg_palette_name(int index);
  * *out is created. Sizes must agree (MSEG_MISMATCH). */
 mseg_status mseg_overlay(mseg_image *out, const mseg_image *photo, const mseg_image *labels, const mseg_palette *palette,
                          double alpha, mseg_error *err);
+
+/* ---- judging ----------------------------------------------------------------------------------------------------------- */
+
+/* How label files become class ids. */
+typedef struct mseg_mask_rules {
+    mseg_palette palette;   /* classes 0 .. entries - 1 and their colours */
+    int ignore;             /* label of pixels that do not count; -1: none */
+    bool unknown_is_ignore; /* RGB files: colours outside the palette become the ignore label, else they are an error */
+    int16_t map[256];       /* id in the file -> class or ignore label; -1: not a label */
+} mseg_mask_rules;
+
+/** Every class and the ignore label map to themselves. */
+void mseg_mask_rules_init(mseg_mask_rules *rules, const mseg_palette *palette, int ignore);
+
+/** Replaces the map by a text file of lines "from to" (# comments): from an id or * for all others, to a class or "ignore". */
+mseg_status mseg_mask_map_load(mseg_mask_rules *rules, const char *path, mseg_error *err);
+
+/** Reads a label map: indexed PNG (indices as stored), gray PNG (ids) or RGB PNG (colours looked up in the palette, not mapped).
+ * ids->data then holds classes and ignore labels. *unknown (may be NULL) is the number of pixels of unknown colours. A pixel that
+ * is no label is MSEG_MISMATCH, the text giving id or colour, position and count. On failure *ids is all zero. Thread safe. */
+mseg_status mseg_mask_read(mseg_image *ids, const char *path, const mseg_mask_rules *rules, const mseg_limits *limits,
+                           uint64_t *unknown, mseg_error *err);
+
+/* What can go wrong with the images of a set, counted: key and text. The first MSEG_PROBLEM_missing_ignored of them are mistakes,
+ * the others were asked for. */
+#define MSEG_PROBLEM(X)                                                                                                          \
+    X(failed, "images not scored (damaged, of another size, stray labels)")                                                     \
+    X(missing, "images not scored for want of a prediction")                                                                    \
+    X(duplicates, "repeated lines of the list, scored once")                                                                    \
+    X(blank_lines, "blank lines of the list, skipped")                                                                          \
+    X(crlf_lines, "lines of the list with Windows line ends, read without")                                                     \
+    X(missing_ignored, "images left out for want of a prediction, as asked")                                                    \
+    X(missing_background, "missing predictions counted as background, as asked")                                                \
+    X(unknown_color_pixels, "pixels of unknown colours, ignored as asked")
+
+typedef enum mseg_problem {
+#define MSEG_PROBLEM_ENUM(name, text) MSEG_PROBLEM_##name,
+    MSEG_PROBLEM(MSEG_PROBLEM_ENUM)
+#undef MSEG_PROBLEM_ENUM
+        MSEG_PROBLEMS
+} mseg_problem;
+
+const char *mseg_problem_text(mseg_problem problem);
+
+/* Exact counts over a set of images: confusion matrix, boundary pixels, one row per image. Sums do not depend on the order. One
+ * thread at a time; several threads count into objects of their own and merge them. */
+typedef struct mseg_counts mseg_counts;
+
+/** settings: lines "name: value" that a report shows and that must agree when counts are merged; may be NULL. */
+mseg_status mseg_counts_open(mseg_counts **counts, const mseg_palette *classes, int ignore, const char *settings,
+                             mseg_error *err);
+
+/** NULL-safe; sets *counts to NULL. */
+void mseg_counts_close(mseg_counts **counts);
+
+/** Counts one image: 1-channel ids of equal size. On failure nothing is counted; MSEG_MISMATCH for different sizes and for ids that
+ * are neither class nor ignore label, or the ignore label predicted where the truth counts. */
+mseg_status mseg_counts_add(mseg_counts *counts, const char *id, const mseg_image *truth, const mseg_image *prediction,
+                            mseg_error *err);
+
+void mseg_counts_note(mseg_counts *counts, mseg_problem problem, uint64_t times);
+
+/** Moves what from holds to counts; from is left empty. MSEG_MISMATCH when classes, ignore label or settings differ. */
+mseg_status mseg_counts_merge(mseg_counts *counts, mseg_counts *from, mseg_error *err);
+
+/** Writes a JSON file of integers. MSEG_MISMATCH when two rows have one id. */
+mseg_status mseg_counts_save(mseg_counts *counts, const char *path, mseg_error *err);
+
+/** Reads and merges n >= 1 files. Damaged files (whose sums do not agree), other classes or settings and images that occur in two
+ * files are refused; the text names the files. */
+mseg_status mseg_counts_load(mseg_counts **counts, const char *const *paths, int n, mseg_error *err);
+
+typedef struct mseg_class_score {
+    const char *name;
+    uint64_t truth, predicted, hits;                 /* pixels */
+    double iou, precision, recall, boundary_iou;     /* NaN: undefined */
+} mseg_class_score;
+
+typedef struct mseg_image_score {
+    const char *id;
+    int width, height;
+    uint64_t pixels;                           /* not ignored */
+    double miou, pixel_accuracy, boundary_iou; /* over the classes in this image; NaN when all of it is ignored */
+} mseg_image_score;
+
+/* Figures over a set; NaN where there is nothing to divide by. */
+typedef struct mseg_score {
+    int classes, classes_present; /* present: in ground truth or prediction */
+    int ignore;
+    size_t images;
+    uint64_t pixels;
+    double miou, pixel_accuracy, mean_accuracy, frequency_weighted_iou, boundary_iou, per_image_miou;
+    mseg_class_score *per_class;
+    mseg_image_score *per_image;         /* by id */
+    const uint64_t *confusion;           /* [classes, classes], rows are ground truth */
+    uint64_t problems[MSEG_PROBLEMS];
+    const char *settings;
+} mseg_score;
+
+/** Computes the figures; the score refers to counts, which must outlive it. MSEG_MISMATCH when two rows have one id. */
+mseg_status mseg_score_open(mseg_score *score, mseg_counts *counts, mseg_error *err);
+void mseg_score_close(mseg_score *score);
+
+/** Whether any image or line of a list was faulty: the exit status of a program should say so. */
+bool mseg_score_has_mistakes(const mseg_score *score);
+
+/* The images of one id, for the report's examples; the report frees them. photo may stay empty. */
+typedef struct mseg_example {
+    mseg_image photo, truth, prediction;
+} mseg_example;
+
+typedef struct mseg_report {
+    const mseg_score *score;
+    const mseg_palette *palette;
+    const char *command; /* as typed; may be NULL */
+    /* Fills *example with the pictures of an image; NULL: a report without pictures. A failure leaves that example out. */
+    mseg_status (*example)(void *context, const char *id, mseg_example *example);
+    void *context;
+} mseg_report;
+
+/** Figures for a terminal; unicode: bars of block characters, else of #. */
+void mseg_report_text(FILE *file, const mseg_report *report, bool unicode);
+/** One line per class. */
+void mseg_report_csv(FILE *file, const mseg_report *report);
+mseg_status mseg_report_json(FILE *file, const mseg_report *report, mseg_error *err);
+/** One self-contained page. */
+mseg_status mseg_report_html(FILE *file, const mseg_report *report, mseg_error *err);
 
 #ifdef __cplusplus
 }

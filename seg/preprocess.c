@@ -38,9 +38,8 @@ mseg_status mseg_geometry_plan(mseg_geometry *g, int width, int height, int outp
         w = crop_size(g->scaled_width, output_stride);
         h = crop_size(g->scaled_height, output_stride);
     } else {
-        int64_t side =
-            options->resize == MSEG_RESIZE_NONE && longer > options->size ? crop_size(longer, output_stride) : options->size;
-        w = h = side;
+        int64_t holds = options->resize == MSEG_RESIZE_NONE ? crop_size(longer, output_stride) : 0;
+        w = h = holds > options->size ? holds : options->size;
     }
     if (w * h > INT64_C(1) << 30)
         return mseg_fail(err, MSEG_LIMIT, "a canvas of %lld x %lld pixels is over the limit of 2^30", (long long)w, (long long)h);

@@ -97,7 +97,7 @@ mseg_status mseg_graph_input(mseg_graph *graph, mseg_value *out)
 mseg_status mseg_graph_global_pool(mseg_graph *graph, const char *name, mseg_value input, mseg_value *out)
 {
     mseg_op *op;
-    if (!valid(graph, input) || graph->values[input].vector)
+    if (!valid(graph, input) || input == 0 || graph->values[input].vector)
         return MSEG_INVAL;
     mseg_status status = begin(graph, &mseg_operator_global_pool, name, &op);
     if (status)
@@ -137,6 +137,15 @@ static mseg_status check_inputs(const mseg_graph *graph, const mseg_conv *conv, 
         *channels = info->channels;
     }
     return MSEG_OK;
+}
+
+/* The picture is value 0: it exists only for convolutions that read it alone, in whole kernel rows. */
+static bool reads_picture_well(const mseg_conv *conv)
+{
+    for (int i = 1; i < conv->n_inputs; i++)
+        if (conv->inputs[i] == 0)
+            return false;
+    return conv->add != 0 && (conv->inputs[0] != 0 || (conv->n_inputs == 1 && conv->add < 0 && conv->rate == 1));
 }
 
 /* Packs conv's filter: one tap per map and kernel position (or kernel row), the vector's part by itself. */
@@ -181,6 +190,8 @@ mseg_status mseg_graph_conv(mseg_graph *graph, const mseg_conv *conv, mseg_value
     if (conv->kernel < 1 || conv->kernel % 2 == 0 || conv->stride < 1 || conv->rate < 1 || conv->out_channels < 1 ||
         (conv->add >= 0 && (!valid(graph, conv->add) || graph->values[conv->add].channels != conv->out_channels)))
         return MSEG_INVAL;
+    if (!reads_picture_well(conv))
+        return MSEG_UNSUPPORTED;
     if ((status = begin(graph, &mseg_operator_conv, conv->name, &op)))
         return status;
     for (int i = 0; i < conv->n_inputs; i++) {

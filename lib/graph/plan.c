@@ -7,6 +7,8 @@
 #include "base/alloc.h"
 #include "graph/stage.h"
 
+enum { MAX_PIXELS = 1 << 30 };
+
 /* ---- sizes ---- */
 
 static mseg_status infer_sizes(mseg_plan *plan)
@@ -20,9 +22,14 @@ static mseg_status infer_sizes(mseg_plan *plan)
         } else if (graph->values[i].vector) {
             *size = (struct mseg_size){1, 1};
         } else {
-            for (int k = 0; k < op->n_inputs; k++)
-                if (op->inputs[k] != op->vector_input)
-                    *size = plan->sizes[op->inputs[k]];
+            for (int k = 0; k < op->n_inputs; k++) {
+                const struct mseg_size *in = &plan->sizes[op->inputs[k]];
+                if (op->inputs[k] == op->vector_input)
+                    continue;
+                if (size->width && memcmp(size, in, sizeof *in))
+                    return MSEG_MISMATCH;
+                *size = *in;
+            }
             size->width = (size->width + op->stride - 1) / op->stride;
             size->height = (size->height + op->stride - 1) / op->stride;
         }
@@ -129,8 +136,10 @@ mseg_status mseg_plan_open(mseg_plan **out, const mseg_graph *graph, int width, 
                            mseg_error *err)
 {
     *out = NULL;
-    if (width < 1 || height < 1 || threads < 1 || graph->output < 0)
+    if (width < 1 || height < 1 || threads < 1 || graph->output < 1)
         return mseg_fail(err, MSEG_INVAL, "cannot plan for %d x %d pixels", width, height);
+    if ((int64_t)width * height > MAX_PIXELS)
+        return mseg_fail(err, MSEG_LIMIT, "a canvas of %d x %d pixels is over the limit of 2^30", width, height);
     mseg_status status = MSEG_NOMEM;
     mseg_plan *plan = mseg_alloc(sizeof *plan);
     if (!plan)

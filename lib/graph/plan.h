@@ -30,7 +30,8 @@ typedef struct mseg_plan_layer {
     double ms;         /* of that step in the last run */
 } mseg_plan_layer;
 
-/** A plan for a canvas of width x height (any sizes >= 1), for threads threads. graph must outlive it. */
+/** A plan for a canvas of width x height (any sizes >= 1), for threads threads. graph must outlive it. Errors: MSEG_NOMEM,
+ * MSEG_INVAL, MSEG_LIMIT (more than 2^30 pixels), MSEG_MISMATCH (maps of two sizes meet). */
 mseg_status mseg_plan_open(mseg_plan **plan, const mseg_graph *graph, int width, int height, int threads, const mseg_cpu *cpu,
                            mseg_error *err);
 

@@ -157,7 +157,7 @@ bool mseg_planner_streams(const mseg_planner *planner, const mseg_op *op)
     const mseg_plan *plan = planner->plan;
     mseg_value in = op->inputs[0];
     if (planner->graph->unfused || op->residual || op->n_inputs != 1 || planner->graph->values[in].consumers != 1 ||
-        !plan->n_steps)
+        planner->graph->output == in || !plan->n_steps)
         return false;
     const mseg_step *step = &plan->steps[plan->n_steps - 1];
     if (planner->graph->ops[step->last_op].out != in || step->n_passes != 1 || step->passes[0].n_stages + 3 > MSEG_MAX_STAGES)

@@ -242,7 +242,7 @@ static void test_sets_hold_the_rows(void **state)
         const mseg_kernels *set = mseg_kernels_for(rows[i].level);
         assert_non_null(set);
         assert_int_equal(set->level, rows[i].level);
-        assert_true(set->dwconv && set->normalise && set->argmax && set->dwconv_vec > 0);
+        assert_true(set->dwconv && set->normalise && set->argmax && set->peak && set->dwconv_vec > 0 && set->peak_madds > 0);
         assert_string_equal(set->gemm.name, rows[i].kernel.name);
         assert_true(set->gemm.fn == rows[i].kernel.fn && set->gemm.mr == rows[i].kernel.mr);
         assert_true(set->gemm.nr == rows[i].kernel.nr && set->gemm.vec == rows[i].kernel.vec);

@@ -1,0 +1,247 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "commands.h"
+#include "mseg.h"
+#include "network.h"
+#include "options.h"
+#include "progress.h"
+#include "say.h"
+
+typedef struct bench_args {
+    const char *model, *random;
+    int os;
+    int64_t size, jobs, runs;
+    bool per_layer, json;
+} bench_args;
+
+#define FIELD(name) offsetof(bench_args, name)
+static const mseg_option options[] = {
+    {'m', "model", MSEG_OPTION_TEXT, FIELD(model), "FILE|NAME", "model to run (default: as in 'mseg run')"},
+    {0, "random", MSEG_OPTION_TEXT, FIELD(random), "ARCH",
+     "no model file but a network with pseudo-random weights: mnv2[:WIDTH][:aspp]"},
+    {0, "os", MSEG_OPTION_CHOICE, FIELD(os), "8|16|32", "output stride (default 16)", .choices = mseg_output_strides},
+    {0, "size", MSEG_OPTION_INT, FIELD(size), "N", "canvas side (default 513)", .min = 1, .max = 65537},
+    {'j', "jobs", MSEG_OPTION_INT, FIELD(jobs), "N", "threads inside the image (default 1)", .min = 1, .max = 1024},
+    {'n', "runs", MSEG_OPTION_INT, FIELD(runs), "N", "timed runs, after two for warming up (default 40)", .min = 1, .max = 1e6},
+    {0, "per-layer", MSEG_OPTION_FLAG, FIELD(per_layer), NULL,
+     "also each layer's time (layers that stream into one another share it)"},
+    {0, "json", MSEG_OPTION_FLAG, FIELD(json), NULL, "print JSON"},
+    {0},
+};
+static const mseg_option_group groups[] = {{"Options", 0, options}, {0}};
+static const mseg_usage usage = {
+    .command = "bench",
+    .operands = "",
+    .text = "Times the network alone, from 8-bit RGB in memory to logits, and compares it with what the\n"
+            "processor can do: the fused multiply-adds a second of the same instruction set in registers,\n"
+            "measured in the same run.\n",
+    .groups = groups,
+};
+
+typedef struct bench {
+    mseg_model *model;
+    mseg_pool *pool;
+    mseg_session *session;
+    mseg_image canvas;
+    mseg_plan_info plan;
+    double *ms;       /* of each run, sorted in the end */
+    double *layer_ms; /* the least of each layer */
+    double peak;      /* multiply-adds a second */
+} bench;
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static mseg_status open_model(bench *b, const bench_args *args, mseg_error *err)
+{
+    mseg_model_options model_options = mseg_model_options_default();
+    model_options.output_stride = mseg_output_stride(args->os);
+    if (args->random)
+        return mseg_model_open_random(&b->model, args->random, &model_options, err);
+    char *path = mseg_model_find(args->model);
+    if (!path) {
+        err->text[0] = 0; /* it has been said */
+        return MSEG_NOENT;
+    }
+    mseg_status status = mseg_model_open(&b->model, path, &model_options, err);
+    free(path);
+    return status;
+}
+
+static mseg_status prepare(bench *b, const bench_args *args, mseg_error *err)
+{
+    const int size = (int)args->size;
+    mseg_status status = open_model(b, args, err);
+    if (!status && (status = mseg_pool_open(&b->pool, (int)args->jobs)))
+        mseg_fail(err, status, NULL);
+    if (!status)
+        status = mseg_session_open(&b->session, b->model, b->pool, err);
+    if (!status)
+        status = mseg_session_plan(b->session, size, size, &b->plan, err);
+    if (!status && (status = mseg_image_create(&b->canvas, size, size, 3)))
+        mseg_fail(err, status, NULL);
+    if (status)
+        return status;
+    for (size_t i = 0; i < b->canvas.stride * (size_t)size; i++)
+        b->canvas.data[i] = (uint8_t)(i * 2654435761u >> 13); /* no picture, but no constant either */
+    b->ms = calloc((size_t)args->runs, sizeof *b->ms);
+    b->layer_ms = calloc((size_t)b->plan.layers, sizeof *b->layer_ms);
+    return b->ms && b->layer_ms ? MSEG_OK : mseg_fail(err, MSEG_NOMEM, NULL);
+}
+
+static mseg_status measure(bench *b, const bench_args *args, mseg_error *err)
+{
+    enum { WARM_UP = 2 };
+    mseg_result result;
+    b->peak = mseg_fma_peak(b->model, b->pool);
+    for (int i = -WARM_UP; i < args->runs; i++) {
+        double start = mseg_now();
+        mseg_status status = mseg_session_forward(b->session, &b->canvas, &result, err);
+        if (status)
+            return status;
+        if (i < 0)
+            continue;
+        b->ms[i] = (mseg_now() - start) * 1e3;
+        for (int k = 0; k < b->plan.layers; k++) {
+            double ms = mseg_session_layer(b->session, k).ms;
+            if (i == 0 || ms < b->layer_ms[k])
+                b->layer_ms[k] = ms;
+        }
+    }
+    double again = mseg_fma_peak(b->model, b->pool);
+    b->peak = again > b->peak ? again : b->peak;
+    qsort(b->ms, (size_t)args->runs, sizeof *b->ms, ascending);
+    return MSEG_OK;
+}
+
+static double percentile(const bench *b, const bench_args *args, double p)
+{
+    return b->ms[(size_t)(p * (double)(args->runs - 1) + 0.5)];
+}
+
+/* Multiply-adds of the layers that run together with layer i, and whether i is the first of them. */
+static int64_t group_madds(const bench *b, int i, bool *first)
+{
+    int64_t sum = 0;
+    int group = mseg_session_layer(b->session, i).group;
+    *first = i == 0 || mseg_session_layer(b->session, i - 1).group != group;
+    for (int k = i; k < b->plan.layers && mseg_session_layer(b->session, k).group == group; k++)
+        sum += mseg_session_layer(b->session, k).madds;
+    return sum;
+}
+
+static long max_rss_bytes(void)
+{
+    struct rusage usage_now;
+    getrusage(RUSAGE_SELF, &usage_now);
+    return usage_now.ru_maxrss * 1024L;
+}
+
+static void print_text(const bench *b, const bench_args *args)
+{
+    const mseg_model_info info = mseg_model_describe(b->model);
+    const double madds = (double)b->plan.madds;
+    printf("%s %.3g, output stride %d%s, %d x %d, %s, %d thread(s)\n", info.network, info.width_multiplier, info.output_stride,
+           info.aspp ? ", ASPP" : "", b->plan.canvas_width, b->plan.canvas_height, info.kernels, (int)args->jobs);
+    printf("time      min %.3f ms, median %.3f ms, 10%%..90%% %.3f..%.3f ms of %d runs\n", b->ms[0], percentile(b, args, 0.5),
+           percentile(b, args, 0.1), percentile(b, args, 0.9), (int)args->runs);
+    printf("speed     %.1f GMAdd/s of %.1f (FMA peak): %.1f%%\n", madds / b->ms[0] * 1e-6, b->peak * 1e-9,
+           100 * madds / b->ms[0] * 1e3 / b->peak);
+    printf("memory    arena %.2f MB, weights %.2f MB, peak RSS %.1f MB\n", (double)b->plan.arena_bytes * 1e-6,
+           (double)b->plan.weight_bytes * 1e-6, (double)max_rss_bytes() * 1e-6);
+    if (!args->per_layer)
+        return;
+    printf("\n%-24s %12s %9s %9s %7s\n", "layer", "output", "MMAdds", "ms", "% peak");
+    for (int i = 0; i < b->plan.layers; i++) {
+        const mseg_layer layer = mseg_session_layer(b->session, i);
+        bool first;
+        double group = (double)group_madds(b, i, &first);
+        char shape[32];
+        snprintf(shape, sizeof shape, "%dx%dx%d", layer.out_width, layer.out_height, layer.out_channels);
+        printf("%-24s %12s %9.1f ", layer.name, shape, (double)layer.madds * 1e-6);
+        if (first)
+            printf("%9.3f %7.1f\n", b->layer_ms[i], b->layer_ms[i] > 0 ? 100 * group / b->layer_ms[i] * 1e3 / b->peak : 0.0);
+        else
+            printf("%9s\n", "with it");
+    }
+}
+
+static void add_layers(const bench *b, mseg_json *root)
+{
+    mseg_json *layers = mseg_json_add_array(root, "layers");
+    for (int i = 0; i < b->plan.layers; i++) {
+        const mseg_layer layer = mseg_session_layer(b->session, i);
+        mseg_json *item = mseg_json_add_object(layers, NULL);
+        mseg_json_add_string(item, "name", layer.name);
+        mseg_json_add_int(item, "madds", layer.madds);
+        mseg_json_add_int(item, "group", layer.group);
+        mseg_json_add_number(item, "group_min_ms", b->layer_ms[i]);
+    }
+}
+
+static mseg_status print_json(const bench *b, const bench_args *args)
+{
+    const mseg_model_info info = mseg_model_describe(b->model);
+    mseg_json *root = mseg_json_object();
+    mseg_json_add_string(root, "version", mseg_version());
+    mseg_json_add_string(root, "network", info.network);
+    mseg_json_add_number(root, "width_multiplier", info.width_multiplier);
+    mseg_json_add_int(root, "output_stride", info.output_stride);
+    mseg_json_add_bool(root, "aspp", info.aspp);
+    mseg_json_add_int(root, "size", b->plan.canvas_width);
+    mseg_json_add_int(root, "threads", args->jobs);
+    mseg_json_add_string(root, "kernels", info.kernels);
+    mseg_json_add_int(root, "runs", args->runs);
+    mseg_json_add_number(root, "min_ms", b->ms[0]);
+    mseg_json_add_number(root, "median_ms", percentile(b, args, 0.5));
+    mseg_json_add_number(root, "p10_ms", percentile(b, args, 0.1));
+    mseg_json_add_number(root, "p90_ms", percentile(b, args, 0.9));
+    mseg_json_add_int(root, "madds", b->plan.madds);
+    mseg_json_add_int(root, "params", b->plan.params);
+    mseg_json_add_number(root, "fma_peak_gmadds", b->peak * 1e-9);
+    mseg_json_add_number(root, "percent_of_peak", 100 * (double)b->plan.madds / b->ms[0] * 1e3 / b->peak);
+    mseg_json_add_int(root, "arena_bytes", (int64_t)b->plan.arena_bytes);
+    mseg_json_add_int(root, "weight_bytes", (int64_t)b->plan.weight_bytes);
+    mseg_json_add_int(root, "max_rss_bytes", max_rss_bytes());
+    if (args->per_layer)
+        add_layers(b, root);
+    char *text = mseg_json_print(root, true);
+    mseg_json_free(&root);
+    if (!text)
+        return MSEG_NOMEM;
+    puts(text);
+    free(text);
+    return MSEG_OK;
+}
+
+int mseg_cmd_bench(int argc, char **argv)
+{
+    bench_args args = {.os = 1, .size = 513, .jobs = 1, .runs = 40};
+    bench b = {0};
+    mseg_error err = {0};
+    int operands, exit_status;
+    if (!mseg_options_parse(&usage, argc, argv, &args, &operands, &exit_status))
+        return exit_status;
+    mseg_status status = prepare(&b, &args, &err);
+    if (!status)
+        status = measure(&b, &args, &err);
+    if (!status && args.json)
+        status = mseg_fail(&err, print_json(&b, &args), NULL);
+    else if (!status)
+        print_text(&b, &args);
+    if (status && *err.text)
+        mseg_say("bench: %s: %s", args.random ? args.random : args.model ? args.model : "default model", err.text);
+    free(b.ms);
+    free(b.layer_ms);
+    mseg_image_free(&b.canvas);
+    mseg_session_close(&b.session);
+    mseg_pool_close(&b.pool);
+    mseg_model_close(&b.model);
+    return status ? MSEG_EXIT_UNUSABLE : MSEG_EXIT_OK;
+}

@@ -1,0 +1,207 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "mseg.h"
+#include "network.h"
+#include "options.h"
+#include "say.h"
+
+typedef struct info_args {
+    int os;
+    int64_t size;
+    const char *cpu;
+    bool json;
+} info_args;
+
+#define FIELD(name) offsetof(info_args, name)
+static const mseg_option options[] = {
+    {0, "os", MSEG_OPTION_CHOICE, FIELD(os), "8|16|32", .help = "output stride (default 16)", .choices = mseg_output_strides},
+    {0, "size", MSEG_OPTION_INT, FIELD(size), "N", .help = "side of the square canvas (default 513)", .min = 1, .max = 65537},
+    {0, "cpu", MSEG_OPTION_TEXT, FIELD(cpu), "SET", .help = "kernels: scalar, avx2 or avx512 (default: the best, or $MSEG_CPU)"},
+    {0, "json", MSEG_OPTION_FLAG, FIELD(json), NULL, .help = "the same as JSON"},
+    {0},
+};
+static const mseg_option_group groups[] = {{"Options", 0, options}, {0}};
+static const mseg_usage usage = {
+    .command = "info",
+    .operands = "[MODEL]",
+    .text = "Shows what a model is and what running it takes: layers with shapes and atrous\n"
+            "rates, multiply-adds, parameters and memory. MODEL is a file or a name, as for\n"
+            "'mseg run -m'.\n",
+    .groups = groups,
+    .max_operands = 1,
+};
+
+typedef struct shown {
+    mseg_model_info model;
+    mseg_plan_info plan;
+    const mseg_session *session;
+} shown;
+
+/* 2740709056 -> "2,740,709,056". */
+static const char *grouped(char text[32], int64_t value)
+{
+    char digits[24];
+    int count = snprintf(digits, sizeof digits, "%lld", (long long)value), used = 0;
+    for (int i = 0; i < count; i++) {
+        if (i && (count - i) % 3 == 0)
+            text[used++] = ',';
+        text[used++] = digits[i];
+    }
+    text[used] = 0;
+    return text;
+}
+
+static void print_model(const mseg_model_info *m)
+{
+    printf("network            %s\n", m->network);
+    printf("width multiplier   %g\n", m->width_multiplier);
+    printf("classes            %d\n", m->classes);
+    printf("ASPP               %s\n", m->aspp ? "yes" : "no");
+    printf("image pooling      %s\n", m->image_pooling ? "yes" : "no");
+    printf("output stride      %d\n", m->output_stride);
+    printf("format             %s\n", m->format);
+    if (m->trained_width)
+        printf("trained for        %dx%d", m->trained_width, m->trained_height);
+    if (m->trained_width && m->trained_output_stride)
+        printf(", output stride %d", m->trained_output_stride);
+    printf("%skernels            %s\n\n", m->trained_width ? "\n" : "", m->kernels);
+}
+
+static void print_layer(const mseg_layer *l)
+{
+    char shape[96], window[32] = "", inner[24] = "", madds[32], params[32];
+    if (l->expanded_channels)
+        snprintf(inner, sizeof inner, " -> %d", l->expanded_channels);
+    if (l->in_channels)
+        snprintf(shape, sizeof shape, "%dx%dx%d%s -> %dx%dx%d", l->in_width, l->in_height, l->in_channels, inner, l->out_width,
+                 l->out_height, l->out_channels);
+    else
+        snprintf(shape, sizeof shape, "%dx%dx%d", l->out_width, l->out_height, l->out_channels);
+    if (l->madds)
+        snprintf(window, sizeof window, "%dx%d %6d %4d", l->kernel, l->kernel, l->stride, l->rate);
+    printf("%-26s %-20s %-34s %-15s %13s %9s %10.1f\n", l->name, l->kind, shape, window, grouped(madds, l->madds),
+           grouped(params, l->params), (double)l->peak_bytes / 1024);
+}
+
+static void print_text(const shown *s)
+{
+    char text[32];
+    print_model(&s->model);
+    printf("%-26s %-20s %-34s %-15s %13s %9s %10s\n", "layer", "kind", "in -> out", "k   stride rate", "MAdds", "params",
+           "memory KB");
+    for (int i = 0; i < s->plan.layers; i++) {
+        mseg_layer layer = mseg_session_layer(s->session, i);
+        print_layer(&layer);
+    }
+    printf("\ncanvas             %dx%d\n", s->plan.canvas_width, s->plan.canvas_height);
+    printf("MAdds              %.3f B (%s)\n", (double)s->plan.madds * 1e-9, grouped(text, s->plan.madds));
+    printf("parameters         %s\n", grouped(text, s->plan.params));
+    printf("packed weights     %s bytes\n", grouped(text, (int64_t)s->plan.weight_bytes));
+    printf("arena              %s bytes, peak in %s\n", grouped(text, (int64_t)s->plan.arena_bytes),
+           mseg_session_layer(s->session, s->plan.peak_layer).name);
+}
+
+static void add_shape(mseg_json *parent, const char *key, int width, int height, int channels)
+{
+    mseg_json *shape = mseg_json_add_array(parent, key);
+    mseg_json_add_int(shape, NULL, height);
+    mseg_json_add_int(shape, NULL, width);
+    mseg_json_add_int(shape, NULL, channels);
+}
+
+static void add_layer(mseg_json *layers, const mseg_layer *l)
+{
+    mseg_json *entry = mseg_json_add_object(layers, NULL);
+    mseg_json_add_string(entry, "name", l->name);
+    mseg_json_add_string(entry, "kind", l->kind);
+    add_shape(entry, "in", l->in_width, l->in_height, l->in_channels);
+    add_shape(entry, "out", l->out_width, l->out_height, l->out_channels);
+    mseg_json_add_int(entry, "expanded_channels", l->expanded_channels);
+    mseg_json_add_int(entry, "kernel", l->kernel);
+    mseg_json_add_int(entry, "stride", l->stride);
+    mseg_json_add_int(entry, "rate", l->rate);
+    mseg_json_add_int(entry, "madds", l->madds);
+    mseg_json_add_int(entry, "params", l->params);
+    mseg_json_add_int(entry, "activation_bytes", (int64_t)l->peak_bytes);
+    mseg_json_add_int(entry, "group", l->group);
+}
+
+static bool print_json(const shown *s)
+{
+    mseg_json *root = mseg_json_object();
+    mseg_json_add_string(root, "network", s->model.network);
+    mseg_json_add_number(root, "width_multiplier", s->model.width_multiplier);
+    mseg_json_add_int(root, "classes", s->model.classes);
+    mseg_json_add_bool(root, "aspp", s->model.aspp);
+    mseg_json_add_bool(root, "image_pooling", s->model.image_pooling);
+    mseg_json_add_int(root, "output_stride", s->model.output_stride);
+    mseg_json_add_string(root, "format", s->model.format);
+    mseg_json_add_string(root, "kernels", s->model.kernels);
+    mseg_json_add_int(root, "trained_output_stride", s->model.trained_output_stride);
+    mseg_json_add_int(root, "trained_width", s->model.trained_width);
+    mseg_json_add_int(root, "trained_height", s->model.trained_height);
+    mseg_json_add_int(root, "canvas_width", s->plan.canvas_width);
+    mseg_json_add_int(root, "canvas_height", s->plan.canvas_height);
+    mseg_json_add_int(root, "madds", s->plan.madds);
+    mseg_json_add_int(root, "params", s->plan.params);
+    mseg_json_add_int(root, "arena_bytes", (int64_t)s->plan.arena_bytes);
+    mseg_json_add_int(root, "weight_bytes", (int64_t)s->plan.weight_bytes);
+    mseg_json_add_string(root, "peak_layer", mseg_session_layer(s->session, s->plan.peak_layer).name);
+    mseg_json *layers = mseg_json_add_array(root, "layers");
+    for (int i = 0; i < s->plan.layers; i++) {
+        mseg_layer layer = mseg_session_layer(s->session, i);
+        add_layer(layers, &layer);
+    }
+    char *text = mseg_json_print(root, true);
+    mseg_json_free(&root);
+    if (text)
+        printf("%s\n", text);
+    free(text);
+    return text != NULL;
+}
+
+/* Opens and plans; false after a line of error. */
+static bool open_model(const info_args *args, const char *path, mseg_model **model, mseg_session **session, shown *s)
+{
+    mseg_model_options how = mseg_model_options_default();
+    mseg_error err = {0};
+    how.output_stride = mseg_output_stride(args->os);
+    if (args->cpu)
+        how.cpu = args->cpu;
+    if (mseg_model_open(model, path, &how, &err) || mseg_session_open(session, *model, NULL, &err) ||
+        mseg_session_plan(*session, (int)args->size, (int)args->size, &s->plan, &err)) {
+        mseg_say("%s: %s", path, err.text);
+        return false;
+    }
+    s->model = mseg_model_describe(*model);
+    s->session = *session;
+    return true;
+}
+
+int mseg_cmd_info(int argc, char **argv)
+{
+    info_args args = {.os = 1, .size = 513};
+    int count, status;
+    if (!mseg_options_parse(&usage, argc, argv, &args, &count, &status))
+        return status;
+    mseg_model *model = NULL;
+    mseg_session *session = NULL;
+    shown s;
+    status = MSEG_EXIT_UNUSABLE;
+    char *path = mseg_model_find(count ? argv[0] : NULL);
+    if (!path || !open_model(&args, path, &model, &session, &s))
+        goto done;
+    if (args.json && !print_json(&s))
+        mseg_say("out of memory");
+    else
+        status = MSEG_EXIT_OK;
+    if (!args.json)
+        print_text(&s);
+done:
+    mseg_session_close(&session);
+    mseg_model_close(&model);
+    free(path);
+    return status;
+}

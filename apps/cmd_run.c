@@ -1,0 +1,328 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "commands.h"
+#include "inputs.h"
+#include "mseg.h"
+#include "network.h"
+#include "options.h"
+#include "outputs.h"
+#include "progress.h"
+#include "say.h"
+#include "sequence.h"
+
+typedef struct run_args {
+    mseg_network_args network;
+    const char *masks, *overlays, *scores, *palette, *json, *shard;
+    double alpha;
+    bool recursive, quiet, verbose;
+} run_args;
+
+#define FIELD(name) offsetof(run_args, name)
+static const mseg_option input_options[] = {
+    {'r', "recursive", MSEG_OPTION_FLAG, FIELD(recursive), NULL,
+     .help = "descend into subfolders; they are mirrored below the outputs"},
+    {0, "shard", MSEG_OPTION_TEXT, FIELD(shard), "I/N",
+     .help = "only every N-th input, from the I-th on: N such runs together do them all"},
+    {0},
+};
+static const mseg_option output_options[] = {
+    {'o', "output", MSEG_OPTION_TEXT, FIELD(masks), "DIR", .help = "folder for the masks (default mseg-out/masks)"},
+    {0, "overlay", MSEG_OPTION_TEXT, FIELD(overlays), "DIR",
+     .help = "also write the photo with the classes' colours and boundaries (default mseg-out/overlays)",
+     .implied = "mseg-out/overlays"},
+    {0, "alpha", MSEG_OPTION_REAL, FIELD(alpha), "X", .help = "strength of the overlay's colours, 0 to 1 (default 0.5)",
+     .max = 1},
+    {0, "palette", MSEG_OPTION_TEXT, FIELD(palette), "NAME|FILE",
+     .help = "colours and class names: voc (default), cityscapes, ade20k or a file of lines 'id r g b name'"},
+    {0, "scores", MSEG_OPTION_TEXT, FIELD(scores), "DIR",
+     .help = "also write the logits before upsampling as NumPy files, float32 [height, width, classes]"},
+    {0, "json", MSEG_OPTION_TEXT, FIELD(json), "FILE",
+     .help = "one line of JSON per segmented image: path, size, milliseconds per stage, pixels per class ('-': standard output)"},
+    {'q', "quiet", MSEG_OPTION_FLAG, FIELD(quiet), NULL, .help = "no progress bar and no summary; errors are still shown"},
+    {'v', "verbose", MSEG_OPTION_FLAG, FIELD(verbose), NULL, .help = "a line per image"},
+    {0},
+};
+static const mseg_option_group groups[] = {
+    {"Inputs", 0, input_options},
+    {"Outputs", 0, output_options},
+    {"Network", FIELD(network), mseg_network_options},
+    {0},
+};
+static const mseg_usage usage = {
+    .command = "run",
+    .operands = "PATH...",
+    .text = "Segments images. PATH is a PNG or JPEG file, a folder of them, or - for a list\n"
+            "on standard input, one path a line. Each mask is an indexed PNG under the\n"
+            "image's own name and in its own size. The exit status is 0 when all are done,\n"
+            "1 when some failed, 2 when nothing could be done (usage, model, output folder).\n",
+    .groups = groups,
+    .min_operands = 1,
+    .max_operands = -1,
+};
+
+/* Where the JSON lines go: a file that appears whole at the end, or a stream (stdout, a pipe, a device). */
+typedef struct json_sink {
+    mseg_output output;
+    FILE *stream; /* NULL: not wanted */
+} json_sink;
+
+typedef struct batch {
+    const run_args *args;
+    mseg_run_options run;
+    mseg_limits limits;
+    mseg_outputs outputs;
+    mseg_inputs inputs;
+    json_sink json;
+    mseg_model *model;
+    mseg_pool *pool;         /* over images, or inside the one session */
+    mseg_session **sessions; /* one per worker */
+    int n_sessions;
+    mseg_sequence *sequence;
+    mseg_progress progress;
+    size_t failed;
+} batch;
+
+/* What became of one image. */
+typedef struct report {
+    char *json; /* its line; NULL when failed or not wanted */
+    char *line; /* for stderr; NULL: nothing to say */
+    bool failed;
+} report;
+
+/* ---- one image --------------------------------------------------------------------------------------------------------- */
+
+static void count_pixels(const mseg_image *labels, int64_t counts[256])
+{
+    memset(counts, 0, 256 * sizeof counts[0]);
+    for (int y = 0; y < labels->height; y++) {
+        const uint8_t *row = labels->data + (size_t)y * labels->stride;
+        for (int x = 0; x < labels->width; x++)
+            counts[row[x]]++;
+    }
+}
+
+static double to_microseconds(double ms)
+{
+    return (double)(int64_t)(ms * 1e3 + 0.5) / 1e3;
+}
+
+static char *describe(const batch *b, const mseg_input *input, const mseg_result *result, double decode_ms, double write_ms)
+{
+    int64_t counts[256];
+    count_pixels(&result->labels, counts);
+    mseg_json *root = mseg_json_object();
+    mseg_json_add_string(root, "path", input->path);
+    mseg_json_add_int(root, "width", result->labels.width);
+    mseg_json_add_int(root, "height", result->labels.height);
+    mseg_json *ms = mseg_json_add_object(root, "ms");
+    mseg_json_add_number(ms, "decode", to_microseconds(decode_ms));
+    mseg_json_add_number(ms, "resize", to_microseconds(result->resize_ms));
+    mseg_json_add_number(ms, "network", to_microseconds(result->network_ms));
+    mseg_json_add_number(ms, "label", to_microseconds(result->label_ms));
+    mseg_json_add_number(ms, "write", to_microseconds(write_ms));
+    mseg_json *pixels = mseg_json_add_object(root, "pixels");
+    for (int id = 0; id < 256; id++) {
+        char number[16];
+        snprintf(number, sizeof number, "class %d", id);
+        const char *name = b->outputs.palette.names[id];
+        if (counts[id])
+            mseg_json_add_int(pixels, *name ? name : number, counts[id]);
+    }
+    char *text = mseg_json_print(root, false);
+    mseg_json_free(&root);
+    return text;
+}
+
+static mseg_status segment(batch *b, mseg_session *session, const mseg_input *input, report *out, mseg_error *err)
+{
+    if (input->error)
+        return mseg_fail(err, MSEG_INVAL, "%s", input->error);
+    mseg_image photo = {0};
+    mseg_result result = {0};
+    double start = mseg_now();
+    mseg_status status = mseg_image_read(&photo, input->path, MSEG_EXIF_APPLY, &b->limits, err);
+    double decode_ms = 1e3 * (mseg_now() - start);
+    if (!status)
+        status = mseg_segment(session, &photo, &b->run, &result, err);
+    start = mseg_now();
+    if (!status)
+        status = mseg_outputs_write(&b->outputs, &b->inputs, input, &photo, &result, err);
+    double write_ms = 1e3 * (mseg_now() - start);
+    if (!status && b->json.stream && !(out->json = describe(b, input, &result, decode_ms, write_ms)))
+        status = mseg_fail(err, MSEG_NOMEM, NULL);
+    if (!status && b->args->verbose)
+        out->line =
+            mseg_format("%s: %dx%d, decode %.1f ms, resize %.1f, network %.1f, label %.1f, write %.1f", input->path, photo.width,
+                        photo.height, decode_ms, result.resize_ms, result.network_ms, result.label_ms, write_ms);
+    mseg_image_free(&photo);
+    return status;
+}
+
+static void segment_task(void *context, int task, int worker)
+{
+    batch *b = context;
+    const mseg_input *input = &b->inputs.items[task];
+    mseg_sequence_wait(b->sequence, task);
+    mseg_error err = {0};
+    report *out = calloc(1, sizeof *out);
+    if (out && segment(b, b->sessions[worker], input, out, &err)) {
+        out->failed = true;
+        out->line = mseg_format("mseg: %s: %s", input->path, err.text);
+    }
+    mseg_sequence_put(b->sequence, task, out);
+}
+
+/* Called in the order of the inputs, one at a time. */
+static void emit(void *context, void *item)
+{
+    batch *b = context;
+    report *done = item;
+    if (done && done->line)
+        mseg_progress_print(&b->progress, done->line);
+    if (done && done->json)
+        fprintf(b->json.stream, "%s\n", done->json);
+    if (!done || done->failed)
+        b->failed++;
+    mseg_progress_step(&b->progress);
+    if (done) {
+        free(done->json);
+        free(done->line);
+    }
+    free(done);
+}
+
+/* ---- the batch --------------------------------------------------------------------------------------------------------- */
+
+static bool open_json(json_sink *sink, const char *path)
+{
+    struct stat info;
+    mseg_error err = {0};
+    if (!path)
+        return true;
+    if (!strcmp(path, "-"))
+        sink->stream = stdout;
+    else if (!stat(path, &info) && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode) && !(sink->stream = fopen(path, "w")))
+        mseg_fail(&err, MSEG_IO, "%s", strerror(errno));
+    else if (!sink->stream && !mseg_output_open(&sink->output, path, &err))
+        sink->stream = sink->output.file;
+    if (!sink->stream)
+        mseg_say("%s: %s", path, err.text);
+    return sink->stream != NULL;
+}
+
+/* Puts the file in place; false after a line of error. */
+static bool close_json(json_sink *sink, const char *path)
+{
+    mseg_error err = {0};
+    if (!sink->stream)
+        return true;
+    if (sink->output.file)
+        mseg_output_commit(&sink->output, &err);
+    else if (sink->stream != stdout && fclose(sink->stream)) /* main looks after stdout */
+        mseg_fail(&err, MSEG_IO, "cannot write: %s", strerror(errno));
+    sink->stream = NULL;
+    if (err.status)
+        mseg_say("%s: %s", path, err.text);
+    return !err.status;
+}
+
+/* At least as many images as threads: a session per worker, threads over images. Fewer: one session, threads inside. */
+static mseg_status open_sessions(batch *b, mseg_error *err)
+{
+    int jobs = mseg_network_jobs(&b->args->network);
+    b->n_sessions = b->inputs.count >= (size_t)jobs ? jobs : 1;
+    b->sessions = calloc((size_t)b->n_sessions, sizeof *b->sessions);
+    if (!b->sessions || mseg_pool_open(&b->pool, jobs))
+        return mseg_fail(err, MSEG_NOMEM, "cannot start %d threads", jobs);
+    mseg_status status = mseg_sequence_open(&b->sequence, 16 * jobs, emit, b);
+    if (status)
+        return mseg_fail(err, status, NULL);
+    for (int i = 0; i < b->n_sessions && !status; i++)
+        status = mseg_session_open(&b->sessions[i], b->model, b->n_sessions == 1 ? b->pool : NULL, err);
+    return status;
+}
+
+/* All that can stop the run before its first image; false after a line of error. */
+static bool prepare(batch *b, char *const *paths, int count)
+{
+    const run_args *args = b->args;
+    mseg_error err = {0};
+    mseg_inputs_options how = {args->recursive, {1, 1}, {args->masks, args->overlays, args->scores}};
+    if (args->shard && !mseg_shard_parse(&how.shard, args->shard)) {
+        mseg_say("run: --shard takes I/N with 1 <= I <= N, not '%s'", args->shard);
+        return false;
+    }
+    b->limits = mseg_network_limits(&args->network);
+    b->outputs = (mseg_outputs){.masks = args->masks, .overlays = args->overlays, .scores = args->scores, .alpha = args->alpha};
+    if (mseg_palette_load(&b->outputs.palette, args->palette, &err)) {
+        mseg_say("%s: %s", args->palette, err.text);
+        return false;
+    }
+    const char *folder = "";
+    if (!mseg_network_open("run", &args->network, &b->model, &b->run))
+        return false;
+    if (mseg_outputs_open(&b->outputs, &folder, &err)) {
+        mseg_say("%s: %s", folder, err.text);
+        return false;
+    }
+    if (!open_json(&b->json, args->json))
+        return false;
+    if (mseg_inputs_collect(&b->inputs, paths, count, &how, &err) || open_sessions(b, &err)) {
+        mseg_say("run: %s", err.text);
+        return false;
+    }
+    mseg_outputs_mirror(&b->outputs, &b->inputs);
+    return true;
+}
+
+static void summarise(const batch *b, double seconds)
+{
+    size_t total = b->inputs.count, done = total - b->failed;
+    double rate = seconds > 0 ? (double)done / seconds : 0;
+    char failed[64] = "";
+    if (b->failed)
+        snprintf(failed, sizeof failed, " (%zu failed)", b->failed);
+    fprintf(stderr, "segmented %zu of %zu image%s%s in %.1f s, %.*f images/s -> %s", done, total, total == 1 ? "" : "s", failed,
+            seconds, rate < 10 ? 1 : 0, rate, b->outputs.masks);
+    if (b->outputs.overlays)
+        fprintf(stderr, ", overlays in %s", b->outputs.overlays);
+    fputc('\n', stderr);
+}
+
+static void release(batch *b)
+{
+    for (int i = 0; b->sessions && i < b->n_sessions; i++)
+        mseg_session_close(&b->sessions[i]);
+    free(b->sessions);
+    mseg_sequence_close(&b->sequence);
+    mseg_pool_close(&b->pool);
+    mseg_model_close(&b->model);
+    mseg_output_discard(&b->json.output);
+    mseg_inputs_free(&b->inputs);
+}
+
+int mseg_cmd_run(int argc, char **argv)
+{
+    run_args args = {.network = mseg_network_defaults(), .masks = "mseg-out/masks", .palette = "voc", .alpha = 0.5};
+    int count, status;
+    if (!mseg_options_parse(&usage, argc, argv, &args, &count, &status))
+        return status;
+    batch b = {.args = &args};
+    status = MSEG_EXIT_UNUSABLE;
+    if (!prepare(&b, argv, count))
+        goto done;
+    mseg_progress_start(&b.progress, b.inputs.count, args.quiet);
+    mseg_pool_for(b.n_sessions > 1 ? b.pool : NULL, (int)b.inputs.count, segment_task, &b);
+    double seconds = mseg_progress_stop(&b.progress);
+    if (!args.quiet)
+        summarise(&b, seconds);
+    if (!close_json(&b.json, args.json))
+        goto done;
+    status = b.failed ? MSEG_EXIT_SOME_FAILED : MSEG_EXIT_OK;
+done:
+    release(&b);
+    return status;
+}

@@ -1,0 +1,372 @@
+#include "inputs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "say.h"
+
+/* A folder on the way down, to see loops of symbolic links. */
+typedef struct ancestor {
+    uint64_t fingerprint;
+    const struct ancestor *above;
+} ancestor;
+
+/* What a collection needs while it runs. */
+typedef struct collector {
+    mseg_inputs *inputs;
+    const mseg_inputs_options *options;
+    uint64_t skip[4]; /* fingerprints of options->skip, 0 = none */
+    uint32_t *table;  /* open addressing by output name: index + 1 of an entry, 0 = free */
+    size_t table_size;
+    bool out_of_memory;
+} collector;
+
+/* ---- shards ------------------------------------------------------------------------------------------------------------ */
+
+bool mseg_shard_parse(mseg_shard *shard, const char *text)
+{
+    int used = 0;
+    bool digits = strspn(text, "0123456789/") == strlen(text) && text[0] != '/';
+    return digits && strlen(text) < 16 && sscanf(text, "%d/%d%n", &shard->index, &shard->count, &used) == 2 && !text[used] &&
+           shard->index >= 1 && shard->index <= shard->count;
+}
+
+bool mseg_shard_has(mseg_shard shard, uint64_t k)
+{
+    return k % (uint64_t)shard.count == (uint64_t)shard.index - 1;
+}
+
+/* ---- names ------------------------------------------------------------------------------------------------------------- */
+
+static const char *const extensions[] = {".png", ".jpg", ".jpeg"};
+
+int mseg_stem_length(const char *name)
+{
+    size_t length = strlen(name);
+    for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++) {
+        size_t tail = strlen(extensions[i]);
+        if (length > tail && name[length - tail - 1] != '/' && !strcasecmp(name + length - tail, extensions[i]))
+            return (int)(length - tail);
+    }
+    return (int)length;
+}
+
+static bool has_extension(const char *name)
+{
+    return name[mseg_stem_length(name)] != 0;
+}
+
+/* Tells files apart whatever their path; never 0. */
+static uint64_t fingerprint(const struct stat *info)
+{
+    uint64_t x = (uint64_t)info->st_ino * 0x9e3779b97f4a7c15u ^ (uint64_t)info->st_dev * 0xc2b2ae3d27d4eb4fu;
+    return x ^ x >> 29 ? x ^ x >> 29 : 1;
+}
+
+static uint64_t hash_bytes(const char *bytes, size_t length)
+{
+    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ (unsigned char)bytes[i]) * 0x100000001b3u;
+    return hash;
+}
+
+/* ---- the list ---------------------------------------------------------------------------------------------------------- */
+
+/* Makes room for one more element of an array that doubles. */
+static bool reserve(void *array, size_t count, size_t *capacity, size_t size)
+{
+    if (count < *capacity)
+        return true;
+    size_t wanted = *capacity ? *capacity * 2 : 64;
+    void *grown = reallocarray(*(void **)array, wanted, size);
+    if (!grown)
+        return false;
+    *(void **)array = grown;
+    *capacity = wanted;
+    return true;
+}
+
+/* Appends an entry, taking over path and error. */
+static mseg_input *append(collector *c, char *path, size_t name, char *error)
+{
+    mseg_inputs *inputs = c->inputs;
+    if (!path || inputs->count >= INT32_MAX ||
+        !reserve(&inputs->items, inputs->count, &inputs->capacity, sizeof *inputs->items)) {
+        free(path);
+        free(error);
+        c->out_of_memory = true;
+        return NULL;
+    }
+    inputs->items[inputs->count] = (mseg_input){path, error, name};
+    return &inputs->items[inputs->count++];
+}
+
+static void refuse(collector *c, char *path, char *reason)
+{
+    if (!reason)
+        c->out_of_memory = true;
+    append(c, path, 0, reason);
+}
+
+static void refuse_errno(collector *c, char *path, int number)
+{
+    refuse(c, path, strdup(number == ENOENT ? mseg_status_text(MSEG_NOENT) : strerror(number)));
+}
+
+static size_t slot_of(const collector *c, const char *name)
+{
+    size_t length = (size_t)mseg_stem_length(name), i = hash_bytes(name, length) & (c->table_size - 1);
+    for (; c->table[i]; i = (i + 1) & (c->table_size - 1)) {
+        const mseg_input *other = &c->inputs->items[c->table[i] - 1];
+        const char *stem = other->path + other->name;
+        if ((size_t)mseg_stem_length(stem) == length && !memcmp(stem, name, length))
+            break;
+    }
+    return i;
+}
+
+static bool grow_table(collector *c)
+{
+    if (c->table_size > 2 * c->inputs->count + 2)
+        return true;
+    size_t old_size = c->table_size;
+    uint32_t *old = c->table, *table = calloc(old_size ? 2 * old_size : 256, sizeof *table);
+    if (!table)
+        return false;
+    c->table = table;
+    c->table_size = old_size ? 2 * old_size : 256;
+    for (size_t i = 0; i < old_size; i++)
+        if (old[i])
+            c->table[slot_of(c, c->inputs->items[old[i] - 1].path + c->inputs->items[old[i] - 1].name)] = old[i];
+    free(old);
+    return true;
+}
+
+/* Appends an image, taking over path; as an error when its name is taken. */
+static void add_image(collector *c, char *path, size_t name, const struct stat *info)
+{
+    mseg_inputs *inputs = c->inputs;
+    if (!grow_table(c) || !reserve(&inputs->pngs, inputs->n_pngs, &inputs->png_capacity, sizeof *inputs->pngs)) {
+        free(path);
+        c->out_of_memory = true;
+        return;
+    }
+    const char *extension = path + name + mseg_stem_length(path + name);
+    if (!strcasecmp(extension, extensions[0]))
+        inputs->pngs[inputs->n_pngs++] = fingerprint(info);
+    size_t slot = slot_of(c, path + name);
+    if (c->table[slot]) {
+        const char *first = inputs->items[c->table[slot] - 1].path;
+        refuse(c, path, strcmp(first, path) ? mseg_format("would write the same output as %s", first) : strdup("given twice"));
+    } else if (append(c, path, name, NULL)) {
+        c->table[slot] = (uint32_t)inputs->count;
+    }
+}
+
+/* ---- folders ----------------------------------------------------------------------------------------------------------- */
+
+static bool to_skip(const collector *c, uint64_t folder, const ancestor *above)
+{
+    for (size_t i = 0; i < sizeof c->skip / sizeof *c->skip; i++)
+        if (c->skip[i] == folder)
+            return true;
+    for (; above; above = above->above)
+        if (above->fingerprint == folder)
+            return true;
+    return false;
+}
+
+static int visible(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+static int by_bytes(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static char *join(const char *folder, const char *name)
+{
+    size_t length = strlen(folder);
+    char *path = NULL;
+    return asprintf(&path, "%s%s%s", folder, length && folder[length - 1] == '/' ? "" : "/", name) < 0 ? NULL : path;
+}
+
+typedef struct walk {
+    int images, subfolders;
+} walk;
+
+static void add_folder(collector *c, const char *folder, size_t name, const ancestor *self, walk *found);
+
+/* One entry of a folder; takes over path. */
+static void add_entry(collector *c, char *path, size_t name, const ancestor *folder, walk *found)
+{
+    struct stat info;
+    bool image = has_extension(path + name);
+    int failed = stat(path, &info) ? errno : 0;
+    bool is_folder = !failed && S_ISDIR(info.st_mode);
+    found->subfolders += is_folder;
+    found->images += image && !(is_folder && c->options->recursive);
+    if (is_folder && c->options->recursive) {
+        ancestor self = {fingerprint(&info), folder};
+        if (!to_skip(c, self.fingerprint, folder))
+            add_folder(c, path, name, &self, found);
+    } else if (image && failed) {
+        refuse_errno(c, path, failed);
+        return;
+    } else if (image && is_folder) {
+        refuse(c, path, strdup("is a folder (-r looks into subfolders)"));
+        return;
+    } else if (image && !S_ISREG(info.st_mode)) {
+        refuse(c, path, strdup("not a regular file"));
+        return;
+    } else if (image) {
+        add_image(c, path, name, &info);
+        return;
+    }
+    free(path);
+}
+
+/* name: where in the paths of this folder's files their output names start; 0: right behind the folder. */
+static void add_folder(collector *c, const char *folder, size_t name, const ancestor *self, walk *found)
+{
+    struct dirent **entries = NULL;
+    int count = scandir(folder, &entries, visible, by_bytes);
+    if (count < 0) {
+        int reason = errno;
+        found->images++;
+        refuse_errno(c, strdup(folder), reason);
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        char *path = c->out_of_memory ? NULL : join(folder, entries[i]->d_name);
+        if (path)
+            add_entry(c, path, name ? name : strlen(path) - strlen(entries[i]->d_name), self, found);
+        else
+            c->out_of_memory = true;
+        free(entries[i]);
+    }
+    free(entries);
+}
+
+/* ---- arguments --------------------------------------------------------------------------------------------------------- */
+
+/* A file or folder that the user named; takes over path. */
+static void add_path(collector *c, char *path)
+{
+    struct stat info;
+    if (!path) {
+        c->out_of_memory = true;
+    } else if (stat(path, &info)) {
+        refuse_errno(c, path, errno);
+    } else if (S_ISDIR(info.st_mode)) {
+        ancestor self = {fingerprint(&info), NULL};
+        walk found = {0, 0};
+        add_folder(c, path, 0, &self, &found);
+        if (found.images)
+            free(path);
+        else
+            refuse(c, path,
+                   mseg_format("no images in it (.png .jpg .jpeg)%s",
+                               found.subfolders && !c->options->recursive ? "; -r looks into its subfolders" : ""));
+    } else if (!S_ISREG(info.st_mode)) {
+        refuse(c, path, strdup("not a regular file"));
+    } else {
+        const char *slash = strrchr(path, '/');
+        add_image(c, path, slash ? (size_t)(slash + 1 - path) : 0, &info);
+    }
+}
+
+static mseg_status add_stdin(collector *c, mseg_error *err)
+{
+    char *line = NULL;
+    size_t capacity = 0, before = c->inputs->count;
+    ssize_t length;
+    while (!c->out_of_memory && (length = getline(&line, &capacity, stdin)) >= 0) {
+        while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r'))
+            line[--length] = 0;
+        if (strspn(line, " \t") != (size_t)length)
+            add_path(c, strdup(line));
+    }
+    free(line);
+    if (ferror(stdin))
+        return mseg_fail(err, MSEG_IO, "cannot read the list on standard input");
+    if (c->inputs->count == before)
+        refuse(c, strdup("-"), strdup("the list on standard input is empty"));
+    return MSEG_OK;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void keep_shard(mseg_inputs *inputs, mseg_shard shard)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < inputs->count; i++) {
+        if (mseg_shard_has(shard, i)) {
+            inputs->items[kept++] = inputs->items[i];
+        } else {
+            free(inputs->items[i].path);
+            free(inputs->items[i].error);
+        }
+    }
+    inputs->count = kept;
+}
+
+mseg_status mseg_inputs_collect(mseg_inputs *inputs, char *const *paths, int count, const mseg_inputs_options *options,
+                                mseg_error *err)
+{
+    *inputs = (mseg_inputs){0};
+    collector c = {.inputs = inputs, .options = options};
+    struct stat info;
+    for (size_t i = 0; i < sizeof c.skip / sizeof *c.skip; i++)
+        if (options->skip[i] && !stat(options->skip[i], &info))
+            c.skip[i] = fingerprint(&info);
+    mseg_status status = MSEG_OK;
+    for (int i = 0; i < count && !status; i++) {
+        if (!strcmp(paths[i], "-"))
+            status = add_stdin(&c, err);
+        else
+            add_path(&c, strdup(paths[i]));
+    }
+    if (!status && c.out_of_memory)
+        status = mseg_fail(err, MSEG_NOMEM, "out of memory for the list of inputs");
+    if (inputs->n_pngs)
+        qsort(inputs->pngs, inputs->n_pngs, sizeof *inputs->pngs, by_value);
+    if (options->shard.count > 1)
+        keep_shard(inputs, options->shard);
+    free(c.table);
+    if (status)
+        mseg_inputs_free(inputs);
+    return status;
+}
+
+void mseg_inputs_free(mseg_inputs *inputs)
+{
+    for (size_t i = 0; i < inputs->count; i++) {
+        free(inputs->items[i].path);
+        free(inputs->items[i].error);
+    }
+    free(inputs->items);
+    free(inputs->pngs);
+    *inputs = (mseg_inputs){0};
+}
+
+bool mseg_inputs_hold(const mseg_inputs *inputs, const char *path)
+{
+    struct stat info;
+    if (!inputs->n_pngs || stat(path, &info))
+        return false;
+    uint64_t key = fingerprint(&info);
+    return bsearch(&key, inputs->pngs, inputs->n_pngs, sizeof key, by_value) != NULL;
+}

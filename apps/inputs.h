@@ -1,0 +1,52 @@
+#ifndef MSEG_APPS_INPUTS_H
+#define MSEG_APPS_INPUTS_H
+
+#include "mseg.h"
+
+/* Part index (from 1) of count: input number k (from 1) belongs to it when k = index modulo count. */
+typedef struct mseg_shard {
+    int index, count;
+} mseg_shard;
+
+/** Parses "I/N", 1 <= I <= N. */
+bool mseg_shard_parse(mseg_shard *shard, const char *text);
+
+/** Whether the k-th input (from 0) belongs to the shard. */
+bool mseg_shard_has(mseg_shard shard, uint64_t k);
+
+/* One image to work on, or one input of which is known already that it cannot be one. */
+typedef struct mseg_input {
+    char *path;
+    char *error; /* NULL, or why it cannot be used */
+    size_t name; /* where in path the name starts that outputs are called by: "sub/photo.jpg" */
+} mseg_input;
+
+typedef struct mseg_inputs {
+    mseg_input *items;
+    size_t count, capacity;
+    uint64_t *pngs; /* fingerprints of all inputs that are PNG files, sorted */
+    size_t n_pngs, png_capacity;
+} mseg_inputs;
+
+typedef struct mseg_inputs_options {
+    bool recursive;
+    mseg_shard shard;
+    const char *skip[4]; /* folders (of outputs) that a descent leaves out; NULL entries are fine */
+} mseg_inputs_options;
+
+/** Lists the inputs: files as they are, folders' images (.png .jpg .jpeg in any case, names not starting with a dot) sorted by
+ * name, "-" for a list on stdin, one path a line. Inputs that would get the name of an earlier one, that are missing, not
+ * regular files, or folders without images become entries with an error. Only the shard's entries are kept. MSEG_NOMEM, or
+ * MSEG_IO when stdin cannot be read. */
+mseg_status mseg_inputs_collect(mseg_inputs *inputs, char *const *paths, int count, const mseg_inputs_options *options,
+                                mseg_error *err);
+
+void mseg_inputs_free(mseg_inputs *inputs);
+
+/** Whether the file at path (of an output about to be replaced) is one of the inputs. */
+bool mseg_inputs_hold(const mseg_inputs *inputs, const char *path);
+
+/** Length of an image's name without its extension (.png .jpg .jpeg in any case; others belong to the name). */
+int mseg_stem_length(const char *name);
+
+#endif

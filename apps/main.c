@@ -1,0 +1,88 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "mseg.h"
+#include "options.h"
+#include "say.h"
+
+typedef struct command {
+    const char *name, *help;
+    int (*run)(int argc, char **argv);
+} command;
+
+static const command commands[] = {
+    {"run", "segment images: masks, overlays, scores", mseg_cmd_run},
+    {"info", "show a model's layers, multiply-adds, parameters and memory", mseg_cmd_info},
+    {"bench", "measure how fast a network runs here", mseg_cmd_bench},
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static void print_help(void)
+{
+    printf("usage: mseg COMMAND [options] ...\n\n"
+           "Semantic segmentation of photos with Mobile DeepLabv3 on ordinary CPUs.\n\n");
+    for (int i = 0; i < COMMANDS; i++)
+        printf("  %-8s%s\n", commands[i].name, commands[i].help);
+    printf("\n'mseg COMMAND --help' tells more. 'mseg --version' prints the version.\n");
+}
+
+static const command *find_command(const char *name)
+{
+    for (int i = 0; i < COMMANDS; i++)
+        if (!strcmp(commands[i].name, name))
+            return &commands[i];
+    return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+    const char *nearest = NULL;
+    int best = 3;
+    for (int i = 0; i < COMMANDS; i++) {
+        int distance = mseg_word_distance(name, commands[i].name);
+        if (distance < best && distance < (int)strlen(name)) {
+            best = distance;
+            nearest = commands[i].name;
+        }
+    }
+    if (nearest)
+        mseg_say("unknown command '%s'; did you mean 'mseg %s'?", name, nearest);
+    else
+        mseg_say("unknown command '%s'; 'mseg --help' lists them", name);
+    return MSEG_EXIT_UNUSABLE;
+}
+
+static int dispatch(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    bool help = !strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h");
+    if (!*name) {
+        mseg_say("no command; 'mseg --help' lists them");
+        return MSEG_EXIT_UNUSABLE;
+    }
+    if (!strcmp(name, "--version") || !strcmp(name, "version")) {
+        printf("mseg %s\n", mseg_version());
+        return MSEG_EXIT_OK;
+    }
+    if (help && argc == 2) {
+        print_help();
+        return MSEG_EXIT_OK;
+    }
+    const command *found = find_command(help ? argv[2] : name);
+    if (!found)
+        return unknown_command(help ? argv[2] : name);
+    if (help)
+        return found->run(2, (char *[]){argv[2], (char[]){"--help"}, NULL});
+    return found->run(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+    int status = dispatch(argc, argv);
+    if (fflush(stdout) || ferror(stdout)) {
+        mseg_say("cannot write to standard output");
+        return MSEG_EXIT_UNUSABLE;
+    }
+    return status;
+}

@@ -1,0 +1,162 @@
+#include "network.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "say.h"
+
+#define DEFAULT_MODEL "deeplabv3_mnv2_pascal_quant.tflite"
+
+enum { MODEL_FOLDERS = 2 };
+
+const char *const mseg_output_strides[] = {"8", "16", "32", NULL};
+static const char *const resizes[] = {"fit", "none", "stretch", NULL};
+static const char *const pads[] = {"square", "tight", NULL};
+
+#define FIELD(name) offsetof(mseg_network_args, name)
+const mseg_option mseg_network_options[] = {
+    {'m', "model", MSEG_OPTION_TEXT, FIELD(model), "FILE|NAME",
+     .help = "model file, or its name in ~/.cache/mseg or PREFIX/share/mseg (default: $MSEG_MODEL, else " DEFAULT_MODEL ")"},
+    {0, "os", MSEG_OPTION_CHOICE, FIELD(os), "8|16|32", .help = "output stride: 8 is finer and slower (default 16)",
+     .choices = mseg_output_strides},
+    {0, "size", MSEG_OPTION_INT, FIELD(size), "N", .help = "canvas side, k * output stride + 1 (default 513)", .min = 1,
+     .max = 65537},
+    {0, "resize", MSEG_OPTION_CHOICE, FIELD(resize), "HOW",
+     .help = "fit: the longer side becomes --size; none: no scaling (VOC protocol); stretch: both sides become --size",
+     .choices = resizes},
+    {0, "pad", MSEG_OPTION_CHOICE, FIELD(pad), "HOW",
+     .help = "square: as the network was trained (default); tight: no more than needed, faster on long pictures",
+     .choices = pads},
+    {0, "max-pixels", MSEG_OPTION_INT, FIELD(max_pixels), "N", .help = "refuse larger images (default 178956970)", .min = 1,
+     .max = 1e15},
+    {'j', "jobs", MSEG_OPTION_INT, FIELD(jobs), "N", .help = "threads (default: all processors)", .min = 1, .max = 1024},
+    {0},
+};
+
+mseg_network_args mseg_network_defaults(void)
+{
+    return (mseg_network_args){.os = 1, .size = 513, .resize = MSEG_RESIZE_FIT, .pad = MSEG_PAD_SQUARE};
+}
+
+int mseg_output_stride(int os)
+{
+    return 8 << os;
+}
+
+int mseg_processors(void)
+{
+    cpu_set_t set;
+    if (!sched_getaffinity(0, sizeof set, &set))
+        return CPU_COUNT(&set);
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (int)online : 1;
+}
+
+int mseg_network_jobs(const mseg_network_args *args)
+{
+    return args->jobs ? (int)args->jobs : mseg_processors();
+}
+
+mseg_limits mseg_network_limits(const mseg_network_args *args)
+{
+    mseg_limits limits = mseg_limits_default();
+    if (args->max_pixels)
+        limits.max_pixels = (uint64_t)args->max_pixels;
+    return limits;
+}
+
+bool mseg_size_fits(const char *command, int64_t size, int output_stride)
+{
+    int64_t below = (size - 1) / output_stride * output_stride + 1;
+    if (below == size)
+        return true;
+    mseg_say("%s: --size %lld is not k * %d + 1; the nearest are %lld and %lld", command, (long long)size, output_stride,
+             (long long)below, (long long)below + output_stride);
+    return false;
+}
+
+/* ---- finding a model --------------------------------------------------------------------------------------------------- */
+
+static bool is_file(const char *path)
+{
+    struct stat info;
+    return path && !stat(path, &info) && !S_ISDIR(info.st_mode);
+}
+
+/* The user's cache and the installed share folder; NULL where there is none. */
+static void model_folders(char *folders[MODEL_FOLDERS])
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    folders[0] = folders[1] = NULL;
+    if (cache && *cache)
+        folders[0] = mseg_format("%s/mseg", cache);
+    else if (home && *home)
+        folders[0] = mseg_format("%s/.cache/mseg", home);
+    char program[4096];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    for (int ups = 0; length > 0 && ups < 2; ups++) { /* PREFIX/bin/mseg -> PREFIX */
+        program[length] = 0;
+        char *slash = strrchr(program, '/');
+        length = slash ? slash - program : 0;
+    }
+    if (length >= 0)
+        folders[1] = mseg_format("%.*s/share/mseg", (int)length, program);
+}
+
+static char *find_in(char *const folders[MODEL_FOLDERS], const char *name)
+{
+    for (int i = 0; i < MODEL_FOLDERS; i++)
+        for (int bare = 0; folders[i] && bare < 2; bare++) {
+            char *path = mseg_format("%s/%s%s", folders[i], name, bare ? ".tflite" : "");
+            if (is_file(path))
+                return path;
+            free(path);
+        }
+    return NULL;
+}
+
+char *mseg_model_find(const char *name)
+{
+    const char *variable = getenv("MSEG_MODEL");
+    bool given = name || (variable && *variable);
+    if (!name)
+        name = given ? variable : DEFAULT_MODEL;
+    if (strchr(name, '/') || (given && is_file(name)))
+        return strdup(name);
+    char *folders[MODEL_FOLDERS];
+    model_folders(folders);
+    char *path = find_in(folders, name);
+    if (!path)
+        mseg_say("no model: %s is not in %s or %s; data/get-model.sh fetches one, or name a file with -m", name,
+                 folders[0] ? folders[0] : "~/.cache/mseg", folders[1] ? folders[1] : "PREFIX/share/mseg");
+    for (int i = 0; i < MODEL_FOLDERS; i++)
+        free(folders[i]);
+    return path;
+}
+
+bool mseg_network_open(const char *command, const mseg_network_args *args, mseg_model **model, mseg_run_options *run)
+{
+    mseg_model_options options = mseg_model_options_default();
+    options.output_stride = mseg_output_stride(args->os);
+    if (!mseg_size_fits(command, args->size, options.output_stride))
+        return false;
+    if (run) {
+        *run = mseg_run_options_default();
+        run->resize = (mseg_resize)args->resize;
+        run->pad = (mseg_pad)args->pad;
+        run->size = (int)args->size;
+    }
+    char *path = mseg_model_find(args->model);
+    if (!path)
+        return false;
+    mseg_error err = {0};
+    bool ok = !mseg_model_open(model, path, &options, &err);
+    if (!ok)
+        mseg_say("%s: %s", path, err.text);
+    free(path);
+    return ok;
+}

@@ -1,0 +1,47 @@
+#ifndef MSEG_APPS_NETWORK_H
+#define MSEG_APPS_NETWORK_H
+
+#include "mseg.h"
+#include "options.h"
+
+/* What commands that run a network have in common. */
+typedef struct mseg_network_args {
+    const char *model;  /* file or name; NULL: $MSEG_MODEL or the default model */
+    int os;             /* index into 8, 16, 32 */
+    int64_t size;       /* canvas side */
+    int resize, pad;    /* mseg_resize, mseg_pad */
+    int64_t jobs;       /* threads; 0: all processors */
+    int64_t max_pixels; /* of an image; 0: the library's limit */
+} mseg_network_args;
+
+/* --model --os --size --resize --pad -j --max-pixels, fields of mseg_network_args. */
+extern const mseg_option mseg_network_options[];
+/* The values of --os. */
+extern const char *const mseg_output_strides[];
+
+/** Output stride 16, size 513, fit, square. */
+mseg_network_args mseg_network_defaults(void);
+
+/** The output stride that index stands for. */
+int mseg_output_stride(int os);
+
+/** Processors that this process may use. */
+int mseg_processors(void);
+
+/** What -j asks for. */
+int mseg_network_jobs(const mseg_network_args *args);
+
+/** What --max-pixels asks for. */
+mseg_limits mseg_network_limits(const mseg_network_args *args);
+
+/** Whether size = k * output stride + 1; if not, says so in one line on behalf of command. */
+bool mseg_size_fits(const char *command, int64_t size, int output_stride);
+
+/** The path of the model called name (a file, or a name in the model folders; NULL: $MSEG_MODEL or the default), to be freed.
+ * NULL after saying in one line how to get one. */
+char *mseg_model_find(const char *name);
+
+/** Finds and opens the model and fills *run (may be NULL); false after one line of error (exit status 2). */
+bool mseg_network_open(const char *command, const mseg_network_args *args, mseg_model **model, mseg_run_options *run);
+
+#endif

@@ -1,0 +1,152 @@
+#include "outputs.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "say.h"
+
+enum { FOLDERS = 3, NPY_HEADER = 128, NPY_PREFIX = 10 };
+
+static void folders_of(const mseg_outputs *outputs, const char *folders[FOLDERS])
+{
+    folders[0] = outputs->masks;
+    folders[1] = outputs->overlays;
+    folders[2] = outputs->scores;
+}
+
+/* Whether a file can be made there: tried, as permissions, full disks and odd file systems are many. */
+static mseg_status try_folder(const char *folder, mseg_error *err)
+{
+    mseg_status status = mseg_make_folder(folder, err);
+    if (status)
+        return status;
+    char *path = mseg_format("%s/mseg-try", folder);
+    if (!path)
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    mseg_output probe = {0};
+    status = mseg_output_open(&probe, path, err);
+    mseg_output_discard(&probe);
+    free(path);
+    mseg_output_sweep(folder);
+    return status;
+}
+
+static bool same_folder(const char *a, const char *b)
+{
+    struct stat x, y;
+    return a && b && !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+mseg_status mseg_outputs_open(const mseg_outputs *outputs, const char **folder, mseg_error *err)
+{
+    const char *folders[FOLDERS];
+    folders_of(outputs, folders);
+    for (int i = 0; i < FOLDERS; i++) {
+        *folder = folders[i];
+        mseg_status status = folders[i] ? try_folder(folders[i], err) : MSEG_OK;
+        if (status)
+            return status;
+    }
+    *folder = outputs->overlays;
+    if (same_folder(outputs->masks, outputs->overlays))
+        return mseg_fail(err, MSEG_INVAL, "masks and overlays would replace each other; give them two folders");
+    return MSEG_OK;
+}
+
+void mseg_outputs_mirror(const mseg_outputs *outputs, const mseg_inputs *inputs)
+{
+    const char *folders[FOLDERS];
+    folders_of(outputs, folders);
+    const char *last = "";
+    size_t last_length = 0;
+    for (size_t i = 0; i < inputs->count; i++) {
+        const char *name = inputs->items[i].path + inputs->items[i].name, *slash = strrchr(name, '/');
+        if (inputs->items[i].error || !slash)
+            continue;
+        size_t length = (size_t)(slash - name);
+        if (length == last_length && !memcmp(name, last, length))
+            continue;
+        last = name;
+        last_length = length;
+        for (int k = 0; k < FOLDERS; k++) {
+            char *path = folders[k] ? mseg_format("%s/%.*s", folders[k], (int)length, name) : NULL;
+            if (path && !mseg_make_folder(path, NULL))
+                mseg_output_sweep(path);
+            free(path);
+        }
+    }
+}
+
+char *mseg_output_path(const char *folder, const mseg_input *input, const char *extension)
+{
+    const char *name = input->path + input->name;
+    size_t room = strlen(folder) + strlen(name) + strlen(extension) + 3;
+    char *path = malloc(room);
+    if (path)
+        snprintf(path, room, "%s/%.*s.%s", folder, mseg_stem_length(name), name, extension);
+    return path;
+}
+
+/* ---- files ------------------------------------------------------------------------------------------------------------- */
+
+/* NumPy's format 1.0, its header padded so that the data is aligned to 64 bytes. Source: numpy.lib.format. */
+static mseg_status write_npy(const char *path, const mseg_result *result, mseg_error *err)
+{
+    char header[NPY_HEADER + 1];
+    snprintf(header, sizeof header, "\x93NUMPY%c%c%c%c{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d, %d), }", 1, 0,
+             NPY_HEADER - NPY_PREFIX, 0, result->logits_height, result->logits_width, result->classes);
+    size_t used = NPY_PREFIX + strlen(header + NPY_PREFIX);
+    memset(header + used, ' ', NPY_HEADER - used);
+    header[NPY_HEADER - 1] = '\n';
+    mseg_output out = {0};
+    mseg_status status = mseg_output_open(&out, path, err);
+    if (status)
+        return status;
+    size_t pixels = (size_t)result->logits_width * (size_t)result->logits_height;
+    fwrite(header, 1, NPY_HEADER, out.file);
+    fwrite(result->logits, sizeof(float) * (size_t)result->classes, pixels, out.file);
+    return mseg_output_commit(&out, err);
+}
+
+static mseg_status write_overlay(const char *path, const mseg_outputs *outputs, const mseg_image *photo,
+                                 const mseg_result *result, mseg_error *err)
+{
+    mseg_image picture = {0};
+    mseg_status status = mseg_overlay(&picture, photo, &result->labels, &outputs->palette, outputs->alpha, err);
+    if (!status)
+        status = mseg_image_write_png(path, &picture, err);
+    mseg_image_free(&picture);
+    return status;
+}
+
+/* One of the files of an image: 0 the mask, 1 the overlay, 2 the scores. */
+static mseg_status write_one(int kind, const char *path, const mseg_outputs *outputs, const mseg_image *photo,
+                             const mseg_result *result, mseg_error *err)
+{
+    if (kind == 0)
+        return mseg_image_write_indexed(path, &result->labels, outputs->palette.rgb, 256, err);
+    return kind == 1 ? write_overlay(path, outputs, photo, result, err) : write_npy(path, result, err);
+}
+
+mseg_status mseg_outputs_write(const mseg_outputs *outputs, const mseg_inputs *inputs, const mseg_input *input,
+                               const mseg_image *photo, const mseg_result *result, mseg_error *err)
+{
+    const char *folders[FOLDERS];
+    folders_of(outputs, folders);
+    mseg_status status = MSEG_OK;
+    for (int i = 0; i < FOLDERS && !status; i++) {
+        if (!folders[i])
+            continue;
+        char *path = mseg_output_path(folders[i], input, i == 2 ? "npy" : "png");
+        mseg_error reason = {0};
+        if (!path)
+            status = mseg_fail(err, MSEG_NOMEM, NULL);
+        else if (mseg_inputs_hold(inputs, path))
+            status = mseg_fail(err, MSEG_INVAL, "would replace the input %s; choose another output folder", path);
+        else if ((status = write_one(i, path, outputs, photo, result, &reason)))
+            mseg_fail(err, status, "cannot write %s: %s", path, reason.text);
+        free(path);
+    }
+    return status;
+}

@@ -1,0 +1,28 @@
+#ifndef MSEG_APPS_OUTPUTS_H
+#define MSEG_APPS_OUTPUTS_H
+
+#include "inputs.h"
+#include "mseg.h"
+
+/* Where the files of a run go. NULL folders are not wanted. */
+typedef struct mseg_outputs {
+    const char *masks, *overlays, *scores;
+    double alpha;
+    mseg_palette palette;
+} mseg_outputs;
+
+/** Makes the folders, tries whether files can be made in them, removes what killed runs left. On failure *folder is the one that
+ * cannot be used. */
+mseg_status mseg_outputs_open(const mseg_outputs *outputs, const char **folder, mseg_error *err);
+
+/** Makes the subfolders that the inputs' names ask for. Failing is left to the images that need them. */
+void mseg_outputs_mirror(const mseg_outputs *outputs, const mseg_inputs *inputs);
+
+/** FOLDER/STEM.EXTENSION for an input, to be freed; NULL when memory runs out. */
+char *mseg_output_path(const char *folder, const mseg_input *input, const char *extension);
+
+/** Writes what is wanted of one image's result. Refuses to replace an input. The text of an error names the file. */
+mseg_status mseg_outputs_write(const mseg_outputs *outputs, const mseg_inputs *inputs, const mseg_input *input,
+                               const mseg_image *photo, const mseg_result *result, mseg_error *err);
+
+#endif

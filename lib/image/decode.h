@@ -1,0 +1,31 @@
+#ifndef MSEG_IMAGE_DECODE_H
+#define MSEG_IMAGE_DECODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "image/image.h"
+
+/* What mseg_image_read and mseg_image_read_labels do once the file is open; on failure *image is all zero. in must be seekable. */
+mseg_status mseg_image_decode(mseg_image *image, FILE *in, mseg_orientation orientation, const mseg_limits *limits,
+                              mseg_error *err);
+mseg_status mseg_image_decode_labels(mseg_image *image, FILE *in, const mseg_limits *limits, mseg_error *err);
+
+/* The codecs; in stands at the start of the file, *image is all zero. */
+mseg_status mseg_png_decode(mseg_image *image, FILE *in, bool labels, const mseg_limits *limits, mseg_error *err);
+mseg_status mseg_jpeg_decode(mseg_image *image, FILE *in, mseg_orientation orientation, const mseg_limits *limits,
+                             mseg_error *err);
+
+/** MSEG_LIMIT with a text when width x height is over the limit. */
+mseg_status mseg_check_pixels(uint64_t width, uint64_t height, const mseg_limits *limits, mseg_error *err);
+
+/** EXIF orientation 1..8 in the payload of a JPEG APP1 marker ("Exif\0\0" and a TIFF structure); 0 when it is not EXIF, 1 when it
+ * has none or is damaged. Source: Exif 2.3 (CIPA DC-008), TIFF 6.0. */
+int mseg_exif_orientation(const uint8_t *bytes, size_t size);
+
+/** Turns the picture the way EXIF orientation 1..8 asks for. MSEG_NOMEM. */
+mseg_status mseg_image_orient(mseg_image *image, int orientation);
+
+#endif

@@ -1,0 +1,41 @@
+#include "image/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static mseg_status check(int fd, uint64_t max_bytes, mseg_error *err)
+{
+    struct stat st;
+    if (fstat(fd, &st))
+        return mseg_fail(err, MSEG_IO, "cannot read: %s", strerror(errno));
+    if (S_ISDIR(st.st_mode))
+        return mseg_fail(err, MSEG_IO, "a folder, not a file");
+    if (!S_ISREG(st.st_mode))
+        return mseg_fail(err, MSEG_IO, "a pipe or device, not a file");
+    if (!st.st_size)
+        return mseg_fail(err, MSEG_FORMAT, "zero bytes");
+    if ((uint64_t)st.st_size > max_bytes)
+        return mseg_fail(err, MSEG_LIMIT, "%" PRIu64 " bytes, over the limit of %" PRIu64, (uint64_t)st.st_size, max_bytes);
+    return MSEG_OK;
+}
+
+mseg_status mseg_file_open(FILE **in, const char *path, uint64_t max_bytes, mseg_error *err)
+{
+    *in = NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return mseg_fail(err, errno == ENOENT || errno == ENOTDIR ? MSEG_NOENT : MSEG_IO, "cannot open: %s", strerror(errno));
+    mseg_status status = check(fd, max_bytes, err);
+    if (!status) {
+        *in = fdopen(fd, "rb");
+        if (*in)
+            return MSEG_OK;
+        status = mseg_fail(err, MSEG_NOMEM, NULL);
+    }
+    close(fd);
+    return status;
+}

@@ -1,0 +1,185 @@
+#include "image/image.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "image/decode.h"
+#include "image/file.h"
+
+mseg_limits mseg_limits_default(void)
+{
+    return (mseg_limits){.max_pixels = 178956970, .max_file_bytes = (uint64_t)1 << 30};
+}
+
+mseg_status mseg_image_create(mseg_image *image, int width, int height, int channels)
+{
+    memset(image, 0, sizeof *image);
+    if (width < 1 || height < 1 || channels < 1)
+        return MSEG_INVAL;
+    size_t stride;
+    if (!mseg_mul((size_t)width, (size_t)channels, &stride))
+        return MSEG_NOMEM;
+    image->data = mseg_alloc_array((size_t)height, stride);
+    if (!image->data)
+        return MSEG_NOMEM;
+    image->width = width;
+    image->height = height;
+    image->channels = channels;
+    image->stride = stride;
+    return MSEG_OK;
+}
+
+void mseg_image_free(mseg_image *image)
+{
+    mseg_free(&image->data);
+    memset(image, 0, sizeof *image);
+}
+
+static void print_count(char text[32], uint64_t count)
+{
+    if (count >= 1000000)
+        snprintf(text, 32, "%.9g million", (double)count / 1e6);
+    else
+        snprintf(text, 32, "%d", (int)count);
+}
+
+mseg_status mseg_check_pixels(uint64_t width, uint64_t height, const mseg_limits *limits, mseg_error *err)
+{
+    char pixels[32], limit[32];
+    uint64_t count = width * height; /* both fit in 32 bits */
+    if (count <= limits->max_pixels && width <= INT_MAX && height <= INT_MAX)
+        return MSEG_OK;
+    print_count(pixels, count);
+    print_count(limit, limits->max_pixels);
+    return mseg_fail(err, MSEG_LIMIT, "%ux%u = %s pixels, over the limit of %s", (unsigned)width, (unsigned)height, pixels, limit);
+}
+
+typedef enum kind { KIND_PNG, KIND_JPEG, KIND_OTHER } kind;
+
+/* First bytes of files: n of them at offset. Those of KIND_OTHER are only named in messages. */
+static const struct {
+    kind kind;
+    int offset, n;
+    char bytes[9];
+    const char *name;
+} signatures[] = {
+    {KIND_PNG, 0, 8, "\x89PNG\r\n\x1a\n", "PNG"},
+    {KIND_JPEG, 0, 3, "\xff\xd8\xff", "JPEG"},
+    {KIND_OTHER, 0, 4, "\x89PNG", "a PNG damaged by a text-mode transfer"},
+    {KIND_OTHER, 0, 4, "GIF8", "GIF"},
+    {KIND_OTHER, 8, 4, "WEBP", "WebP"},
+    {KIND_OTHER, 0, 2, "BM", "BMP"},
+    {KIND_OTHER, 0, 4, "II*\0", "TIFF"},
+    {KIND_OTHER, 0, 4, "MM\0*", "TIFF"},
+    {KIND_OTHER, 0, 4, "%PDF", "PDF"},
+    {KIND_OTHER, 4, 8, "ftypavif", "AVIF"},
+    {KIND_OTHER, 4, 4, "ftyp", "HEIC or a video"},
+    {KIND_OTHER, 4, 4, "jP  ", "JPEG 2000"},
+    {KIND_OTHER, 4, 4, "JXL ", "JPEG XL"},
+    {KIND_OTHER, 0, 2, "\xff\x0a", "JPEG XL"},
+    {KIND_OTHER, 0, 4, "8BPS", "Photoshop"},
+    {KIND_OTHER, 0, 4, "PK\3\4", "ZIP"},
+    {KIND_OTHER, 0, 2, "\x1f\x8b", "gzip"},
+    {KIND_OTHER, 0, 6, "\x93NUMPY", "NumPy"},
+    {KIND_OTHER, 0, 4, "<svg", "SVG"},
+    {KIND_OTHER, 0, 5, "<?xml", "XML or SVG"},
+    {KIND_OTHER, 0, 5, "<html", "HTML"},
+    {KIND_OTHER, 0, 9, "<!DOCTYPE", "HTML"},
+};
+
+static bool is_text(const uint8_t *head, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if ((head[i] < 0x20 && !strchr("\t\n\r\f", head[i])) || head[i] == 0 || head[i] == 0x7f)
+            return false;
+    return true;
+}
+
+/* What the first n bytes of a file say it is: MSEG_OK with *found set to PNG or JPEG, or a refusal. */
+static mseg_status sniff(const uint8_t *head, size_t n, kind *found, mseg_error *err)
+{
+    const char *name = is_text(head, n) ? "text" : NULL;
+    for (size_t i = 0; i < sizeof signatures / sizeof *signatures; i++) {
+        size_t offset = (size_t)signatures[i].offset, want = (size_t)signatures[i].n;
+        *found = signatures[i].kind;
+        bool cut = *found != KIND_OTHER && n < want;
+        if (n < offset + want && !cut)
+            continue;
+        if (memcmp(head + offset, signatures[i].bytes, cut ? n : want))
+            continue;
+        if (cut)
+            return mseg_fail(err, MSEG_FORMAT, "truncated %s", signatures[i].name);
+        if (*found != KIND_OTHER)
+            return MSEG_OK;
+        name = signatures[i].name;
+        break;
+    }
+    return name ? mseg_fail(err, MSEG_FORMAT, "not a PNG or JPEG (starts like %s)", name)
+                : mseg_fail(err, MSEG_FORMAT, "not a PNG or JPEG");
+}
+
+static mseg_status identify(FILE *in, kind *found, mseg_error *err)
+{
+    uint8_t head[32];
+    size_t n = fread(head, 1, sizeof head, in);
+    if (ferror(in))
+        return mseg_fail(err, MSEG_IO, "cannot read");
+    if (!n)
+        return mseg_fail(err, MSEG_FORMAT, "zero bytes");
+    mseg_status status = sniff(head, n, found, err);
+    if (!status && fseek(in, 0, SEEK_SET))
+        status = mseg_fail(err, MSEG_IO, "cannot read");
+    return status;
+}
+
+mseg_status mseg_image_decode(mseg_image *image, FILE *in, mseg_orientation orientation, const mseg_limits *limits,
+                              mseg_error *err)
+{
+    kind found;
+    memset(image, 0, sizeof *image);
+    mseg_status status = identify(in, &found, err);
+    if (status)
+        return status;
+    return found == KIND_PNG ? mseg_png_decode(image, in, false, limits, err)
+                             : mseg_jpeg_decode(image, in, orientation, limits, err);
+}
+
+mseg_status mseg_image_decode_labels(mseg_image *image, FILE *in, const mseg_limits *limits, mseg_error *err)
+{
+    kind found;
+    memset(image, 0, sizeof *image);
+    mseg_status status = identify(in, &found, err);
+    if (status)
+        return status;
+    if (found != KIND_PNG)
+        return mseg_fail(err, MSEG_FORMAT, "a JPEG; label maps must be PNG, because JPEG changes the labels");
+    return mseg_png_decode(image, in, true, limits, err);
+}
+
+mseg_status mseg_image_read(mseg_image *image, const char *path, mseg_orientation orientation, const mseg_limits *limits,
+                            mseg_error *err)
+{
+    FILE *in;
+    mseg_limits used = limits ? *limits : mseg_limits_default();
+    memset(image, 0, sizeof *image);
+    mseg_status status = mseg_file_open(&in, path, used.max_file_bytes, err);
+    if (status)
+        return status;
+    status = mseg_image_decode(image, in, orientation, &used, err);
+    fclose(in);
+    return status;
+}
+
+mseg_status mseg_image_read_labels(mseg_image *image, const char *path, const mseg_limits *limits, mseg_error *err)
+{
+    FILE *in;
+    mseg_limits used = limits ? *limits : mseg_limits_default();
+    memset(image, 0, sizeof *image);
+    mseg_status status = mseg_file_open(&in, path, used.max_file_bytes, err);
+    if (status)
+        return status;
+    status = mseg_image_decode_labels(image, in, &used, err);
+    fclose(in);
+    return status;
+}

@@ -1,0 +1,127 @@
+#include <limits.h>
+#include <png.h>
+#include <setjmp.h>
+#include <string.h>
+
+#include "image/decode.h"
+
+/* Everything lives here and not in locals of the function that calls setjmp, so that longjmp clobbers nothing. */
+typedef struct png_reader {
+    png_structp png;
+    png_infop info;
+    FILE *in;
+    mseg_image *image;
+    bool labels;
+    const mseg_limits *limits;
+    mseg_error *err;
+    mseg_status status;
+} png_reader;
+
+static _Noreturn void fail(png_reader *r, mseg_status status, const char *what, const char *detail)
+{
+    r->status = mseg_fail(r->err, status, "%s%s", what, detail);
+    png_longjmp(r->png, 1);
+}
+
+static void on_error(png_structp png, png_const_charp message)
+{
+    png_reader *r = png_get_error_ptr(png);
+    r->png = png; /* not yet known when creating the reader fails */
+    bool memory = !strcmp(message, "Out of memory");
+    fail(r, memory ? MSEG_NOMEM : MSEG_FORMAT, memory ? "" : "damaged PNG: ", message);
+}
+
+static void on_warning(png_structp png, png_const_charp message)
+{
+    (void)png;
+    (void)message;
+}
+
+static void on_read(png_structp png, png_bytep bytes, size_t size)
+{
+    png_reader *r = png_get_io_ptr(png);
+    if (fread(bytes, 1, size, r->in) == size)
+        return;
+    if (ferror(r->in))
+        fail(r, MSEG_IO, "cannot read", "");
+    fail(r, MSEG_FORMAT, "truncated PNG", "");
+}
+
+/* Asks libpng for plain 8-bit RGB. */
+static int ask_rgb(png_reader *r, int color, int depth)
+{
+    if (depth == 16)
+        png_set_scale_16(r->png);
+    if (color == PNG_COLOR_TYPE_PALETTE)
+        png_set_palette_to_rgb(r->png);
+    if (color == PNG_COLOR_TYPE_GRAY && depth < 8)
+        png_set_expand_gray_1_2_4_to_8(r->png);
+    if (!(color & PNG_COLOR_MASK_COLOR))
+        png_set_gray_to_rgb(r->png);
+    png_set_strip_alpha(r->png);
+    return 3;
+}
+
+/* Asks libpng for samples as stored, one a byte. */
+static int ask_stored(png_reader *r, int color, int depth)
+{
+    if (depth == 16)
+        fail(r, MSEG_UNSUPPORTED, "16-bit PNG; label maps have 8 bits or fewer", "");
+    if (depth < 8)
+        png_set_packing(r->png);
+    png_set_strip_alpha(r->png);
+    return color == PNG_COLOR_TYPE_RGB || color == PNG_COLOR_TYPE_RGB_ALPHA ? 3 : 1;
+}
+
+static void read_pixels(png_reader *r, int width, int height, int channels)
+{
+    int passes = png_set_interlace_handling(r->png);
+    png_read_update_info(r->png, r->info);
+    r->status = mseg_image_create(r->image, width, height, channels);
+    if (r->status)
+        fail(r, r->status, "out of memory", "");
+    if (png_get_rowbytes(r->png, r->info) != r->image->stride)
+        fail(r, MSEG_FORMAT, "damaged PNG", "");
+    for (int pass = 0; pass < passes; pass++)
+        for (int y = 0; y < height; y++)
+            png_read_row(r->png, r->image->data + (size_t)y * r->image->stride, NULL);
+    png_read_end(r->png, NULL);
+}
+
+static void read_file(png_reader *r)
+{
+    png_set_read_fn(r->png, r, on_read);
+    png_set_user_limits(r->png, INT_MAX, INT_MAX);
+    /* Text, profiles and the like may be huge when unpacked and are of no use here. */
+    png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+    png_read_info(r->png, r->info);
+    png_uint_32 width = png_get_image_width(r->png, r->info), height = png_get_image_height(r->png, r->info);
+    r->status = mseg_check_pixels(width, height, r->limits, r->err);
+    if (r->status)
+        png_longjmp(r->png, 1);
+    int color = png_get_color_type(r->png, r->info), depth = png_get_bit_depth(r->png, r->info);
+    int channels = r->labels ? ask_stored(r, color, depth) : ask_rgb(r, color, depth);
+    read_pixels(r, (int)width, (int)height, channels);
+}
+
+static void run(png_reader *r)
+{
+    if (!setjmp(png_jmpbuf(r->png)))
+        read_file(r);
+}
+
+mseg_status mseg_png_decode(mseg_image *image, FILE *in, bool labels, const mseg_limits *limits, mseg_error *err)
+{
+    png_reader r = {.in = in, .image = image, .labels = labels, .limits = limits, .err = err};
+    r.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &r, on_error, on_warning);
+    if (r.png)
+        r.info = png_create_info_struct(r.png);
+    if (r.info)
+        run(&r);
+    else
+        r.status = mseg_fail(err, MSEG_NOMEM, NULL);
+    png_destroy_read_struct(&r.png, &r.info, NULL);
+    if (r.status)
+        mseg_image_free(image);
+    return r.status;
+}

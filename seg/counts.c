@@ -1,0 +1,203 @@
+#include "seg/metrics.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+const char *mseg_problem_text(mseg_problem problem)
+{
+    static const char *const texts[] = {
+#define MSEG_PROBLEM_TEXT(name, text) text,
+        MSEG_PROBLEM(MSEG_PROBLEM_TEXT)
+#undef MSEG_PROBLEM_TEXT
+    };
+    return texts[problem];
+}
+
+mseg_status mseg_counts_open(mseg_counts **out, const mseg_palette *classes, int ignore, const char *settings, mseg_error *err)
+{
+    size_t n = (size_t)classes->entries;
+    *out = NULL;
+    if (classes->entries < 1 || classes->entries > 256 || ignore > 255)
+        return mseg_fail(err, MSEG_INVAL, "classes must be 1 to 256 and the ignore label at most 255");
+    mseg_counts *counts = mseg_alloc(sizeof *counts);
+    if (!counts)
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    counts->classes = classes->entries;
+    counts->ignore = ignore < 0 ? -1 : ignore;
+    counts->settings = strdup(settings ? settings : "");
+    counts->names = mseg_alloc_array(n, sizeof *counts->names);
+    counts->confusion = mseg_alloc_array(n * n, sizeof *counts->confusion);
+    counts->totals = mseg_alloc_array(n, sizeof *counts->totals);
+    counts->pairs = mseg_alloc_array(65536, sizeof *counts->pairs);
+    if (!counts->settings || !counts->names || !counts->confusion || !counts->totals || !counts->pairs) {
+        mseg_counts_close(&counts);
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    }
+    memcpy(counts->names, classes->names, n * sizeof *counts->names);
+    *out = counts;
+    return MSEG_OK;
+}
+
+void mseg_counts_close(mseg_counts **counts)
+{
+    if (!*counts)
+        return;
+    for (size_t i = 0; i < (*counts)->images; i++)
+        mseg_image_row_free(&(*counts)->rows[i]);
+    free((*counts)->rows);
+    free((*counts)->settings);
+    mseg_free(&(*counts)->names);
+    mseg_free(&(*counts)->confusion);
+    mseg_free(&(*counts)->totals);
+    mseg_free(&(*counts)->pairs);
+    mseg_boundary_scratch_free(&(*counts)->boundary);
+    mseg_free(counts);
+}
+
+void mseg_counts_note(mseg_counts *counts, mseg_problem problem, uint64_t times)
+{
+    counts->problems[problem] += times;
+}
+
+/* ---- rows -------------------------------------------------------------------------------------------------------------- */
+
+mseg_status mseg_image_row_create(mseg_image_row *row, const char *id, int width, int height, int classes)
+{
+    *row = (mseg_image_row){.width = width, .height = height, .classes = classes};
+    row->id = strdup(id);
+    row->class_ids = calloc((size_t)classes + 1, 1);
+    row->counts = calloc((size_t)classes + 1, sizeof *row->counts);
+    if (row->id && row->class_ids && row->counts)
+        return MSEG_OK;
+    mseg_image_row_free(row);
+    return MSEG_NOMEM;
+}
+
+void mseg_image_row_free(mseg_image_row *row)
+{
+    free(row->id);
+    free(row->class_ids);
+    free(row->counts);
+    *row = (mseg_image_row){0};
+}
+
+static mseg_status reserve_rows(mseg_counts *counts, size_t more)
+{
+    if (counts->images + more <= counts->capacity)
+        return MSEG_OK;
+    size_t capacity = 2 * counts->capacity > counts->images + more ? 2 * counts->capacity : counts->images + more + 64;
+    mseg_image_row *rows = reallocarray(counts->rows, capacity, sizeof *rows);
+    if (!rows)
+        return MSEG_NOMEM;
+    counts->rows = rows;
+    counts->capacity = capacity;
+    return MSEG_OK;
+}
+
+static void add_counts(mseg_class_counts *sum, const mseg_class_counts *c)
+{
+    sum->hits += c->hits;
+    sum->truth += c->truth;
+    sum->predicted += c->predicted;
+    sum->boundary_hits += c->boundary_hits;
+    sum->boundary_truth += c->boundary_truth;
+    sum->boundary_predicted += c->boundary_predicted;
+}
+
+mseg_status mseg_counts_append(mseg_counts *counts, mseg_image_row *row)
+{
+    if (reserve_rows(counts, 1)) {
+        mseg_image_row_free(row);
+        return MSEG_NOMEM;
+    }
+    for (int i = 0; i < row->classes; i++)
+        add_counts(&counts->totals[row->class_ids[i]], &row->counts[i]);
+    counts->rows[counts->images++] = *row;
+    *row = (mseg_image_row){0};
+    return MSEG_OK;
+}
+
+/* By id, then by the file it came from, so that a message about twins does not depend on the order either. */
+static int by_id(const void *a, const void *b)
+{
+    const mseg_image_row *x = a, *y = b;
+    int order = strcmp(x->id, y->id);
+    return order ? order : (x->origin > y->origin) - (x->origin < y->origin);
+}
+
+mseg_status mseg_counts_sort(mseg_counts *counts, const char *const *paths, mseg_error *err)
+{
+    if (counts->images > 1)
+        qsort(counts->rows, counts->images, sizeof *counts->rows, by_id);
+    for (size_t i = 1; i < counts->images; i++) {
+        const mseg_image_row *a = &counts->rows[i - 1], *b = &counts->rows[i];
+        if (strcmp(a->id, b->id) != 0)
+            continue;
+        if (!paths)
+            return mseg_fail(err, MSEG_MISMATCH, "image %.100s was counted twice", a->id);
+        if (a->origin == b->origin)
+            return mseg_fail(err, MSEG_FORMAT, "%.100s: image %.100s is in it twice", paths[a->origin], a->id);
+        return mseg_fail(err, MSEG_MISMATCH, "image %.60s is in both %.80s and %.80s", a->id, paths[a->origin], paths[b->origin]);
+    }
+    return MSEG_OK;
+}
+
+/* ---- merging ----------------------------------------------------------------------------------------------------------- */
+
+/* The first line in which two texts of settings differ. */
+static void differing_lines(const char *a, const char *b, int *a_length, int *b_length, const char **a_line, const char **b_line)
+{
+    *a_line = a;
+    *b_line = b;
+    for (size_t i = 0; a[i] == b[i] && a[i]; i++)
+        if (a[i] == '\n') {
+            *a_line = a + i + 1;
+            *b_line = b + i + 1;
+        }
+    *a_length = (int)strcspn(*a_line, "\n");
+    *b_length = (int)strcspn(*b_line, "\n");
+}
+
+static mseg_status check_alike(const mseg_counts *a, const mseg_counts *b, mseg_error *err)
+{
+    if (a->classes != b->classes)
+        return mseg_fail(err, MSEG_MISMATCH, "it has %d classes, the others %d", b->classes, a->classes);
+    for (int c = 0; c < a->classes; c++)
+        if (strcmp(a->names[c], b->names[c]) != 0)
+            return mseg_fail(err, MSEG_MISMATCH, "class %d is '%s' in it, '%s' in the others", c, b->names[c], a->names[c]);
+    if (a->ignore != b->ignore)
+        return mseg_fail(err, MSEG_MISMATCH, "its ignore label is %d, that of the others %d", b->ignore, a->ignore);
+    if (!strcmp(a->settings, b->settings))
+        return MSEG_OK;
+    const char *ours, *theirs;
+    int our_length, their_length;
+    differing_lines(a->settings, b->settings, &our_length, &their_length, &ours, &theirs);
+    return mseg_fail(err, MSEG_MISMATCH, "made with other settings: '%.*s', the others '%.*s'", their_length > 90 ? 90 : their_length,
+                     theirs, our_length > 90 ? 90 : our_length, ours);
+}
+
+mseg_status mseg_counts_merge(mseg_counts *counts, mseg_counts *from, mseg_error *err)
+{
+    mseg_status status = check_alike(counts, from, err);
+    if (status)
+        return status;
+    if (reserve_rows(counts, from->images))
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    size_t cells = (size_t)counts->classes * (size_t)counts->classes;
+    for (size_t i = 0; i < cells; i++)
+        counts->confusion[i] += from->confusion[i];
+    for (int c = 0; c < counts->classes; c++)
+        add_counts(&counts->totals[c], &from->totals[c]);
+    for (int i = 0; i < MSEG_PROBLEMS; i++)
+        counts->problems[i] += from->problems[i];
+    if (from->images)
+        memcpy(counts->rows + counts->images, from->rows, from->images * sizeof *from->rows);
+    counts->images += from->images;
+    from->images = 0;
+    memset(from->confusion, 0, cells * sizeof *from->confusion);
+    memset(from->totals, 0, (size_t)from->classes * sizeof *from->totals);
+    memset(from->problems, 0, sizeof from->problems);
+    return MSEG_OK;
+}

@@ -1,0 +1,290 @@
+#include "seg/metrics.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+enum { VERSION = 1, ROW_NUMBERS = 7 }; /* numbers per class of an image: class id, then its mseg_class_counts */
+
+static const char *const problem_keys[] = {
+#define MSEG_PROBLEM_KEY(name, text) #name,
+    MSEG_PROBLEM(MSEG_PROBLEM_KEY)
+#undef MSEG_PROBLEM_KEY
+};
+
+/* ---- writing ----------------------------------------------------------------------------------------------------------- */
+
+static void add_integers(mseg_json *parent, const char *key, const uint64_t *values, size_t n)
+{
+    mseg_json *array = mseg_json_add_array(parent, key);
+    for (size_t i = 0; i < n; i++)
+        mseg_json_add_int(array, NULL, (int64_t)values[i]);
+}
+
+static void add_rows(mseg_json *root, const mseg_counts *counts)
+{
+    mseg_json *images = mseg_json_add_array(root, "images");
+    for (size_t i = 0; i < counts->images; i++) {
+        const mseg_image_row *row = &counts->rows[i];
+        mseg_json *image = mseg_json_add_object(images, NULL);
+        mseg_json_add_string(image, "id", row->id);
+        mseg_json_add_int(image, "width", row->width);
+        mseg_json_add_int(image, "height", row->height);
+        mseg_json *classes = mseg_json_add_array(image, "classes");
+        for (int c = 0; c < row->classes; c++) {
+            const mseg_class_counts *n = &row->counts[c];
+            add_integers(classes, NULL,
+                         (uint64_t[ROW_NUMBERS]){row->class_ids[c], n->hits, n->truth, n->predicted, n->boundary_hits,
+                                                 n->boundary_truth, n->boundary_predicted},
+                         ROW_NUMBERS);
+        }
+    }
+}
+
+static char *counts_text(const mseg_counts *counts)
+{
+    size_t n = (size_t)counts->classes;
+    mseg_json *root = mseg_json_object();
+    mseg_json_add_int(root, "mseg_counts", VERSION);
+    mseg_json *names = mseg_json_add_array(root, "classes");
+    for (size_t c = 0; c < n; c++)
+        mseg_json_add_string(names, NULL, counts->names[c]);
+    if (counts->ignore < 0)
+        mseg_json_add_null(root, "ignore");
+    else
+        mseg_json_add_int(root, "ignore", counts->ignore);
+    mseg_json_add_string(root, "settings", counts->settings);
+    mseg_json *problems = mseg_json_add_object(root, "problems");
+    for (int i = 0; i < MSEG_PROBLEMS; i++)
+        mseg_json_add_int(problems, problem_keys[i], (int64_t)counts->problems[i]);
+    mseg_json *confusion = mseg_json_add_array(root, "confusion_rows_are_ground_truth");
+    for (size_t t = 0; t < n; t++)
+        add_integers(confusion, NULL, counts->confusion + t * n, n);
+    mseg_json *boundary = mseg_json_add_array(root, "boundary_hits_truth_predicted");
+    for (size_t c = 0; c < n; c++) {
+        const mseg_class_counts *b = &counts->totals[c];
+        add_integers(boundary, NULL, (uint64_t[3]){b->boundary_hits, b->boundary_truth, b->boundary_predicted}, 3);
+    }
+    add_rows(root, counts);
+    char *text = mseg_json_print(root, false);
+    mseg_json_free(&root);
+    return text;
+}
+
+mseg_status mseg_counts_save(mseg_counts *counts, const char *path, mseg_error *err)
+{
+    mseg_status status = mseg_counts_sort(counts, NULL, err);
+    if (status)
+        return status;
+    for (int c = 0; c < counts->classes; c++)
+        if (counts->totals[c].truth > MSEG_JSON_MAX_COUNT || counts->totals[c].predicted > MSEG_JSON_MAX_COUNT)
+            return mseg_fail(err, MSEG_LIMIT, "more than 2^53 pixels of a class do not fit into a JSON number");
+    char *text = counts_text(counts);
+    if (!text)
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    status = mseg_output_write(path, text, strlen(text), err);
+    free(text);
+    return status;
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------------------------- */
+
+static mseg_status damaged(mseg_error *err, const char *what)
+{
+    return mseg_fail(err, MSEG_FORMAT, "damaged counts file: %s", what);
+}
+
+static mseg_status read_text(const char *path, char **text, size_t *size, mseg_error *err)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return mseg_fail(err, errno == ENOENT ? MSEG_NOENT : MSEG_IO, "%s", strerror(errno));
+    size_t capacity = 0, got = 1;
+    mseg_status status = MSEG_OK;
+    *text = NULL;
+    *size = 0;
+    while (got && !status) {
+        if (*size + 65536 > capacity) {
+            capacity = 2 * capacity + 65536;
+            char *grown = realloc(*text, capacity);
+            if (!grown) {
+                status = mseg_fail(err, MSEG_NOMEM, NULL);
+                break;
+            }
+            *text = grown;
+        }
+        got = fread(*text + *size, 1, capacity - *size, file);
+        *size += got;
+    }
+    if (!status && ferror(file))
+        status = mseg_fail(err, MSEG_IO, "%s", strerror(errno));
+    fclose(file);
+    return status;
+}
+
+/* Exactly n counts of an array. */
+static bool get_integers(const mseg_json *array, uint64_t *values, int n)
+{
+    if (mseg_json_length(array) != n)
+        return false;
+    for (const mseg_json *item = mseg_json_first(array); item; item = mseg_json_next(item))
+        if (!mseg_json_count(item, values++))
+            return false;
+    return true;
+}
+
+static mseg_status open_like(mseg_counts **counts, const mseg_json *root, mseg_error *err)
+{
+    const mseg_json *names = mseg_json_get(root, "classes"), *ignore = mseg_json_get(root, "ignore");
+    const char *settings = mseg_json_text(mseg_json_get(root, "settings"));
+    uint64_t version, label = 0;
+    if (!mseg_json_count(mseg_json_get(root, "mseg_counts"), &version))
+        return mseg_fail(err, MSEG_FORMAT, "not a counts file of mseg eval --save-counts");
+    if (version != VERSION)
+        return mseg_fail(err, MSEG_UNSUPPORTED, "counts file of version %llu, expected %d", (unsigned long long)version, VERSION);
+    mseg_palette palette = {.entries = mseg_json_length(names)};
+    bool labelled = mseg_json_count(ignore, &label);
+    if (palette.entries < 1 || palette.entries > 256 || !ignore || label > 255 || !settings)
+        return damaged(err, "classes, ignore label or settings");
+    int c = 0;
+    for (const mseg_json *item = mseg_json_first(names); item; item = mseg_json_next(item), c++) {
+        const char *name = mseg_json_text(item);
+        if (!name || strlen(name) >= sizeof palette.names[c])
+            return damaged(err, "a class name");
+        strcpy(palette.names[c], name);
+    }
+    return mseg_counts_open(counts, &palette, labelled ? (int)label : -1, settings, err);
+}
+
+static mseg_status read_row(mseg_counts *counts, const mseg_json *image, mseg_error *err)
+{
+    const char *id = mseg_json_text(mseg_json_get(image, "id"));
+    const mseg_json *classes = mseg_json_get(image, "classes");
+    uint64_t width = 0, height = 0;
+    int n = mseg_json_length(classes), c = 0, last = -1;
+    if (!id || n < 0 || n > counts->classes || !mseg_json_count(mseg_json_get(image, "width"), &width) ||
+        !mseg_json_count(mseg_json_get(image, "height"), &height) || width > INT_MAX || height > INT_MAX)
+        return damaged(err, "an image");
+    mseg_image_row row;
+    if (mseg_image_row_create(&row, id, (int)width, (int)height, n))
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    uint64_t pixels = 0;
+    for (const mseg_json *item = mseg_json_first(classes); item; item = mseg_json_next(item), c++) {
+        uint64_t v[ROW_NUMBERS];
+        if (!get_integers(item, v, ROW_NUMBERS) || v[0] >= (uint64_t)counts->classes || (int)v[0] <= last) {
+            mseg_image_row_free(&row);
+            return damaged(err, "the classes of an image");
+        }
+        last = (int)v[0];
+        row.class_ids[c] = (uint8_t)v[0];
+        row.counts[c] = (mseg_class_counts){v[1], v[2], v[3], v[4], v[5], v[6]};
+        pixels += v[2];
+    }
+    if (pixels > width * height) {
+        mseg_image_row_free(&row);
+        return damaged(err, "an image with more pixels than it has");
+    }
+    return mseg_counts_append(counts, &row) ? mseg_fail(err, MSEG_NOMEM, NULL) : MSEG_OK;
+}
+
+static mseg_status read_matrix(mseg_counts *counts, const mseg_json *root, mseg_error *err)
+{
+    const mseg_json *matrix = mseg_json_get(root, "confusion_rows_are_ground_truth");
+    if (mseg_json_length(matrix) != counts->classes)
+        return damaged(err, "confusion matrix");
+    uint64_t *cells = counts->confusion;
+    for (const mseg_json *row = mseg_json_first(matrix); row; row = mseg_json_next(row), cells += counts->classes)
+        if (!get_integers(row, cells, counts->classes))
+            return damaged(err, "confusion matrix");
+    const mseg_json *problems = mseg_json_get(root, "problems");
+    for (int i = 0; i < MSEG_PROBLEMS; i++)
+        if (!mseg_json_count(mseg_json_get(problems, problem_keys[i]), &counts->problems[i]))
+            return damaged(err, "problems");
+    return MSEG_OK;
+}
+
+/* The matrix, the boundary counts and the images' rows tell the same story. */
+static mseg_status check_sums(const mseg_counts *counts, const mseg_json *root, mseg_error *err)
+{
+    const mseg_json *boundary = mseg_json_get(root, "boundary_hits_truth_predicted");
+    if (mseg_json_length(boundary) != counts->classes)
+        return damaged(err, "boundary counts");
+    const mseg_json *item = mseg_json_first(boundary);
+    for (int c = 0; c < counts->classes; c++, item = mseg_json_next(item)) {
+        const mseg_class_counts *sum = &counts->totals[c];
+        uint64_t truth = 0, predicted = 0, edge[3];
+        for (int other = 0; other < counts->classes; other++) {
+            truth += counts->confusion[c * counts->classes + other];
+            predicted += counts->confusion[other * counts->classes + c];
+        }
+        if (truth != sum->truth || predicted != sum->predicted || counts->confusion[c * counts->classes + c] != sum->hits)
+            return damaged(err, "the confusion matrix is not the sum over the images");
+        if (!get_integers(item, edge, 3) || edge[0] != sum->boundary_hits || edge[1] != sum->boundary_truth ||
+            edge[2] != sum->boundary_predicted || edge[0] > edge[1] || edge[0] > edge[2])
+            return damaged(err, "the boundary counts are not the sum over the images");
+    }
+    return MSEG_OK;
+}
+
+static mseg_status parse_counts(mseg_counts **counts, const mseg_json *root, int origin, mseg_error *err)
+{
+    mseg_status status = open_like(counts, root, err);
+    if (!status)
+        status = read_matrix(*counts, root, err);
+    const mseg_json *images = mseg_json_get(root, "images");
+    if (!status && mseg_json_length(images) < 0)
+        status = damaged(err, "images");
+    for (const mseg_json *image = mseg_json_first(images); image && !status; image = mseg_json_next(image))
+        status = read_row(*counts, image, err);
+    if (!status)
+        status = check_sums(*counts, root, err);
+    for (size_t i = 0; !status && i < (*counts)->images; i++)
+        (*counts)->rows[i].origin = origin;
+    if (status)
+        mseg_counts_close(counts);
+    return status;
+}
+
+static mseg_status load_one(mseg_counts **counts, const char *path, int origin, mseg_error *err)
+{
+    char *text = NULL;
+    size_t size = 0;
+    mseg_json *root = NULL;
+    *counts = NULL;
+    mseg_status status = read_text(path, &text, &size, err);
+    if (!status)
+        status = mseg_json_parse(&root, text, size, err);
+    if (!status)
+        status = parse_counts(counts, root, origin, err);
+    mseg_json_free(&root);
+    free(text);
+    return status;
+}
+
+mseg_status mseg_counts_load(mseg_counts **counts, const char *const *paths, int n, mseg_error *err)
+{
+    mseg_status status = MSEG_OK;
+    mseg_error why = {0};
+    *counts = NULL;
+    for (int i = 0; i < n && !status; i++) {
+        mseg_counts *part;
+        status = load_one(&part, paths[i], i, &why);
+        if (!status && *counts)
+            status = mseg_counts_merge(*counts, part, &why);
+        if (!status && !*counts) {
+            *counts = part;
+            part = NULL;
+        }
+        mseg_counts_close(&part);
+        if (status)
+            mseg_fail(err, status, "%.120s: %.130s", paths[i], why.text);
+    }
+    if (!status)
+        status = mseg_counts_sort(*counts, paths, err);
+    if (status)
+        mseg_counts_close(counts);
+    return status;
+}

@@ -1,0 +1,60 @@
+#ifndef MSEG_SEG_METRICS_H
+#define MSEG_SEG_METRICS_H
+
+#include "seg/mseg.h"
+
+/* Pixels of one class, in one image or in a set. Boundary: the pixels of a region that are near its edge (metrics_boundary.c). */
+typedef struct mseg_class_counts {
+    uint64_t hits, truth, predicted; /* in both, in the ground truth, in the prediction */
+    uint64_t boundary_hits, boundary_truth, boundary_predicted;
+} mseg_class_counts;
+
+/* What is kept of one image: the classes that occur in it. */
+typedef struct mseg_image_row {
+    char *id;
+    int width, height;
+    int classes;
+    int origin; /* index of the counts file it came from */
+    uint8_t *class_ids;
+    mseg_class_counts *counts;
+} mseg_image_row;
+
+typedef struct mseg_boundary_scratch {
+    size_t pixels, width; /* what the buffers hold */
+    uint8_t *truth, *prediction, *masked;
+    uint32_t *runs;
+    uint8_t *flat;
+} mseg_boundary_scratch;
+
+struct mseg_counts {
+    int classes, ignore; /* ignore -1: none */
+    char (*names)[32];
+    char *settings;
+    uint64_t *confusion; /* [classes, classes], rows are ground truth */
+    mseg_class_counts *totals;
+    uint64_t problems[MSEG_PROBLEMS];
+    mseg_image_row *rows;
+    size_t images, capacity;
+    uint64_t *pairs; /* [256, 256] scratch of one image */
+    mseg_boundary_scratch boundary;
+};
+
+/** Adds the boundary figures of one image to per_class[256]: d = max(1, round(2% of the diagonal)), a pixel of a region is
+ * boundary when the square of side 2d + 1 around it leaves the region or the image (what d erosions by 3x3 take away); pixels
+ * ignored in the truth belong to no region of either side. Source: Cheng et al., arXiv 2103.16562. Errors: MSEG_NOMEM. */
+mseg_status mseg_boundary_count(mseg_class_counts per_class[256], mseg_boundary_scratch *scratch, const mseg_image *truth,
+                                const mseg_image *prediction, int ignore);
+
+void mseg_boundary_scratch_free(mseg_boundary_scratch *scratch);
+
+/** Appends a row, taking over its memory also on failure, and adds its counts to the totals (not to the confusion matrix). */
+mseg_status mseg_counts_append(mseg_counts *counts, mseg_image_row *row);
+
+/** Memory for a row of that many classes; MSEG_NOMEM leaves *row all zero. */
+mseg_status mseg_image_row_create(mseg_image_row *row, const char *id, int width, int height, int classes);
+void mseg_image_row_free(mseg_image_row *row);
+
+/** Sorts the rows by id and refuses two rows of one id, naming the files they came from when paths is not NULL. */
+mseg_status mseg_counts_sort(mseg_counts *counts, const char *const *paths, mseg_error *err);
+
+#endif

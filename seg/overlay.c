@@ -1,0 +1,53 @@
+#include <math.h>
+
+#include "seg/mseg.h"
+
+/* Fixed point of the blend: 256 parts. */
+enum { ONE = 256 };
+
+static void blend_row(uint8_t *out, const uint8_t *photo, const uint8_t *labels, int width, const uint8_t (*rgb)[3], int parts)
+{
+    for (int x = 0; x < width; x++, out += 3, photo += 3) {
+        const int k = labels[x] ? parts : 0;
+        for (int c = 0; c < 3; c++)
+            out[c] = (uint8_t)((photo[c] * (ONE - k) + rgb[labels[x]][c] * k + ONE / 2) / ONE);
+    }
+}
+
+/* Pixels whose right or lower neighbour has another label become black on light ground and white on dark, so that the line shows
+ * everywhere. below: the next row, or labels itself at the last. */
+static void draw_boundary(uint8_t *out, const uint8_t *labels, const uint8_t *below, int width)
+{
+    for (int x = 0; x < width; x++, out += 3) {
+        int right = x + 1 < width ? labels[x + 1] : labels[x];
+        if (labels[x] == right && labels[x] == below[x])
+            continue;
+        int luma = (77 * out[0] + 150 * out[1] + 29 * out[2]) / 256;
+        out[0] = out[1] = out[2] = luma < 160 ? 255 : 0;
+    }
+}
+
+mseg_status mseg_overlay(mseg_image *out, const mseg_image *photo, const mseg_image *labels, const mseg_palette *palette,
+                         double alpha, mseg_error *err)
+{
+    *out = (mseg_image){0};
+    if (photo->channels != 3 || labels->channels != 1)
+        return mseg_fail(err, MSEG_INVAL, "an overlay needs an RGB photo and one label a pixel");
+    if (photo->width != labels->width || photo->height != labels->height)
+        return mseg_fail(err, MSEG_MISMATCH, "the photo is %dx%d, its labels are %dx%d", photo->width, photo->height,
+                         labels->width, labels->height);
+    if (!(alpha >= 0 && alpha <= 1))
+        return mseg_fail(err, MSEG_INVAL, "alpha %g is not between 0 and 1", alpha);
+    mseg_status status = mseg_image_create(out, photo->width, photo->height, 3);
+    if (status)
+        return mseg_fail(err, status, NULL);
+    const int parts = (int)lround(alpha * ONE);
+    for (int y = 0; y < out->height; y++) {
+        uint8_t *row = out->data + (size_t)y * out->stride;
+        const uint8_t *ids = labels->data + (size_t)y * labels->stride;
+        const uint8_t *below = y + 1 < out->height ? ids + labels->stride : ids;
+        blend_row(row, photo->data + (size_t)y * photo->stride, ids, out->width, palette->rgb, parts);
+        draw_boundary(row, ids, below, out->width);
+    }
+    return MSEG_OK;
+}

@@ -1,0 +1,28 @@
+#ifndef MSEG_SEG_REPORT_H
+#define MSEG_SEG_REPORT_H
+
+#include "seg/mseg.h"
+
+/** 2740709056 -> "2,740,709,056". */
+const char *mseg_grouped(char text[32], uint64_t value);
+
+/** The next "name: value" of the settings from *line on, which moves past it; false at the end. */
+bool mseg_next_setting(const char **line, char name[64], char value[512]);
+
+/** The JSON report, to be freed with free(); NULL when memory ran out. */
+char *mseg_report_json_text(const mseg_report *report);
+
+/** Indices of the images in order of falling (best) or rising mIOU: the first n of them that have one. Returns how many. */
+int mseg_pick_images(const mseg_score *score, bool best, size_t *picked, int n);
+
+/** Writes the best and worst images with their pictures (report_pictures.c). */
+mseg_status mseg_report_pictures(FILE *file, const mseg_report *report, mseg_error *err);
+
+/** Text with & < > and quotes escaped. */
+void mseg_html_text(FILE *file, const char *text);
+
+/** The style sheet and the script of the page. */
+extern const char mseg_report_css[];
+extern const char mseg_report_js[];
+
+#endif

@@ -1,0 +1,1 @@
+mseg_test(golden/test_golden.c base image kernels graph weights heads seg)

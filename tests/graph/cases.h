@@ -1,0 +1,243 @@
+#ifndef MSEG_TESTS_CASES_H
+#define MSEG_TESTS_CASES_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "graph/graph.h"
+#include "graph/plan.h"
+#include "kernels/random.h"
+
+/* The networks that make_goldens.py wrote to goldens/cases.txt. */
+enum { CASE_OPS = 40 };
+
+typedef enum case_kind { CASE_CONV, CASE_BLOCK, CASE_POOL } case_kind;
+
+typedef struct case_op {
+    case_kind kind;
+    int in[MSEG_MAX_INPUTS], n_in, add;
+    int kernel, stride, rate;
+    int channels, expanded, out;
+    int residual, activations[2], bias;
+    uint64_t seed; /* of the first weights; bias, and the block's next convolutions, follow */
+    int scales[3];
+    int64_t madds, params;
+    int width, height;
+} case_op;
+
+typedef struct graph_case {
+    char name[64];
+    int width, height, picture_width, picture_height, both;
+    uint64_t seed;
+    case_op ops[CASE_OPS];
+    int n_ops;
+    int output, out_width, out_height, out_channels;
+    int first, step; /* golden values: every step-th of the output; step 0: none, counts only */
+    double tolerance;
+    int64_t madds, params;
+} graph_case;
+
+static inline FILE *cases_open(void)
+{
+    FILE *file = fopen(MSEG_TESTS_DIR "/graph/goldens/cases.txt", "r");
+    assert_non_null(file);
+    return file;
+}
+
+static inline void parse_op(const char *line, case_op *op)
+{
+    long long madds = 0, params = 0;
+    unsigned long long seed = 0;
+    *op = (case_op){.n_in = 1, .add = -1, .stride = 1, .rate = 1, .kernel = 1, .width = 1, .height = 1};
+    if (sscanf(line, "pool in=%d channels=%d", &op->in[0], &op->channels) == 2) {
+        op->kind = CASE_POOL;
+        op->out = op->channels;
+    } else if (!strncmp(line, "conv ", 5)) {
+        int *in = op->in, *act = op->activations;
+        int n = sscanf(line,
+                       "conv in=%d,%d,%d,%d,%d add=%d kernel=%d stride=%d rate=%d channels=%d,%d activation=%d bias=%d seed=%llu "
+                       "scale=%d madds=%lld params=%lld size=%dx%d",
+                       &in[0], &in[1], &in[2], &in[3], &in[4], &op->add, &op->kernel, &op->stride, &op->rate, &op->channels,
+                       &op->out, &act[0], &op->bias, &seed, &op->scales[0], &madds, &params, &op->width, &op->height);
+        assert_int_equal(n, 19);
+        while (op->n_in < MSEG_MAX_INPUTS && in[op->n_in] >= 0)
+            op->n_in++;
+    } else {
+        int *act = op->activations, *scale = op->scales;
+        op->kind = CASE_BLOCK;
+        op->kernel = 3;
+        int n = sscanf(line,
+                       "block in=%d stride=%d rate=%d channels=%d,%d,%d residual=%d activations=%d,%d bias=%d seed=%llu "
+                       "scales=%d,%d,%d madds=%lld params=%lld size=%dx%d",
+                       &op->in[0], &op->stride, &op->rate, &op->channels, &op->expanded, &op->out, &op->residual, &act[0],
+                       &act[1], &op->bias, &seed, &scale[0], &scale[1], &scale[2], &madds, &params, &op->width, &op->height);
+        assert_int_equal(n, 18);
+    }
+    op->seed = seed;
+    op->madds = madds;
+    op->params = params;
+}
+
+/* The next case; false at the end. */
+static inline bool cases_next(FILE *file, graph_case *c)
+{
+    char line[512];
+    unsigned long long seed;
+    long long madds, params;
+    memset(c, 0, sizeof *c);
+    if (!fgets(line, sizeof line, file))
+        return false;
+    assert_int_equal(sscanf(line, "case %63s canvas=%dx%d picture=%dx%d both=%d seed=%llu", c->name, &c->width, &c->height,
+                            &c->picture_width, &c->picture_height, &c->both, &seed),
+                     7);
+    c->seed = seed;
+    while (fgets(line, sizeof line, file) && strncmp(line, "end ", 4)) {
+        assert_true(c->n_ops < CASE_OPS);
+        parse_op(line, &c->ops[c->n_ops++]);
+    }
+    assert_int_equal(sscanf(line, "end output=%d size=%dx%dx%d first=%d step=%d tolerance=%lf madds=%lld params=%lld", &c->output,
+                            &c->out_width, &c->out_height, &c->out_channels, &c->first, &c->step, &c->tolerance, &madds, &params),
+                     9);
+    c->madds = madds;
+    c->params = params;
+    return true;
+}
+
+/* ---- building ---- */
+
+static inline float *case_floats(uint64_t seed, size_t count, int exponent)
+{
+    float *data = malloc(count * sizeof *data), scale = exponent < 0 ? 1.0f / (float)(1 << -exponent) : (float)(1 << exponent);
+    assert_non_null(data);
+    for (size_t i = 0; i < count; i++)
+        data[i] = random_value(seed, i) * scale;
+    return data;
+}
+
+/* Weights and, when the operator has biases, n of them, from the next seeds. */
+static inline mseg_filter case_filter(const case_op *op, uint64_t *seed, size_t weights, int n, int scale)
+{
+    mseg_filter filter = {.weight = case_floats((*seed)++, weights, scale)};
+    if (op->bias)
+        filter.bias = case_floats((*seed)++, (size_t)n, 0);
+    return filter;
+}
+
+static inline void case_filter_free(mseg_filter *filter)
+{
+    const void *memory[] = {filter->weight, filter->bias};
+    for (int i = 0; i < 2; i++) {
+        void *pointer;
+        memcpy(&pointer, &memory[i], sizeof pointer);
+        free(pointer);
+    }
+}
+
+static inline mseg_activation case_activation(int code)
+{
+    return code == 6 ? MSEG_RELU6 : code == 1 ? MSEG_RELU : MSEG_LINEAR;
+}
+
+static inline mseg_status case_conv(mseg_graph *graph, const case_op *op, const char *name, mseg_value *out)
+{
+    uint64_t seed = op->seed;
+    size_t weights = (size_t)op->out * (size_t)op->kernel * (size_t)op->kernel * (size_t)op->channels;
+    mseg_conv conv = {.name = name,
+                      .n_inputs = op->n_in,
+                      .add = op->add,
+                      .kernel = op->kernel,
+                      .stride = op->stride,
+                      .rate = op->rate,
+                      .out_channels = op->out,
+                      .activation = case_activation(op->activations[0]),
+                      .filter = case_filter(op, &seed, weights, op->out, op->scales[0])};
+    memcpy(conv.inputs, op->in, sizeof conv.inputs);
+    mseg_status status = mseg_graph_conv(graph, &conv, out);
+    case_filter_free(&conv.filter);
+    return status;
+}
+
+static inline mseg_status case_block(mseg_graph *graph, const case_op *op, const char *name, mseg_value *out)
+{
+    uint64_t seed = op->seed;
+    int wide = op->expanded ? op->expanded : op->channels;
+    mseg_inverted_residual block = {.name = name,
+                                    .input = op->in[0],
+                                    .expanded = wide,
+                                    .stride = op->stride,
+                                    .rate = op->rate,
+                                    .out_channels = op->out,
+                                    .residual = op->residual,
+                                    .depthwise_activation = case_activation(op->activations[0]),
+                                    .project_activation = case_activation(op->activations[1])};
+    if (op->expanded)
+        block.expand = case_filter(op, &seed, (size_t)wide * (size_t)op->channels, wide, op->scales[0]);
+    block.depthwise = case_filter(op, &seed, 9 * (size_t)wide, wide, op->scales[1]);
+    block.project = case_filter(op, &seed, (size_t)op->out * (size_t)wide, op->out, op->scales[2]);
+    mseg_status status = mseg_graph_inverted_residual(graph, &block, out);
+    case_filter_free(&block.expand);
+    case_filter_free(&block.depthwise);
+    case_filter_free(&block.project);
+    return status;
+}
+
+static inline mseg_graph *case_graph(const graph_case *c, const mseg_kernels *kernels, bool unfused)
+{
+    mseg_graph *graph;
+    mseg_value value;
+    assert_int_equal(mseg_graph_open(&graph, kernels, c->both ? MSEG_PAD_BOTH : MSEG_PAD_SAME_TF, unfused), MSEG_OK);
+    assert_int_equal(mseg_graph_input(graph, &value), MSEG_OK);
+    for (int i = 0; i < c->n_ops; i++) {
+        const case_op *op = &c->ops[i];
+        char name[16];
+        snprintf(name, sizeof name, "op%d", i + 1);
+        mseg_status status = op->kind == CASE_CONV    ? case_conv(graph, op, name, &value)
+                             : op->kind == CASE_BLOCK ? case_block(graph, op, name, &value)
+                                                      : mseg_graph_global_pool(graph, name, op->in[0], &value);
+        assert_int_equal(status, MSEG_OK);
+        assert_int_equal(value, i + 1);
+        assert_int_equal(mseg_graph_channels(graph, value), op->out);
+    }
+    mseg_graph_output(graph, c->output);
+    return graph;
+}
+
+/* The case's picture, or another one of that seed. Free its data. */
+static inline mseg_picture case_picture(int width, int height, uint64_t seed)
+{
+    size_t count = (size_t)width * (size_t)height * 3;
+    uint8_t *data = malloc(count);
+    assert_non_null(data);
+    for (size_t i = 0; i < count; i++)
+        data[i] = (uint8_t)(random_bits(seed, i) >> 56);
+    return (mseg_picture){data, (size_t)width * 3, width, height};
+}
+
+static inline void case_picture_free(mseg_picture *picture)
+{
+    void *data;
+    memcpy(&data, &picture->data, sizeof data);
+    free(data);
+}
+
+static inline mseg_plan *case_plan(const graph_case *c, const mseg_graph *graph, int threads, size_t l2_bytes)
+{
+    mseg_plan *plan;
+    mseg_error err;
+    mseg_cpu cpu = mseg_cpu_detect();
+    cpu.l2_bytes = l2_bytes;
+    if (mseg_plan_open(&plan, graph, c->width, c->height, threads, &cpu, &err))
+        fail_msg("%s: %s", c->name, err.text);
+    return plan;
+}
+
+/* Cache sizes to plan for: the smaller ones split blocks into groups of channels and stream maps from operator to operator. */
+enum { CASE_CACHES = 4 };
+static const size_t case_caches[CASE_CACHES] = {1 << 10, 4 << 10, 64 << 10, 1 << 20};
+
+#endif

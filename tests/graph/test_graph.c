@@ -1,0 +1,165 @@
+#include <math.h>
+
+#include "graph/cases.h"
+#include "graph/stage.h"
+
+/* Every network of goldens/ against PyTorch's float64, with every kernel set, fused and unfused, for several cache sizes and one
+ * to three threads. Arenas are full of NaN and of another picture's maps before. */
+
+enum { MAX_THREADS = 3 };
+
+typedef struct fixture {
+    float *golden;
+    mseg_pool *pools[MAX_THREADS + 1];
+} fixture;
+
+/* What the plans made use of. */
+typedef struct paths {
+    int groups, row_classes, streamed, several_rows;
+} paths;
+
+static int setup(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    FILE *file = fopen(MSEG_TESTS_DIR "/graph/goldens/values.f32", "rb");
+    long size;
+    if (!f || !file || fseek(file, 0, SEEK_END) || (size = ftell(file)) <= 0 || fseek(file, 0, SEEK_SET))
+        return -1;
+    f->golden = malloc((size_t)size);
+    if (!f->golden || fread(f->golden, 1, (size_t)size, file) != (size_t)size)
+        return -1;
+    fclose(file);
+    for (int threads = 2; threads <= MAX_THREADS; threads++)
+        if (mseg_pool_open(&f->pools[threads], threads))
+            return -1;
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fixture *f = *state;
+    for (int threads = 0; threads <= MAX_THREADS; threads++)
+        mseg_pool_close(&f->pools[threads]);
+    free(f->golden);
+    free(f);
+    return 0;
+}
+
+static void note_paths(const mseg_plan *plan, paths *seen)
+{
+    for (int i = 0; i < plan->n_steps; i++) {
+        const mseg_step *step = &plan->steps[i];
+        seen->streamed += step->first_op != step->last_op;
+        for (int p = 0; p < step->n_passes; p++)
+            for (int s = 0; s < step->passes[p].n_stages; s++) {
+                const mseg_stage *stage = &step->passes[p].stages[s];
+                seen->groups += stage->k0 > 0;
+                seen->row_classes += stage->rate_x > 1 && stage->rate_y == 1;
+                seen->several_rows += stage->rows > 1;
+            }
+    }
+}
+
+static void check_values(const graph_case *c, const float *out, const float *golden, const char *how)
+{
+    size_t count = (size_t)c->out_width * (size_t)c->out_height * (size_t)c->out_channels;
+    for (size_t i = 0; i * (size_t)c->step < count; i++) {
+        size_t at = i * (size_t)c->step, pixel = at / (size_t)c->out_channels;
+        double error = fabs((double)out[at] - (double)golden[i]);
+        if (!(error <= c->tolerance))
+            fail_msg("%s, %s: value (%zu, %zu, %zu) is %g, not %g (tolerance %g)", c->name, how, pixel % (size_t)c->out_width,
+                     pixel / (size_t)c->out_width, at % (size_t)c->out_channels, (double)out[at], (double)golden[i],
+                     c->tolerance);
+    }
+}
+
+/* Runs a plan for each number of threads; all must give the same bits. */
+static void check_threads(const fixture *f, const graph_case *c, const mseg_graph *graph, size_t cache, bool unfused, paths *seen)
+{
+    size_t bytes = (size_t)c->out_width * (size_t)c->out_height * (size_t)c->out_channels * sizeof(float);
+    float *first = malloc(bytes);
+    mseg_picture picture = case_picture(c->picture_width, c->picture_height, c->seed);
+    mseg_picture other = case_picture(c->width, c->height, c->seed + 1);
+    assert_non_null(first);
+    for (int threads = 1; threads <= MAX_THREADS; threads++) {
+        char how[96];
+        int width, height, channels;
+        mseg_plan *plan = case_plan(c, graph, threads, cache);
+        snprintf(how, sizeof how, "%s, %s, %zu bytes of cache, %d threads", graph->kernels->gemm.name,
+                 unfused ? "unfused" : "fused", cache, threads);
+        mseg_plan_output_size(plan, &width, &height, &channels);
+        assert_true(width == c->out_width && height == c->out_height && channels == c->out_channels);
+        memset(plan->arena, 0xFF, mseg_plan_arena_bytes(plan));
+        const float *out = mseg_plan_run(plan, &picture, f->pools[threads]);
+        check_values(c, out, f->golden + c->first, how);
+        if (threads == 1)
+            memcpy(first, out, bytes);
+        else if (memcmp(first, out, bytes))
+            fail_msg("%s, %s: not the bits of one thread", c->name, how);
+        mseg_plan_run(plan, &other, f->pools[threads]);
+        out = mseg_plan_run(plan, &picture, f->pools[threads]);
+        if (memcmp(first, out, bytes))
+            fail_msg("%s, %s: another picture leaks into the next run", c->name, how);
+        note_paths(plan, seen);
+        mseg_plan_close(&plan);
+    }
+    case_picture_free(&picture);
+    case_picture_free(&other);
+    free(first);
+}
+
+static void check_case(const fixture *f, const graph_case *c, mseg_cpu_level level, paths *seen)
+{
+    for (int unfused = 0; unfused < 2; unfused++) {
+        mseg_graph *graph = case_graph(c, mseg_kernels_for(level), unfused);
+        for (int i = 0; i < CASE_CACHES; i++)
+            check_threads(f, c, graph, case_caches[i], unfused, seen);
+        mseg_graph_close(&graph);
+    }
+}
+
+static void check_level(fixture *f, mseg_cpu_level level)
+{
+    graph_case c;
+    paths seen = {0};
+    int cases = 0;
+    if (level > mseg_cpu_detect().level) {
+        print_message("SKIP: this machine has no %s\n", mseg_cpu_level_name(level));
+        skip();
+    }
+    FILE *file = cases_open();
+    while (cases_next(file, &c))
+        if (c.step) {
+            check_case(f, &c, level, &seen);
+            cases++;
+        }
+    fclose(file);
+    assert_true(cases > 150);
+    assert_true(seen.groups > 0 && seen.row_classes > 0 && seen.streamed > 0 && seen.several_rows > 0);
+}
+
+static void test_scalar(void **state)
+{
+    check_level(*state, MSEG_CPU_SCALAR);
+}
+
+static void test_avx2(void **state)
+{
+    check_level(*state, MSEG_CPU_AVX2);
+}
+
+static void test_avx512(void **state)
+{
+    check_level(*state, MSEG_CPU_AVX512);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_scalar),
+        cmocka_unit_test(test_avx2),
+        cmocka_unit_test(test_avx512),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

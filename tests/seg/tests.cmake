@@ -1,0 +1,2 @@
+mseg_test(seg/test_labels.c base image kernels graph weights heads seg)
+mseg_test(seg/test_preprocess.c base image kernels graph weights heads seg)
