@@ -1,8 +1,7 @@
 #ifndef MSEG_HEADS_DEEPLABV3_H
 #define MSEG_HEADS_DEEPLABV3_H
 
-#include "graph/graph.h"
-#include "weights/weights.h"
+#include "heads/build.h"
 
 typedef struct mseg_head_info {
     int classes;
@@ -13,7 +12,7 @@ typedef struct mseg_head_info {
  * and the 1x1 and atrous branches that the weights hold, their concatenation (image pooling first) projected, and the classifier.
  * *logits is the map of class scores; the graph's output is left to the caller. Atrous rates are 6, 12, 18 at output stride 16,
  * in proportion at others. Errors: MSEG_MISMATCH, MSEG_NOMEM. */
-mseg_status mseg_head_deeplabv3(mseg_graph *graph, const mseg_weights *weights, mseg_value features, int output_stride,
-                                mseg_value *logits, mseg_head_info *info, mseg_error *err);
+mseg_status mseg_head_deeplabv3(const mseg_builder *builder, mseg_value features, int output_stride, mseg_value *logits,
+                                mseg_head_info *info);
 
 #endif

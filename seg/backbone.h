@@ -1,13 +1,36 @@
 #ifndef MSEG_SEG_BACKBONE_H
 #define MSEG_SEG_BACKBONE_H
 
-#include "graph/graph.h"
-#include "weights/weights.h"
+#include "heads/build.h"
 
-/** Appends MobileNetV2's feature extractor (arXiv 1801.04381, table 2) for RGB pictures, from the stem to block 16, whose map
- * (320 channels at width 1.0) becomes *features. Channel counts come from the weights. Once the output stride (8, 16 or 32) is
- * reached, later strides become 1 and multiply the atrous rate of the blocks after them. Errors: MSEG_MISMATCH, MSEG_NOMEM. */
-mseg_status mseg_backbone_mobilenet_v2(mseg_graph *graph, const mseg_weights *weights, int output_stride, mseg_value *features,
-                                       mseg_error *err);
+/* A feature extractor: appends its operators for RGB pictures to a graph, with channel counts from the weights. Once the output
+ * stride (8, 16 or 32) is reached, later strides become 1 and multiply the atrous rate of what comes after them. */
+typedef struct mseg_backbone {
+    const char *network; /* "MobileNetV2" */
+    int full_channels;   /* of the feature map at width multiplier 1 */
+    /** Whether these are its weights. */
+    bool (*owns)(const mseg_weights *weights);
+    mseg_status (*build)(const mseg_builder *builder, int output_stride, mseg_value *features);
+} mseg_backbone;
+
+/** The backbone whose weights these are, NULL when there is none. */
+const mseg_backbone *mseg_backbone_of(const mseg_weights *weights);
+
+/* arXiv 1801.04381, table 2: stem and blocks 0 to 16; the map of block 16 (320 channels). */
+extern const mseg_backbone mseg_backbone_mobilenet_v2;
+/* arXiv 1704.04861, table 1: stem and 13 depthwise separable blocks (1024 channels). */
+extern const mseg_backbone mseg_backbone_mobilenet_v1;
+/* arXiv 1512.03385 in the form of slim's resnet_v1 and DeepLab's beta variant: 2048 channels. */
+extern const mseg_backbone mseg_backbone_resnet;
+
+/* How far strides have come, and what is left to atrous rates. */
+typedef struct mseg_atrous {
+    int wanted; /* output stride */
+    int reached;
+    int rate; /* of the layers after those counted so far */
+} mseg_atrous;
+
+/** Counts a layer of that stride in; returns the stride it is to have, its own rate in *rate. */
+int mseg_atrous_stride(mseg_atrous *atrous, int stride, int *rate);
 
 #endif

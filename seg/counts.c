@@ -174,8 +174,8 @@ static mseg_status check_alike(const mseg_counts *a, const mseg_counts *b, mseg_
     const char *ours, *theirs;
     int our_length, their_length;
     differing_lines(a->settings, b->settings, &our_length, &their_length, &ours, &theirs);
-    return mseg_fail(err, MSEG_MISMATCH, "made with other settings: '%.*s', the others '%.*s'", their_length > 90 ? 90 : their_length,
-                     theirs, our_length > 90 ? 90 : our_length, ours);
+    return mseg_fail(err, MSEG_MISMATCH, "made with other settings: '%.*s', the others '%.*s'",
+                     their_length > 90 ? 90 : their_length, theirs, our_length > 90 ? 90 : our_length, ours);
 }
 
 mseg_status mseg_counts_merge(mseg_counts *counts, mseg_counts *from, mseg_error *err)

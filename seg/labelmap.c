@@ -149,8 +149,8 @@ static mseg_status index_colors(color_table *table, const mseg_mask_rules *rules
             continue;
         uint16_t *slot = slot_of(table, palette->rgb[id]);
         if (*slot && id < palette->entries)
-            return mseg_fail(err, MSEG_MISMATCH, "colours cannot be told apart: classes %d and %d are both %d,%d,%d", *slot - 1, id,
-                             palette->rgb[id][0], palette->rgb[id][1], palette->rgb[id][2]);
+            return mseg_fail(err, MSEG_MISMATCH, "colours cannot be told apart: classes %d and %d are both %d,%d,%d", *slot - 1,
+                             id, palette->rgb[id][0], palette->rgb[id][1], palette->rgb[id][2]);
         if (!*slot)
             *slot = (uint16_t)(id + 1);
     }

@@ -32,7 +32,8 @@ static mseg_status stray_pair(int t, int p, bool truth_is_stray, const mseg_imag
     for (size_t i = 0; i < pixels; i++) {
         x = (int)(i % (size_t)truth->width);
         y = (int)(i / (size_t)truth->width);
-        if (truth->data[(size_t)y * truth->stride + (size_t)x] == t && prediction->data[(size_t)y * prediction->stride + (size_t)x] == p)
+        if (truth->data[(size_t)y * truth->stride + (size_t)x] == t &&
+            prediction->data[(size_t)y * prediction->stride + (size_t)x] == p)
             break;
     }
     return mseg_fail(err, MSEG_MISMATCH, "%s label %d is not a class: %llu pixel%s%s, the first at x %d, y %d",
@@ -87,8 +88,8 @@ mseg_status mseg_counts_add(mseg_counts *counts, const char *id, const mseg_imag
     if (truth->channels != 1 || prediction->channels != 1)
         return mseg_fail(err, MSEG_INVAL, "masks must have one channel");
     if (truth->width != prediction->width || truth->height != prediction->height)
-        return mseg_fail(err, MSEG_MISMATCH, "the prediction is %dx%d, the ground truth %dx%d", prediction->width, prediction->height,
-                         truth->width, truth->height);
+        return mseg_fail(err, MSEG_MISMATCH, "the prediction is %dx%d, the ground truth %dx%d", prediction->width,
+                         prediction->height, truth->width, truth->height);
     count_pairs(counts->pairs, truth, prediction);
     mseg_status status = check_pairs(counts, truth, prediction, err);
     if (status)
@@ -149,8 +150,7 @@ static void score_image(mseg_image_score *score, const mseg_image_row *row)
         pixels += row->counts[i].truth;
         hits += row->counts[i].hits;
     }
-    *score = (mseg_image_score){row->id, row->width,    row->height,         pixels,
-                                mean_of(iou), ratio(hits, pixels), mean_of(boundary)};
+    *score = (mseg_image_score){row->id, row->width, row->height, pixels, mean_of(iou), ratio(hits, pixels), mean_of(boundary)};
 }
 
 static void score_classes(mseg_score *score, const mseg_counts *counts)
@@ -160,8 +160,9 @@ static void score_classes(mseg_score *score, const mseg_counts *counts)
     for (int c = 0; c < counts->classes; c++) {
         const mseg_class_counts *t = &counts->totals[c];
         mseg_class_score *s = &score->per_class[c];
-        *s = (mseg_class_score){counts->names[c], t->truth, t->predicted, t->hits, iou_of(t), ratio(t->hits, t->predicted),
-                                ratio(t->hits, t->truth), boundary_iou_of(t)};
+        *s = (mseg_class_score){
+            counts->names[c],         t->truth,          t->predicted, t->hits, iou_of(t), ratio(t->hits, t->predicted),
+            ratio(t->hits, t->truth), boundary_iou_of(t)};
         mean_add(&iou, s->iou);
         mean_add(&recall, s->recall);
         mean_add(&boundary, s->boundary_iou);

@@ -50,7 +50,8 @@ static void find_flat(uint8_t *flat, const uint8_t *ids, int width, int d)
 
 /* edge[pixel] = 1 within d (in the maximum norm) of another id or of the outside: for all classes at once. A pixel is inside its
  * region when 2d + 1 rows around it are flat with its id: runs counts them down each column. */
-static void find_edges(uint8_t *edge, const uint8_t *ids, size_t stride, int width, int height, int d, mseg_boundary_scratch *scratch)
+static void find_edges(uint8_t *edge, const uint8_t *ids, size_t stride, int width, int height, int d,
+                       mseg_boundary_scratch *scratch)
 {
     uint32_t *runs = scratch->runs, full = 2 * (uint32_t)d + 1;
     uint8_t *flat = scratch->flat;

@@ -38,21 +38,25 @@ static mseg_status build(mseg_model *model, const mseg_weights *weights, const m
 {
     mseg_value features, logits;
     mseg_head_info head;
-    mseg_pad_rule rule = mseg_weights_padding(weights) == MSEG_PAD_SAME ? MSEG_PAD_SAME_TF : MSEG_PAD_BOTH;
+    const mseg_pad_rule rule = mseg_weights_padding(weights) == MSEG_PAD_SAME ? MSEG_PAD_SAME_TF : MSEG_PAD_BOTH;
+    const mseg_backbone *backbone = mseg_backbone_of(weights);
+    if (!backbone)
+        return mseg_fail(err, MSEG_UNSUPPORTED, "no backbone that mseg knows: MobileNetV2, MobileNetV1 or ResNet");
     mseg_status status = mseg_graph_open(&model->graph, model->kernels, rule, options->unfused);
     if (status)
         return mseg_fail(err, status, NULL);
-    if ((status = mseg_backbone_mobilenet_v2(model->graph, weights, options->output_stride, &features, err)))
+    const mseg_builder builder = {model->graph, weights, err};
+    if ((status = backbone->build(&builder, options->output_stride, &features)))
         return status;
-    if ((status = mseg_head_deeplabv3(model->graph, weights, features, options->output_stride, &logits, &head, err)))
+    if ((status = mseg_head_deeplabv3(&builder, features, options->output_stride, &logits, &head)))
         return status;
     if (head.classes > 256)
         return mseg_fail(err, MSEG_UNSUPPORTED, "%d classes, more than the 256 that a mask can hold", head.classes);
     mseg_graph_output(model->graph, logits);
     mseg_weights_origin origin = mseg_weights_origin_of(weights);
     model->info = (mseg_model_info){
-        .network = "MobileNetV2",
-        .width_multiplier = mseg_graph_channels(model->graph, features) / 320.0,
+        .network = backbone->network,
+        .width_multiplier = (double)mseg_graph_channels(model->graph, features) / backbone->full_channels,
         .output_stride = options->output_stride,
         .classes = head.classes,
         .aspp = head.aspp,

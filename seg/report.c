@@ -70,10 +70,8 @@ static void add_class_figures(mseg_json *root, const mseg_score *score)
     static const struct {
         const char *key;
         class_figure figure;
-    } columns[] = {{"iou", class_iou},
-                   {"precision", class_precision},
-                   {"recall", class_recall},
-                   {"boundary_iou", class_boundary_iou}};
+    } columns[] = {
+        {"iou", class_iou}, {"precision", class_precision}, {"recall", class_recall}, {"boundary_iou", class_boundary_iou}};
     mseg_json *names = mseg_json_add_array(root, "classes");
     for (int c = 0; c < score->classes; c++)
         mseg_json_add_string(names, NULL, score->per_class[c].name);

@@ -12,9 +12,6 @@ bool mseg_next_setting(const char **line, char name[64], char value[512]);
 /** The JSON report, to be freed with free(); NULL when memory ran out. */
 char *mseg_report_json_text(const mseg_report *report);
 
-/** Indices of the images in order of falling (best) or rising mIOU: the first n of them that have one. Returns how many. */
-int mseg_pick_images(const mseg_score *score, bool best, size_t *picked, int n);
-
 /** Writes the best and worst images with their pictures (report_pictures.c). */
 mseg_status mseg_report_pictures(FILE *file, const mseg_report *report, mseg_error *err);
 

@@ -7,7 +7,11 @@
 void mseg_html_text(FILE *file, const char *text)
 {
     for (; *text; text++) {
-        const char *entity = *text == '&' ? "&amp;" : *text == '<' ? "&lt;" : *text == '>' ? "&gt;" : *text == '"' ? "&quot;" : NULL;
+        const char *entity = *text == '&'   ? "&amp;"
+                             : *text == '<' ? "&lt;"
+                             : *text == '>' ? "&gt;"
+                             : *text == '"' ? "&quot;"
+                                            : NULL;
         if (entity)
             fputs(entity, file);
         else
@@ -79,8 +83,8 @@ static void put_class_row(FILE *file, const mseg_report *report, int c)
     const mseg_class_score *s = &score->per_class[c];
     const uint8_t *rgb = report->palette->rgb[c];
     char pixels[32];
-    fprintf(file, "<tr%s><th scope=row><i class=dot style=\"background:#%02x%02x%02x\"></i>", isnan(s->iou) ? " class=absent" : "",
-            rgb[0], rgb[1], rgb[2]);
+    fprintf(file, "<tr%s><th scope=row><i class=dot style=\"background:#%02x%02x%02x\"></i>",
+            isnan(s->iou) ? " class=absent" : "", rgb[0], rgb[1], rgb[2]);
     put_class_name(file, score, c);
     fputs("</th><td class=iou data-key=iou>", file);
     put_percent(file, s->iou);
@@ -104,7 +108,8 @@ static void put_classes(FILE *file, const mseg_report *report)
         put_class_row(file, report, c);
     fputs("</tbody>\n</table>\n</div>\n", file);
     if (report->score->classes_present < report->score->classes)
-        fputs("<p class=hint>–: the class occurs neither in the ground truth nor in a prediction and does not enter the means.</p>\n",
+        fputs("<p class=hint>–: the class occurs neither in the ground truth nor in a prediction and does not enter the "
+              "means.</p>\n",
               file);
     fputs("</section>\n", file);
 }
@@ -137,11 +142,15 @@ static void put_matrix_row(FILE *file, const mseg_score *score, int t)
 
 static void put_matrix(FILE *file, const mseg_score *score)
 {
-    fputs("<section>\n<h2>Confusion matrix</h2>\n<p class=hint>Rows: ground truth. Columns: prediction. The stronger the colour, the "
-          "larger the share of the row's pixels (square-root scale); <i class=\"key hit\"></i> right, <i class=\"key miss\"></i> "
-          "wrong. Point at a cell or tap it for its numbers.</p>\n<p id=readout role=status aria-live=polite>&nbsp;</p>\n<div "
-          "class=scroll tabindex=0 role=region aria-label=\"Confusion matrix\">\n<table id=matrix>\n<thead><tr><td>",
-          file);
+    fprintf(file,
+            "<section>\n<h2>Confusion matrix</h2>\n<p class=hint>Rows: ground truth. Columns: prediction. The stronger the "
+            "colour, the "
+            "larger the share of the row's pixels (square-root scale): <span class=nowrap><i class=\"key hit\"></i>right</span>, "
+            "<span "
+            "class=nowrap><i class=\"key miss\"></i>wrong</span>. Point at a cell or tap it for its numbers.</p>\n<p id=readout "
+            "role=status aria-live=polite>&nbsp;</p>\n<div class=scroll tabindex=0 role=region aria-label=\"Confusion "
+            "matrix\">\n<table id=matrix style=\"--n:%d\">\n<thead><tr><td>",
+            score->classes);
     for (int c = 0; c < score->classes; c++) {
         fputs("<th scope=col><span>", file);
         put_class_name(file, score, c);
@@ -172,11 +181,12 @@ static void put_settings(FILE *file, const mseg_report *report)
         mseg_html_text(file, value);
         fputs("</dd></div>\n", file);
     }
-    fprintf(file,
-            "<div><dt>mseg</dt><dd>%s</dd></div>\n</dl>\n<p class=hint>One confusion matrix over all images; pixels whose ground "
-            "truth is the ignore label do not count. IoU = hits / (ground truth + prediction − hits). Boundary IoU after Cheng et "
-            "al. 2021.</p>\n</section>\n",
-            mseg_version());
+    fprintf(
+        file,
+        "<div><dt>mseg</dt><dd>%s</dd></div>\n</dl>\n<p class=hint>One confusion matrix over all images; pixels whose ground "
+        "truth is the ignore label do not count. IoU = hits / (ground truth + prediction − hits). Boundary IoU after Cheng et "
+        "al. 2021.</p>\n</section>\n",
+        mseg_version());
 }
 
 /* The JSON inside a script element: "<" occurs in its strings only and must not end the element. */

@@ -6,10 +6,11 @@
 
 #include "base/alloc.h"
 
-enum { PICTURES = 6, SIDE = 320, JPEG_QUALITY = 80 };
+enum { PICTURES = 6, SIDE = 320, JPEG_QUALITY = 80, BINS = 20 };
 
 /* Right pixels stay photo; the colours can be told apart by people who do not see red and green alike. */
-static const uint8_t missed[3] = {0, 114, 220}, invented[3] = {240, 150, 0}, confused[3] = {200, 50, 160}, ignored[3] = {128, 128, 128};
+static const uint8_t missed[3] = {0, 114, 220}, invented[3] = {240, 150, 0}, confused[3] = {200, 50, 160},
+                     ignored[3] = {128, 128, 128};
 
 /* ---- choosing ---------------------------------------------------------------------------------------------------------- */
 
@@ -25,7 +26,8 @@ static int by_miou(const void *a, const void *b)
     return order ? order : (x->index > y->index) - (x->index < y->index);
 }
 
-int mseg_pick_images(const mseg_score *score, bool best, size_t *picked, int n)
+/* The first n images in order of falling (best) or rising mIOU that have one. Returns how many. */
+static int pick_images(const mseg_score *score, bool best, size_t *picked, int n)
 {
     ranked *all = malloc((score->images + 1) * sizeof *all);
     size_t count = 0;
@@ -45,13 +47,12 @@ int mseg_pick_images(const mseg_score *score, bool best, size_t *picked, int n)
 
 /* ---- pictures ---------------------------------------------------------------------------------------------------------- */
 
-static mseg_status shrunk_size(const mseg_image *image, int *width, int *height)
+static void shrunk_size(const mseg_image *image, int *width, int *height)
 {
     int longer = image->width > image->height ? image->width : image->height;
     double scale = longer > SIDE ? (double)SIDE / longer : 1;
     *width = (int)fmax(1, rint(image->width * scale));
     *height = (int)fmax(1, rint(image->height * scale));
-    return MSEG_OK;
 }
 
 static mseg_status shrink_ids(mseg_image *out, const mseg_image *ids)
@@ -160,8 +161,6 @@ static mseg_status put_pictures(FILE *file, const mseg_report *report, const cha
 {
     mseg_image errors = {0};
     mseg_status status = MSEG_OK;
-    if (e->photo.width != e->truth.width || e->photo.height != e->truth.height)
-        mseg_image_free(&e->photo);
     if (e->photo.data)
         status = put_rgb(file, &e->photo, "Photo", id, err);
     if (!status)
@@ -181,10 +180,13 @@ static mseg_status put_example(FILE *file, const mseg_report *report, const mseg
     mseg_example example = {0};
     mseg_status status = MSEG_OK;
     if (!report->example(report->context, image->id, &example) && usable(&example)) {
+        bool photo = example.photo.width == example.truth.width && example.photo.height == example.truth.height;
+        if (!photo)
+            mseg_image_free(&example.photo);
         fputs("<article class=example>\n<h4>", file);
         mseg_html_text(file, image->id);
-        fprintf(file, " <span>mIOU %.2f&nbsp;%%, pixel accuracy %.2f&nbsp;%%</span></h4>\n<div class=strip>\n", 100 * image->miou,
-                100 * image->pixel_accuracy);
+        fprintf(file, " <span>mIOU %.2f&nbsp;%%, pixel accuracy %.2f&nbsp;%%</span></h4>\n<div class=\"strip%s\">\n",
+                100 * image->miou, 100 * image->pixel_accuracy, photo ? "" : " three");
         status = put_pictures(file, report, image->id, &example, err);
         fputs("</div>\n</article>\n", file);
     }
@@ -224,15 +226,34 @@ static void put_image_list(FILE *file, const mseg_score *score, const size_t *pi
     fputs("</ol>\n", file);
 }
 
+/* How many images have which mIOU. */
+static void put_spread(FILE *file, const mseg_score *score)
+{
+    size_t bins[BINS] = {0}, most = 1;
+    for (size_t i = 0; i < score->images; i++)
+        if (!isnan(score->per_image[i].miou)) {
+            int bin = (int)(score->per_image[i].miou * BINS);
+            size_t *count = &bins[bin < BINS ? bin : BINS - 1];
+            most = ++*count > most ? *count : most;
+        }
+    fputs("<div class=spread role=img aria-label=\"Number of images by mIOU\">", file);
+    for (int bin = 0; bin < BINS; bin++)
+        fprintf(file, "<i style=\"height:%.1f%%\" title=\"%d–%d %%: %zu image%s\"></i>", 100 * (double)bins[bin] / (double)most,
+                100 * bin / BINS, 100 * (bin + 1) / BINS, bins[bin], bins[bin] == 1 ? "" : "s");
+    fputs("</div>\n<div class=axis aria-hidden=true><span>0</span><span>mIOU of an image, %</span><span>100</span></div>\n",
+          file);
+}
+
 mseg_status mseg_report_pictures(FILE *file, const mseg_report *report, mseg_error *err)
 {
     mseg_status status = MSEG_OK;
-    fputs("<section>\n<h2>Images</h2>\n<p class=hint>By their own mIOU.</p>\n", file);
+    fputs("<section>\n<h2>Images</h2>\n", file);
+    put_spread(file, report->score);
     if (report->example)
         put_legend(file);
     for (int best = 0; best < 2 && !status; best++) {
-        size_t picked[PICTURES];
-        int n = mseg_pick_images(report->score, best, picked, PICTURES);
+        size_t picked[PICTURES], half = (report->score->images + !best) / 2; /* no image is among the best and the worst */
+        int n = pick_images(report->score, best, picked, half < PICTURES ? (int)half : PICTURES);
         fputs(best ? "<h3>Best</h3>\n" : "<h3>Worst</h3>\n", file);
         if (!report->example)
             put_image_list(file, report->score, picked, n);

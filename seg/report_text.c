@@ -48,7 +48,8 @@ void mseg_report_text(FILE *file, const mseg_report *report, bool unicode)
 {
     const mseg_score *score = report->score;
     int width = widest_name(score);
-    fprintf(file, "%-*s  %6s %*s %9s %7s %8s %15s\n", width, "class", "IoU", BAR, "", "precision", "recall", "boundary", "pixels");
+    fprintf(file, "%-*s  %6s %*s %9s %7s %8s %15s\n", width, "class", "IoU", BAR, "", "precision", "recall", "boundary",
+            "pixels");
     for (int c = 0; c < score->classes; c++) {
         const mseg_class_score *s = &score->per_class[c];
         char iou[16], precision[16], recall[16], boundary[16], pixels[32];

@@ -110,6 +110,23 @@ mseg_status mseg_graph_global_pool(mseg_graph *graph, const char *name, mseg_val
     return MSEG_OK;
 }
 
+mseg_status mseg_graph_max_pool(mseg_graph *graph, const char *name, mseg_value input, int kernel, int stride, mseg_value *out)
+{
+    mseg_op *op;
+    if (!valid(graph, input) || input == 0 || graph->values[input].vector || kernel < 1 || kernel % 2 == 0 || stride < 1)
+        return MSEG_INVAL;
+    mseg_status status = begin(graph, &mseg_operator_max_pool, name, &op);
+    if (status)
+        return status;
+    op->inputs[0] = input;
+    op->n_inputs = 1;
+    op->kernel = kernel;
+    op->stride = stride;
+    op->in_channels = op->out_channels = graph->values[input].channels;
+    append(graph, op, out);
+    return MSEG_OK;
+}
+
 /* Sorts the inputs into maps and the one vector; fails when the operators cannot run such a mixture. */
 static mseg_status check_inputs(const mseg_graph *graph, const mseg_conv *conv, mseg_value *vector, int *maps, int *channels)
 {
@@ -203,6 +220,7 @@ mseg_status mseg_graph_conv(mseg_graph *graph, const mseg_conv *conv, mseg_value
     op->stride = conv->stride;
     op->rate = conv->rate;
     op->out_channels = conv->out_channels;
+    op->symmetric = conv->symmetric || graph->padding == MSEG_PAD_BOTH;
     op->activation = conv->activation;
     op->vector_input = vector;
     op->merged_columns = conv->inputs[0] == 0 && conv->kernel > 1;
@@ -261,6 +279,7 @@ mseg_status mseg_graph_inverted_residual(mseg_graph *graph, const mseg_inverted_
     op->in_channels = in->channels;
     op->out_channels = block->out_channels;
     op->kernel = 3;
+    op->symmetric = graph->padding == MSEG_PAD_BOTH;
     op->stride = block->stride;
     op->rate = block->rate;
     op->expanded = block->expanded;

@@ -40,6 +40,7 @@ typedef struct mseg_conv {
     mseg_value add; /* -1: none */
     int kernel, stride, rate;
     int out_channels;
+    bool symmetric; /* pad the same on both sides whatever the graph's rule */
     mseg_activation activation;
     mseg_filter filter;
 } mseg_conv;
@@ -72,6 +73,10 @@ mseg_status mseg_graph_conv(mseg_graph *graph, const mseg_conv *conv, mseg_value
 mseg_status mseg_graph_inverted_residual(mseg_graph *graph, const mseg_inverted_residual *block, mseg_value *out);
 /** Average over all positions: a 1x1 map. */
 mseg_status mseg_graph_global_pool(mseg_graph *graph, const char *name, mseg_value input, mseg_value *out);
+
+/** Largest of kernel x kernel positions (odd), SAME padding that never wins; kernel 1 with a stride takes every stride-th pixel.
+ */
+mseg_status mseg_graph_max_pool(mseg_graph *graph, const char *name, mseg_value input, int kernel, int stride, mseg_value *out);
 
 /** Marks the value that plans deliver. */
 void mseg_graph_output(mseg_graph *graph, mseg_value value);

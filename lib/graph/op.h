@@ -19,7 +19,8 @@ typedef struct mseg_operator {
     void (*free)(mseg_op *op);
 } mseg_operator;
 
-extern const mseg_operator mseg_operator_input, mseg_operator_conv, mseg_operator_inverted_residual, mseg_operator_global_pool;
+extern const mseg_operator mseg_operator_input, mseg_operator_conv, mseg_operator_inverted_residual, mseg_operator_global_pool,
+    mseg_operator_max_pool;
 
 struct mseg_op {
     const mseg_operator *type;
@@ -30,6 +31,7 @@ struct mseg_op {
     int kernel, stride, rate;
     int in_channels; /* of all inputs */
     int out_channels;
+    bool symmetric; /* padding */
     mseg_activation activation;
     int64_t params;
     size_t weight_bytes;

@@ -11,7 +11,7 @@ static int rows_at_a_time(const mseg_planner *planner, const mseg_stage *stage)
     return rows < 1 ? 1 : rows > stage->out.height ? stage->out.height : rows;
 }
 
-static mseg_stage conv_stage(const mseg_planner *planner, const mseg_op *op, const mseg_rows *in)
+static mseg_stage conv_stage(const mseg_op *op, const mseg_rows *in)
 {
     mseg_stage stage = {
         .run = mseg_stage_conv,
@@ -19,8 +19,8 @@ static mseg_stage conv_stage(const mseg_planner *planner, const mseg_op *op, con
         .stride = op->stride,
         .rate_y = op->rate,
         .rate_x = op->rate,
-        .pad_y = mseg_planner_pad(planner, in->height, op->kernel, op->stride, op->rate),
-        .pad_x = mseg_planner_pad(planner, in->width, op->kernel, op->stride, op->rate),
+        .pad_y = mseg_planner_pad(op, in->height),
+        .pad_x = mseg_planner_pad(op, in->width),
         .n = op->out_channels,
         .k = op->weights.k,
         .weights = &op->weights,
@@ -41,7 +41,7 @@ static mseg_status plan_first(mseg_planner *planner, const mseg_op *op)
     if (!pass)
         return MSEG_NOMEM;
     mseg_rows picture = {.width = in->width, .height = in->height, .pixel = 3};
-    mseg_stage conv = conv_stage(planner, op, &picture);
+    mseg_stage conv = conv_stage(op, &picture);
     conv.in[0] = mseg_planner_ring(planner, in->width, in->height, 3, op->kernel * op->rate, mseg_stage_span(&conv, 1));
     conv.n_in = 1;
     conv.out = mseg_planner_value(planner, op->out);
@@ -59,7 +59,7 @@ static mseg_status plan_vector(mseg_planner *planner, const mseg_op *op, mseg_ro
     if (!pass)
         return MSEG_NOMEM;
     mseg_rows in = mseg_planner_value(planner, op->vector_input);
-    mseg_stage stage = conv_stage(planner, op, &in);
+    mseg_stage stage = conv_stage(op, &in);
     stage.in[0] = in;
     stage.n_in = 1;
     stage.weights = &op->vector;
@@ -80,7 +80,7 @@ static mseg_status plan_rest(mseg_planner *planner, const mseg_op *op, const mse
     for (int i = 0; i < op->n_inputs; i++)
         if (op->inputs[i] != op->vector_input && (maps[n++] = mseg_planner_value(planner, op->inputs[i])).tensor < 0)
             return MSEG_NOMEM;
-    mseg_stage stage = conv_stage(planner, op, &maps[0]);
+    mseg_stage stage = conv_stage(op, &maps[0]);
     for (int i = 0; i < n; i++)
         stage.in[i] = maps[i];
     stage.n_in = n;

@@ -33,15 +33,15 @@ static mseg_stage expand_stage(const mseg_op *op, group g)
     return stage;
 }
 
-static mseg_stage depthwise_stage(const mseg_planner *planner, const mseg_op *op, group g, const struct mseg_size *in)
+static mseg_stage depthwise_stage(const mseg_op *op, group g, const struct mseg_size *in)
 {
     mseg_stage stage = {.run = mseg_stage_depthwise,
                         .kernel = 3,
                         .stride = op->stride,
                         .rate_y = op->rate,
                         .rate_x = op->rate,
-                        .pad_y = mseg_planner_pad(planner, in->height, 3, op->stride, op->rate),
-                        .pad_x = mseg_planner_pad(planner, in->width, 3, op->stride, op->rate),
+                        .pad_y = mseg_planner_pad(op, in->height),
+                        .pad_x = mseg_planner_pad(op, in->width),
                         .rows = ROWS,
                         .n_in = 1,
                         .n0 = g.first,
@@ -101,7 +101,7 @@ static mseg_rows every(mseg_rows rows, int first, int step)
 static void append_stages(mseg_planner *planner, const mseg_op *op, group g, mseg_pass *pass, const mseg_rows *in, bool split)
 {
     const struct mseg_size size = {in->width, in->height}, *out = &planner->plan->sizes[op->out];
-    mseg_stage depthwise = depthwise_stage(planner, op, g, &size);
+    mseg_stage depthwise = depthwise_stage(op, g, &size);
     int out_height = out->height;
     if (split) { /* in has every rate-th row only */
         depthwise.rate_y = depthwise.pad_y = 1;
@@ -174,7 +174,7 @@ static mseg_status plan_streamed(mseg_planner *planner, const mseg_op *op)
     mseg_stage *before = &pass->stages[pass->n_stages - 1];
     const group all = {0, op->expanded};
     mseg_rows map = before->out;
-    mseg_stage reader = depthwise_stage(planner, op, all, &(struct mseg_size){map.width, map.height});
+    mseg_stage reader = depthwise_stage(op, all, &(struct mseg_size){map.width, map.height});
     int slots = op->expand.data ? ROWS : mseg_stage_span(&reader, reader.rows);
     before->out = mseg_planner_ring(planner, map.width, map.height, map.pixel, map.pad, slots);
     plan->n_areas--; /* the map was the newest area */
@@ -204,8 +204,7 @@ static mseg_status plan_unfused(mseg_planner *planner, const mseg_op *op)
     const struct mseg_size *in_size = &planner->plan->sizes[op->inputs[0]], *out_size = &planner->plan->sizes[op->out];
     const group all = {0, op->expanded};
     size_t pixel = mseg_planner_whole(planner, op->expanded);
-    mseg_stage expand = expand_stage(op, all), depthwise = depthwise_stage(planner, op, all, in_size),
-               project = project_stage(op, all);
+    mseg_stage expand = expand_stage(op, all), depthwise = depthwise_stage(op, all, in_size), project = project_stage(op, all);
     mseg_rows wide;
     mseg_status status = MSEG_OK;
     if (op->expand.data) {

@@ -144,11 +144,11 @@ void mseg_planner_zeros(mseg_planner *planner, size_t floats)
     }
 }
 
-int mseg_planner_pad(const mseg_planner *planner, int in, int kernel, int stride, int rate)
+int mseg_planner_pad(const mseg_op *op, int in)
 {
-    if (planner->graph->padding == MSEG_PAD_BOTH)
-        return (kernel - 1) / 2 * rate;
-    int total = ((in + stride - 1) / stride - 1) * stride + (kernel - 1) * rate + 1 - in;
+    if (op->symmetric)
+        return (op->kernel - 1) / 2 * op->rate;
+    int total = ((in + op->stride - 1) / op->stride - 1) * op->stride + (op->kernel - 1) * op->rate + 1 - in;
     return total > 0 ? total / 2 : 0;
 }
 

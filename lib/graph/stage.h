@@ -121,8 +121,8 @@ void mseg_planner_keep(mseg_planner *planner, int tensor);
 size_t mseg_planner_pixel(const mseg_planner *planner, mseg_value value);
 /** Channels rounded up to the depthwise kernels' vectors. */
 size_t mseg_planner_whole(const mseg_planner *planner, int channels);
-/** Zeros before the first row or column, by the graph's rule. */
-int mseg_planner_pad(const mseg_planner *planner, int in, int kernel, int stride, int rate);
+/** Zeros before the first row or column of in. */
+int mseg_planner_pad(const mseg_op *op, int in);
 /** Whether the step being planned for op may instead stream from the step before, whose output nobody else wants and which is too
  * large to keep in the cache. */
 bool mseg_planner_streams(const mseg_planner *planner, const mseg_op *op);
@@ -131,6 +131,9 @@ bool mseg_planner_streams(const mseg_planner *planner, const mseg_op *op);
 void mseg_stage_normalise(const mseg_stage *stage, const mseg_bases *bases, int y0, int y1);
 void mseg_stage_conv(const mseg_stage *stage, const mseg_bases *bases, int y0, int y1);
 void mseg_stage_depthwise(const mseg_stage *stage, const mseg_bases *bases, int y0, int y1);
+/** Zeroes what a reader of out may look at beside the channels that were made: the columns of padding and the channels up to
+ * pixel. row: the row's pixel 0. */
+void mseg_clear_pads(const mseg_rows *out, float *row, int channels);
 /** Runs units u0 <= u < u1 of a step of passes. */
 void mseg_step_passes(const mseg_step *step, const mseg_bases *bases, int u0, int u1);
 

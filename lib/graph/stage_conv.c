@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "graph/stage.h"
 
 enum { MAX_TAPS = 196 };
@@ -11,18 +9,6 @@ typedef struct row_job {
     mseg_gemm_args args;
     int n0, y;
 } row_job;
-
-static void clear_pads(const mseg_rows *out, float *row, int channels)
-{
-    size_t pad = (size_t)out->pad * out->pixel * sizeof(float);
-    if (pad) {
-        memset(row - (size_t)out->pad * out->pixel, 0, pad);
-        memset(row + (size_t)out->width * out->pixel, 0, pad);
-    }
-    size_t spare = (out->pixel - (size_t)channels) * sizeof(float);
-    for (int x = 0; spare && x < out->width; x++)
-        memset(row + (size_t)x * out->pixel + channels, 0, spare);
-}
 
 static void tiles(const row_job *job, int pixels)
 {
@@ -102,5 +88,5 @@ void mseg_stage_conv(const mseg_stage *s, const mseg_bases *bases, int y0, int y
             }
     }
     for (int y = y0; y < y1; y++)
-        clear_pads(&s->out, mseg_row(&s->out, bases, y), s->n);
+        mseg_clear_pads(&s->out, mseg_row(&s->out, bases, y), s->n);
 }

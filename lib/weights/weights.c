@@ -172,7 +172,7 @@ static size_t dtype_bytes(mseg_dtype dtype)
 
 static bool scales_fit(const mseg_tensor *t)
 {
-    if (t->dtype == MSEG_F32 || t->dtype == MSEG_F16)
+    if (t->dtype == MSEG_F32 || t->dtype == MSEG_F16 || t->dtype == MSEG_SEEDED)
         return t->n_scales == 0;
     if (t->axis < 0 || t->axis >= t->rank || (t->n_scales != 1 && t->n_scales != t->shape[t->axis]))
         return false;
