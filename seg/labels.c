@@ -1,85 +1,84 @@
 #include "seg/labels.h"
 
-#include <math.h>
-
 #include "base/alloc.h"
+#include "seg/sampling.h"
 
 typedef struct label_job {
-    mseg_image *labels;
     const mseg_logits *logits;
     const mseg_kernels *kernels;
+    mseg_axis rows;
+    mseg_columns columns;
     int parts;
-    mseg_column_run *runs;
-    int n_runs;
-    float *fraction; /* per column of the image */
-    float *rows;     /* per part, one row of interpolated logits */
+    float *lines;       /* per part, one row of interpolated logits [columns][classes] */
+    mseg_image *labels; /* either label */
+    float *sums;        /* or add probabilities */
 } label_job;
 
-/* Position on a logits axis of k samples of output pixel x of n, when the canvas is size long and the image scaled on it. */
-static double position(int x, int n, int scaled, int size, int k)
+static void interpolate(const mseg_logits *l, int top, int bottom, float f, float *line)
 {
-    double u = ((double)x + 0.5) * scaled / n - 0.5;
-    u = u < 0 ? 0 : u > scaled - 1 ? scaled - 1 : u;
-    return size > 1 ? u * (k - 1) / (size - 1) : 0;
-}
-
-static void split(double at, int k, int *low, int *high, float *fraction)
-{
-    *low = (int)floor(at);
-    *low = *low > k - 1 ? k - 1 : *low;
-    *high = *low + 1 < k ? *low + 1 : k - 1;
-    *fraction = (float)(at - *low);
-}
-
-static void plan_columns(label_job *job)
-{
-    const mseg_logits *l = job->logits;
-    for (int x = 0; x < job->labels->width; x++) {
-        int left, right;
-        double at = position(x, job->labels->width, l->scaled_width, l->canvas_width, l->width);
-        split(at, l->width, &left, &right, &job->fraction[x]);
-        if (!job->n_runs || job->runs[job->n_runs - 1].left != left)
-            job->runs[job->n_runs++] = (mseg_column_run){x, x, left, right};
-        job->runs[job->n_runs - 1].x1 = x + 1;
+    const size_t width = (size_t)l->width, classes = (size_t)l->classes, n = width * classes;
+    if (!l->planar) {
+        const float *a = l->data + (size_t)top * n, *b = l->data + (size_t)bottom * n;
+        for (size_t i = 0; i < n; i++)
+            line[i] = a[i] + (b[i] - a[i]) * f;
+        return;
+    }
+    for (size_t c = 0; c < classes; c++) {
+        const float *plane = l->data + c * width * (size_t)l->height;
+        const float *a = plane + (size_t)top * width, *b = plane + (size_t)bottom * width;
+        for (size_t x = 0; x < width; x++)
+            line[x * classes + c] = a[x] + (b[x] - a[x]) * f;
     }
 }
 
-static void label_rows(void *context, int part, int worker)
+static void run_rows(void *context, int part, int worker)
 {
     (void)worker;
     const label_job *job = context;
     const mseg_logits *l = job->logits;
-    const size_t n = (size_t)l->width * (size_t)l->classes;
-    float *row = job->rows + (size_t)part * n;
-    int height = job->labels->height;
-    int y0 = (int)((long)height * part / job->parts), y1 = (int)((long)height * (part + 1) / job->parts);
+    float *line = job->lines + (size_t)part * (size_t)l->width * (size_t)l->classes;
+    const int height = job->rows.n;
+    const int y0 = (int)((long)height * part / job->parts), y1 = (int)((long)height * (part + 1) / job->parts);
     for (int y = y0; y < y1; y++) {
         int top, bottom;
         float f;
-        split(position(y, height, l->scaled_height, l->canvas_height, l->height), l->height, &top, &bottom, &f);
-        const float *a = l->data + (size_t)top * n, *b = l->data + (size_t)bottom * n;
-        for (size_t i = 0; i < n; i++)
-            row[i] = a[i] + (b[i] - a[i]) * f;
-        job->kernels->argmax(row, l->classes, job->runs, job->n_runs, job->fraction,
-                             job->labels->data + (size_t)y * job->labels->stride);
+        mseg_axis_at(&job->rows, y, &top, &bottom, &f);
+        interpolate(l, top, bottom, f, line);
+        if (job->labels)
+            job->kernels->argmax(line, l->classes, job->columns.runs, job->columns.n_runs, job->columns.fraction,
+                                 job->labels->data + (size_t)y * job->labels->stride);
+        else
+            job->kernels->softmax(line, l->classes, job->columns.runs, job->columns.n_runs, job->columns.fraction,
+                                  job->sums + (size_t)y * (size_t)l->scaled_width, (size_t)l->scaled_width * (size_t)height);
     }
+}
+
+static mseg_status run(label_job *job, int width, int height, bool mirrored, const mseg_logits *l, mseg_pool *pool)
+{
+    const mseg_axis across = {width, l->scaled_width, l->canvas_width, l->width, mirrored};
+    job->logits = l;
+    job->rows = (mseg_axis){height, l->scaled_height, l->canvas_height, l->height, false};
+    job->parts = mseg_pool_threads(pool);
+    job->lines = mseg_alloc_array((size_t)l->width * (size_t)l->classes, (size_t)job->parts * sizeof *job->lines);
+    mseg_status status = mseg_columns_of(&job->columns, &across);
+    if (!status && !job->lines)
+        status = MSEG_NOMEM;
+    if (!status)
+        mseg_pool_for(pool, job->parts, run_rows, job);
+    mseg_columns_free(&job->columns);
+    mseg_free(&job->lines);
+    return status;
 }
 
 mseg_status mseg_labels(mseg_image *labels, const mseg_logits *logits, const mseg_kernels *kernels, mseg_pool *pool)
 {
-    label_job job = {.labels = labels, .logits = logits, .kernels = kernels, .parts = mseg_pool_threads(pool)};
-    mseg_status status = MSEG_NOMEM;
-    job.runs = mseg_alloc_array((size_t)logits->width, sizeof *job.runs);
-    job.fraction = mseg_alloc_array((size_t)labels->width, sizeof *job.fraction);
-    job.rows = mseg_alloc_array((size_t)logits->width * (size_t)logits->classes, (size_t)job.parts * sizeof *job.rows);
-    if (!job.runs || !job.fraction || !job.rows)
-        goto done;
-    plan_columns(&job);
-    mseg_pool_for(pool, job.parts, label_rows, &job);
-    status = MSEG_OK;
-done:
-    mseg_free(&job.runs);
-    mseg_free(&job.fraction);
-    mseg_free(&job.rows);
-    return status;
+    label_job job = {.kernels = kernels, .labels = labels};
+    return run(&job, labels->width, labels->height, false, logits, pool);
+}
+
+mseg_status mseg_add_probabilities(float *sums, const mseg_logits *logits, bool mirrored, const mseg_kernels *kernels,
+                                   mseg_pool *pool)
+{
+    label_job job = {.kernels = kernels, .sums = sums};
+    return run(&job, logits->scaled_width, logits->scaled_height, mirrored, logits, pool);
 }

@@ -1,6 +1,8 @@
 #ifndef MSEG_SEG_LABELS_H
 #define MSEG_SEG_LABELS_H
 
+#include <stdbool.h>
+
 #include "base/pool.h"
 #include "base/status.h"
 #include "image/image.h"
@@ -8,15 +10,22 @@
 
 /* Where the image lies on the canvas and what the network made of it. */
 typedef struct mseg_logits {
-    const float *data; /* [height, width, classes] */
+    const float *data; /* [height, width, classes]; planar: [classes, height, width] */
     int width, height, classes;
     int canvas_width, canvas_height;
     int scaled_width, scaled_height; /* the image on the canvas, top left */
+    bool planar;
 } mseg_logits;
 
 /** Labels every pixel of an image of labels' size (created by the caller, 1 channel): the logits are interpolated bilinearly at
  * the pixel (align_corners on the canvas; NUMERICS.md, "Back to the original") and the first maximum wins. Full-size logits never
  * exist: a row at a time. classes <= 256. Errors: MSEG_NOMEM. */
 mseg_status mseg_labels(mseg_image *labels, const mseg_logits *logits, const mseg_kernels *kernels, mseg_pool *pool);
+
+/** Adds the softmax of logits, interpolated at each of scaled_width x scaled_height pixels (mirrored: the network saw the canvas
+ * turned left to right), to sums [classes, scaled_height, scaled_width]. The logits' canvas is the size of the one that the image
+ * lies on. Errors: MSEG_NOMEM. */
+mseg_status mseg_add_probabilities(float *sums, const mseg_logits *logits, bool mirrored, const mseg_kernels *kernels,
+                                   mseg_pool *pool);
 
 #endif

@@ -172,13 +172,13 @@ static void score_classes(mseg_score *score, const mseg_counts *counts)
     double weighted = 0;
     for (int c = 0; c < counts->classes; c++)
         if (score->per_class[c].truth)
-            weighted += ratio(score->per_class[c].truth, score->pixels) * score->per_class[c].iou;
+            weighted += (double)score->per_class[c].truth * score->per_class[c].iou;
     score->classes_present = (int)iou.count;
     score->miou = mean_of(iou);
     score->mean_accuracy = mean_of(recall);
     score->boundary_iou = mean_of(boundary);
     score->pixel_accuracy = ratio(hits, score->pixels);
-    score->frequency_weighted_iou = score->pixels ? weighted : NAN;
+    score->frequency_weighted_iou = score->pixels ? weighted / (double)score->pixels : NAN;
 }
 
 mseg_status mseg_score_open(mseg_score *score, mseg_counts *counts, mseg_error *err)

@@ -75,6 +75,12 @@ typedef struct mseg_run_options {
     mseg_resize resize;
     mseg_pad pad;
     int size; /* canvas side, k * output stride + 1; default 513 */
+    /* Multi-scale and flip (section 6.3's MF): the canvas is resized to int((side - 1) * scale + 1) for each scale and run, also
+     * turned left to right when flip; the softmax of the logits at each pixel is averaged. n_scales = 0: once, from the logits.
+     */
+    double scales[8];
+    int n_scales;
+    bool flip;
 } mseg_run_options;
 
 mseg_run_options mseg_run_options_default(void);
@@ -184,13 +190,13 @@ mseg_status mseg_mask_read(mseg_image *ids, const char *path, const mseg_mask_ru
 /* What can go wrong with the images of a set, counted: key and text. The first MSEG_PROBLEM_missing_ignored of them are mistakes,
  * the others were asked for. */
 #define MSEG_PROBLEM(X)                                                                                                          \
-    X(failed, "images not scored (damaged, of another size, stray labels)")                                                     \
-    X(missing, "images not scored for want of a prediction")                                                                    \
-    X(duplicates, "repeated lines of the list, scored once")                                                                    \
-    X(blank_lines, "blank lines of the list, skipped")                                                                          \
-    X(crlf_lines, "lines of the list with Windows line ends, read without")                                                     \
-    X(missing_ignored, "images left out for want of a prediction, as asked")                                                    \
-    X(missing_background, "missing predictions counted as background, as asked")                                                \
+    X(failed, "images not scored (damaged, of another size, stray labels)")                                                      \
+    X(missing, "images not scored for want of a prediction")                                                                     \
+    X(duplicates, "repeated lines of the list, scored once")                                                                     \
+    X(blank_lines, "blank lines of the list, skipped")                                                                           \
+    X(crlf_lines, "lines of the list with Windows line ends, read without")                                                      \
+    X(missing_ignored, "images left out for want of a prediction, as asked")                                                     \
+    X(missing_background, "missing predictions counted as background, as asked")                                                 \
     X(unknown_color_pixels, "pixels of unknown colours, ignored as asked")
 
 typedef enum mseg_problem {
@@ -213,8 +219,8 @@ mseg_status mseg_counts_open(mseg_counts **counts, const mseg_palette *classes, 
 /** NULL-safe; sets *counts to NULL. */
 void mseg_counts_close(mseg_counts **counts);
 
-/** Counts one image: 1-channel ids of equal size. On failure nothing is counted; MSEG_MISMATCH for different sizes and for ids that
- * are neither class nor ignore label, or the ignore label predicted where the truth counts. */
+/** Counts one image: 1-channel ids of equal size. On failure nothing is counted; MSEG_MISMATCH for different sizes and for ids
+ * that are neither class nor ignore label, or the ignore label predicted where the truth counts. */
 mseg_status mseg_counts_add(mseg_counts *counts, const char *id, const mseg_image *truth, const mseg_image *prediction,
                             mseg_error *err);
 
@@ -232,8 +238,8 @@ mseg_status mseg_counts_load(mseg_counts **counts, const char *const *paths, int
 
 typedef struct mseg_class_score {
     const char *name;
-    uint64_t truth, predicted, hits;                 /* pixels */
-    double iou, precision, recall, boundary_iou;     /* NaN: undefined */
+    uint64_t truth, predicted, hits;             /* pixels */
+    double iou, precision, recall, boundary_iou; /* NaN: undefined */
 } mseg_class_score;
 
 typedef struct mseg_image_score {
@@ -251,8 +257,8 @@ typedef struct mseg_score {
     uint64_t pixels;
     double miou, pixel_accuracy, mean_accuracy, frequency_weighted_iou, boundary_iou, per_image_miou;
     mseg_class_score *per_class;
-    mseg_image_score *per_image;         /* by id */
-    const uint64_t *confusion;           /* [classes, classes], rows are ground truth */
+    mseg_image_score *per_image; /* by id */
+    const uint64_t *confusion;   /* [classes, classes], rows are ground truth */
     uint64_t problems[MSEG_PROBLEMS];
     const char *settings;
 } mseg_score;

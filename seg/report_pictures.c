@@ -26,23 +26,17 @@ static int by_miou(const void *a, const void *b)
     return order ? order : (x->index > y->index) - (x->index < y->index);
 }
 
-/* The first n images in order of falling (best) or rising mIOU that have one. Returns how many. */
-static int pick_images(const mseg_score *score, bool best, size_t *picked, int n)
+/* The images that have a mIOU, the worst first; *count of them, to be freed. NULL when memory ran out. */
+static ranked *rank_images(const mseg_score *score, size_t *count)
 {
     ranked *all = malloc((score->images + 1) * sizeof *all);
-    size_t count = 0;
+    *count = 0;
     for (size_t i = 0; all && i < score->images; i++)
         if (!isnan(score->per_image[i].miou))
-            all[count++] = (ranked){best ? -score->per_image[i].miou : score->per_image[i].miou, i};
-    if (count > 1)
-        qsort(all, count, sizeof *all, by_miou);
-    int used = 0;
-    while (used < n && (size_t)used < count) {
-        picked[used] = all[used].index;
-        used++;
-    }
-    free(all);
-    return used;
+            all[(*count)++] = (ranked){score->per_image[i].miou, i};
+    if (*count > 1)
+        qsort(all, *count, sizeof *all, by_miou);
+    return all;
 }
 
 /* ---- pictures ---------------------------------------------------------------------------------------------------------- */
@@ -214,16 +208,11 @@ static void put_legend(FILE *file)
     fputs("</p>\n", file);
 }
 
-static void put_image_list(FILE *file, const mseg_score *score, const size_t *picked, int n)
+static void put_image_name(FILE *file, const mseg_image_score *image)
 {
-    fputs("<ol class=images>\n", file);
-    for (int i = 0; i < n; i++) {
-        const mseg_image_score *image = &score->per_image[picked[i]];
-        fputs("<li>", file);
-        mseg_html_text(file, image->id);
-        fprintf(file, " <span>%.2f&nbsp;%%</span></li>\n", 100 * image->miou);
-    }
-    fputs("</ol>\n", file);
+    fputs("<li>", file);
+    mseg_html_text(file, image->id);
+    fprintf(file, " <span>%.2f&nbsp;%%</span></li>\n", 100 * image->miou);
 }
 
 /* How many images have which mIOU. */
@@ -246,20 +235,27 @@ static void put_spread(FILE *file, const mseg_score *score)
 
 mseg_status mseg_report_pictures(FILE *file, const mseg_report *report, mseg_error *err)
 {
-    mseg_status status = MSEG_OK;
+    size_t count;
+    ranked *ranking = rank_images(report->score, &count);
+    mseg_status status = ranking ? MSEG_OK : mseg_fail(err, MSEG_NOMEM, NULL);
     fputs("<section>\n<h2>Images</h2>\n", file);
     put_spread(file, report->score);
     if (report->example)
         put_legend(file);
     for (int best = 0; best < 2 && !status; best++) {
-        size_t picked[PICTURES], half = (report->score->images + !best) / 2; /* no image is among the best and the worst */
-        int n = pick_images(report->score, best, picked, half < PICTURES ? (int)half : PICTURES);
+        size_t half = (count + !best) / 2; /* no image is among the worst and the best */
         fputs(best ? "<h3>Best</h3>\n" : "<h3>Worst</h3>\n", file);
-        if (!report->example)
-            put_image_list(file, report->score, picked, n);
-        for (int i = 0; i < n && report->example && !status; i++)
-            status = put_example(file, report, &report->score->per_image[picked[i]], err);
+        fputs(report->example ? "" : "<ol class=images>\n", file);
+        for (size_t i = 0; i < half && i < PICTURES && !status; i++) {
+            const mseg_image_score *image = &report->score->per_image[ranking[best ? count - 1 - i : i].index];
+            if (report->example)
+                status = put_example(file, report, image, err);
+            else
+                put_image_name(file, image);
+        }
+        fputs(report->example ? "" : "</ol>\n", file);
     }
+    free(ranking);
     fputs("</section>\n", file);
     return status;
 }

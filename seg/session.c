@@ -6,6 +6,7 @@
 #include "seg/labels.h"
 #include "seg/model.h"
 #include "seg/preprocess.h"
+#include "seg/resample.h"
 
 struct mseg_session {
     const mseg_model *model;
@@ -13,6 +14,8 @@ struct mseg_session {
     mseg_plan *plan; /* for the canvas below */
     int width, height;
     mseg_image labels;
+    float *sums, *resized; /* multi-scale: probabilities, the canvas at one scale */
+    size_t sums_size, resized_size;
 };
 
 mseg_status mseg_session_open(mseg_session **out, const mseg_model *model, mseg_pool *pool, mseg_error *err)
@@ -32,6 +35,8 @@ void mseg_session_close(mseg_session **pointer)
         return;
     mseg_plan_close(&session->plan);
     mseg_image_free(&session->labels);
+    mseg_free(&session->sums);
+    mseg_free(&session->resized);
     mseg_free(pointer);
 }
 
@@ -54,15 +59,19 @@ static double now_ms(void)
 }
 
 /* Runs the plan on the picture and fills in the result's logits. */
-static void forward(mseg_session *session, const mseg_image *image, mseg_result *result)
+static void forward(mseg_session *session, const mseg_picture *picture, mseg_result *result)
 {
     double start = now_ms();
-    const mseg_picture picture = {image->data, image->stride, image->width, image->height};
-    result->logits = mseg_plan_run(session->plan, &picture, session->pool);
+    result->logits = mseg_plan_run(session->plan, picture, session->pool);
     mseg_plan_output_size(session->plan, &result->logits_width, &result->logits_height, &result->classes);
     result->canvas_width = session->width;
     result->canvas_height = session->height;
-    result->network_ms = now_ms() - start;
+    result->network_ms += now_ms() - start;
+}
+
+static mseg_picture picture_of(const mseg_image *image)
+{
+    return (mseg_picture){.data = image->data, .stride = image->stride, .width = image->width, .height = image->height};
 }
 
 static mseg_status ensure_labels(mseg_session *session, int width, int height)
@@ -73,18 +82,123 @@ static mseg_status ensure_labels(mseg_session *session, int width, int height)
     return mseg_image_create(&session->labels, width, height, 1);
 }
 
-static mseg_status label(mseg_session *session, const mseg_image *image, mseg_result *result)
+static mseg_status label(mseg_session *session, const mseg_image *image, const mseg_logits *logits, mseg_result *result)
 {
     double start = now_ms();
     mseg_status status = ensure_labels(session, image->width, image->height);
+    if (!status)
+        status = mseg_labels(&session->labels, logits, session->model->kernels, session->pool);
+    result->labels = session->labels;
+    result->label_ms += now_ms() - start;
+    return status;
+}
+
+/* Makes *buffer hold at least n floats. */
+static mseg_status ensure_floats(float **buffer, size_t *size, size_t n)
+{
+    if (*size >= n)
+        return MSEG_OK;
+    mseg_free(buffer);
+    *buffer = mseg_alloc_array(n, sizeof **buffer);
+    *size = *buffer ? n : 0;
+    return *buffer ? MSEG_OK : MSEG_NOMEM;
+}
+
+static mseg_logits logits_of(const mseg_result *r)
+{
+    return (mseg_logits){.data = r->logits,
+                         .width = r->logits_width,
+                         .height = r->logits_height,
+                         .classes = r->classes,
+                         .canvas_width = r->canvas_width,
+                         .canvas_height = r->canvas_height,
+                         .scaled_width = r->scaled_width,
+                         .scaled_height = r->scaled_height};
+}
+
+/* ---- inference strategies ---- */
+
+static mseg_status run_once(mseg_session *session, const mseg_image *image, const mseg_image *input, const mseg_geometry *g,
+                            mseg_result *result, mseg_error *err)
+{
+    mseg_status status = ensure_plan(session, g->canvas_width, g->canvas_height, err);
     if (status)
         return status;
-    const mseg_logits logits = {result->logits,       result->logits_width,  result->logits_height, result->classes,
-                                result->canvas_width, result->canvas_height, result->scaled_width,  result->scaled_height};
-    status = mseg_labels(&session->labels, &logits, session->model->kernels, session->pool);
-    result->labels = session->labels;
-    result->label_ms = now_ms() - start;
-    return status;
+    const mseg_picture picture = picture_of(input);
+    forward(session, &picture, result);
+    const mseg_logits logits = logits_of(result);
+    status = label(session, image, &logits, result);
+    return status ? mseg_fail(err, status, NULL) : MSEG_OK;
+}
+
+/* The canvas at one scale, as it is and perhaps turned left to right; its probabilities are added to the sums. */
+static mseg_status run_scale(mseg_session *session, const mseg_image *input, const mseg_geometry *g, double scale, bool flip,
+                             mseg_result *result, mseg_error *err)
+{
+    const int width = (int)((g->canvas_width - 1) * scale + 1), height = (int)((g->canvas_height - 1) * scale + 1);
+    mseg_status status = ensure_plan(session, width, height, err);
+    if (status)
+        return status;
+    mseg_picture picture = picture_of(input);
+    double start = now_ms();
+    if (width != g->canvas_width || height != g->canvas_height) {
+        status = ensure_floats(&session->resized, &session->resized_size, (size_t)width * (size_t)height * 3);
+        if (!status)
+            status = mseg_resample(session->resized, width, height, input, g->canvas_width, g->canvas_height,
+                                   session->model->kernels, session->pool);
+        picture.normalised = session->resized;
+    }
+    result->resize_ms += now_ms() - start;
+    for (int turn = 0; turn <= flip && !status; turn++) {
+        picture.mirrored = turn;
+        forward(session, &picture, result);
+        start = now_ms();
+        result->canvas_width = g->canvas_width;
+        result->canvas_height = g->canvas_height;
+        const mseg_logits logits = logits_of(result);
+        status = mseg_add_probabilities(session->sums, &logits, turn, session->model->kernels, session->pool);
+        result->label_ms += now_ms() - start;
+    }
+    return status ? mseg_fail(err, status, NULL) : MSEG_OK;
+}
+
+static mseg_status run_scales(mseg_session *session, const mseg_image *image, const mseg_image *input, const mseg_geometry *g,
+                              const mseg_run_options *options, mseg_result *result, mseg_error *err)
+{
+    const double one = 1;
+    const double *scales = options->n_scales ? options->scales : &one;
+    const int n_scales = options->n_scales ? options->n_scales : 1;
+    const size_t n = (size_t)g->scaled_width * (size_t)g->scaled_height * (size_t)session->model->info.classes;
+    mseg_status status = ensure_floats(&session->sums, &session->sums_size, n);
+    if (status)
+        return mseg_fail(err, status, "no memory for the probabilities of %d x %d pixels", g->scaled_width, g->scaled_height);
+    memset(session->sums, 0, n * sizeof *session->sums);
+    for (int i = 0; i < n_scales && !status; i++)
+        status = run_scale(session, input, g, scales[i], options->flip, result, err);
+    if (status)
+        return status;
+    const mseg_logits map = {.data = session->sums,
+                             .planar = true,
+                             .width = g->scaled_width,
+                             .height = g->scaled_height,
+                             .classes = result->classes,
+                             .canvas_width = g->scaled_width,
+                             .canvas_height = g->scaled_height,
+                             .scaled_width = g->scaled_width,
+                             .scaled_height = g->scaled_height};
+    result->logits = NULL;
+    status = label(session, image, &map, result);
+    return status ? mseg_fail(err, status, NULL) : MSEG_OK;
+}
+
+static mseg_status check_options(const mseg_image *image, const mseg_run_options *options, mseg_error *err)
+{
+    if (image->channels != 3)
+        return mseg_fail(err, MSEG_INVAL, "an RGB image is needed, this one has %d channel(s)", image->channels);
+    for (int i = 0; i < options->n_scales; i++)
+        if (!(options->scales[i] >= 0.01 && options->scales[i] <= 16))
+            return mseg_fail(err, MSEG_INVAL, "scale %g is not between 0.01 and 16", options->scales[i]);
+    return MSEG_OK;
 }
 
 mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const mseg_run_options *options, mseg_result *result,
@@ -95,12 +209,10 @@ mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const m
     mseg_geometry g;
     mseg_image resized = {0};
     const mseg_image *input = image;
-    if (image->channels != 3)
-        return mseg_fail(err, MSEG_INVAL, "an RGB image is needed, this one has %d channel(s)", image->channels);
-    mseg_status status = mseg_geometry_plan(&g, image->width, image->height, session->model->info.output_stride,
-                                            options ? options : &defaults, err);
+    options = options ? options : &defaults;
+    mseg_status status = check_options(image, options, err);
     if (!status)
-        status = ensure_plan(session, g.canvas_width, g.canvas_height, err);
+        status = mseg_geometry_plan(&g, image->width, image->height, session->model->info.output_stride, options, err);
     if (status)
         return status;
     double start = now_ms();
@@ -112,10 +224,12 @@ mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const m
     result->resize_ms = now_ms() - start;
     result->scaled_width = g.scaled_width;
     result->scaled_height = g.scaled_height;
-    forward(session, input, result);
-    status = label(session, image, result);
+    if (options->n_scales || options->flip)
+        status = run_scales(session, image, input, &g, options, result, err);
+    else
+        status = run_once(session, image, input, &g, result, err);
     mseg_image_free(&resized);
-    return status ? mseg_fail(err, status, NULL) : MSEG_OK;
+    return status;
 }
 
 mseg_status mseg_session_forward(mseg_session *session, const mseg_image *canvas, mseg_result *result, mseg_error *err)
@@ -126,7 +240,8 @@ mseg_status mseg_session_forward(mseg_session *session, const mseg_image *canvas
     mseg_status status = ensure_plan(session, canvas->width, canvas->height, err);
     if (status)
         return status;
-    forward(session, canvas, result);
+    const mseg_picture picture = picture_of(canvas);
+    forward(session, &picture, result);
     return MSEG_OK;
 }
 

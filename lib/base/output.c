@@ -1,6 +1,5 @@
 #include "base/output.h"
 
-
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -92,6 +91,8 @@ static int find_target(const char *path, char **final)
 {
     struct stat st;
     *final = NULL;
+    if (!*path)
+        return ENOENT;
     bool exists = !stat(path, &st);
     if (exists && S_ISDIR(st.st_mode))
         return EISDIR;

@@ -9,11 +9,14 @@
  * running it cannot and never allocates. A plan belongs to one thread, or one pool's threads, at a time. */
 typedef struct mseg_plan mseg_plan;
 
-/* The picture that a run reads: RGB bytes at the canvas' top left; the rest of the canvas is 0 after normalisation. */
+/* The picture that a run reads: RGB bytes at the canvas' top left, the rest of the canvas being 0 after normalisation; or a whole
+ * canvas of values that are normalised already. */
 typedef struct mseg_picture {
     const uint8_t *data;
     size_t stride; /* bytes from row to row */
     int width, height;
+    const float *normalised; /* when not NULL: [canvas height, canvas width, 3] instead of data */
+    bool mirrored;           /* the canvas is read from right to left */
 } mseg_picture;
 
 /* One operator as planned, for reports. */

@@ -2,17 +2,39 @@
 
 #include "graph/stage.h"
 
-void mseg_stage_normalise(const mseg_stage *s, const mseg_bases *bases, int y0, int y1)
+static void mirror(float *row, int width)
+{
+    for (int x = 0; x < width / 2; x++)
+        for (int c = 0; c < 3; c++) {
+            float *a = &row[x * 3 + c], *b = &row[(width - 1 - x) * 3 + c], value = *a;
+            *a = *b;
+            *b = value;
+        }
+}
+
+/* One row of the canvas, width pixels. */
+static void fill(const mseg_bases *bases, int y, float *row, int width)
 {
     const mseg_picture *picture = bases->picture;
-    const size_t pad = (size_t)s->out.pad * 3, width = (size_t)s->out.width * 3;
-    const int seen = picture->width < s->out.width ? picture->width : s->out.width;
+    const size_t n = (size_t)width * 3;
+    if (picture->normalised) {
+        memcpy(row, picture->normalised + (size_t)y * n, n * sizeof *row);
+        return;
+    }
+    const int seen = picture->width < width ? picture->width : width;
+    const size_t filled = y < picture->height ? (size_t)seen * 3 : 0;
+    if (filled)
+        bases->kernels->normalise(picture->data + (size_t)y * picture->stride, row, (int)filled);
+    memset(row + filled, 0, (n - filled) * sizeof *row);
+}
+
+void mseg_stage_normalise(const mseg_stage *s, const mseg_bases *bases, int y0, int y1)
+{
     for (int y = y0; y < y1; y++) {
         float *row = mseg_row(&s->out, bases, y);
-        size_t filled = y < picture->height ? (size_t)seen * 3 : 0;
-        memset(row - pad, 0, pad * sizeof *row);
-        if (filled)
-            bases->kernels->normalise(picture->data + (size_t)y * picture->stride, row, (int)filled);
-        memset(row + filled, 0, (width - filled + pad) * sizeof *row);
+        fill(bases, y, row, s->out.width);
+        if (bases->picture->mirrored)
+            mirror(row, s->out.width);
+        mseg_clear_pads(&s->out, row, 3);
     }
 }

@@ -8,7 +8,8 @@
 
 #include "image/image.h"
 
-/* What mseg_image_read and mseg_image_read_labels do once the file is open; on failure *image is all zero. in must be seekable. */
+/* What mseg_image_read and mseg_image_read_labels do once the file is open; on failure *image is all zero. in must be seekable.
+ */
 mseg_status mseg_image_decode(mseg_image *image, FILE *in, mseg_orientation orientation, const mseg_limits *limits,
                               mseg_error *err);
 mseg_status mseg_image_decode_labels(mseg_image *image, FILE *in, const mseg_limits *limits, mseg_error *err);

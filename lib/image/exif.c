@@ -79,11 +79,11 @@ mseg_status mseg_image_orient(mseg_image *image, int orientation)
     /* Of the shown picture: do its rows run along the stored columns, and which stored sides are its top left corner? */
     static const struct {
         bool swap, right, bottom;
-    } ways[9] = {{0},      {0, 0, 0}, {0, 1, 0}, {0, 1, 1}, {0, 0, 1}, {1, 0, 0}, {1, 0, 1}, {1, 1, 1}, {1, 1, 0}};
+    } ways[9] = {{0}, {0, 0, 0}, {0, 1, 0}, {0, 1, 1}, {0, 0, 1}, {1, 0, 0}, {1, 0, 1}, {1, 1, 1}, {1, 1, 0}};
     bool swap = ways[orientation].swap, right = ways[orientation].right, bottom = ways[orientation].bottom;
     mseg_image turned;
-    mseg_status status = mseg_image_create(&turned, swap ? image->height : image->width, swap ? image->width : image->height,
-                                           image->channels);
+    mseg_status status =
+        mseg_image_create(&turned, swap ? image->height : image->width, swap ? image->width : image->height, image->channels);
     if (status)
         return status;
     ptrdiff_t pixel = image->channels, row = (ptrdiff_t)image->stride;

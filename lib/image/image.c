@@ -52,7 +52,8 @@ mseg_status mseg_check_pixels(uint64_t width, uint64_t height, const mseg_limits
         return MSEG_OK;
     print_count(pixels, count);
     print_count(limit, limits->max_pixels);
-    return mseg_fail(err, MSEG_LIMIT, "%ux%u = %s pixels, over the limit of %s", (unsigned)width, (unsigned)height, pixels, limit);
+    return mseg_fail(err, MSEG_LIMIT, "%ux%u = %s pixels, over the limit of %s", (unsigned)width, (unsigned)height, pixels,
+                     limit);
 }
 
 typedef enum kind { KIND_PNG, KIND_JPEG, KIND_OTHER } kind;

@@ -113,8 +113,8 @@ static void resize_row(uint8_t *out, const uint8_t *in, const axis *a, int width
         resize_row_rgb(out, in, a, width);
 }
 
-/* The vertical pass. A weight is split into 16 low and 7 high bits: products of 16 bits are what plain SSE2 has, and the sum of the
- * high parts fits 16 bits as well (the weights add up to 64 of them). */
+/* The vertical pass. A weight is split into 16 low and 7 high bits: products of 16 bits are what plain SSE2 has, and the sum of
+ * the high parts fits 16 bits as well (the weights add up to 64 of them). */
 typedef struct split_weight {
     uint16_t low, high;
 } split_weight;
@@ -130,7 +130,8 @@ static uint32_t join(uint32_t low, uint16_t high)
 }
 
 /* out = k[0] * a + k[1] * b, n bytes. */
-static void blend_two_rows(uint8_t *restrict out, const uint8_t *restrict a, const uint8_t *restrict b, const uint32_t *k, size_t n)
+static void blend_two_rows(uint8_t *restrict out, const uint8_t *restrict a, const uint8_t *restrict b, const uint32_t *k,
+                           size_t n)
 {
     const split_weight ka = split(k[0]), kb = split(k[1]);
     for (size_t i = 0; i < n; i++) {
@@ -204,8 +205,8 @@ mseg_status mseg_image_resize(mseg_image *out, const mseg_image *in, int width, 
     resizer r = {.in = in, .out = out};
     memset(out, 0, sizeof *out);
     if (width < 1 || height < 1 || in->width < 1 || in->height < 1 || (in->channels != 1 && in->channels != 3))
-        return mseg_fail(err, MSEG_INVAL, "cannot resize %dx%d (%d channels) to %dx%d", in->width, in->height, in->channels, width,
-                         height);
+        return mseg_fail(err, MSEG_INVAL, "cannot resize %dx%d (%d channels) to %dx%d", in->width, in->height, in->channels,
+                         width, height);
     mseg_status status = mseg_image_create(out, width, height, in->channels);
     if (status)
         goto done;

@@ -60,6 +60,11 @@ typedef struct mseg_column_run {
 typedef void (*mseg_argmax_fn)(const float *row, int classes, const mseg_column_run *runs, int n_runs, const float *fraction,
                                uint8_t *labels);
 
+/** For every pixel x of every run, adds the softmax of its interpolated logits (as above) to sums: class c of pixel x is sums[c *
+ * stride + x]. classes <= 256. */
+typedef void (*mseg_softmax_fn)(const float *row, int classes, const mseg_column_run *runs, int n_runs, const float *fraction,
+                                float *sums, size_t stride);
+
 /** Does rounds times peak_madds multiply-adds in registers: what no convolution can beat. */
 typedef void (*mseg_peak_fn)(long rounds);
 
@@ -77,6 +82,7 @@ typedef struct mseg_kernels {
     int dwconv_vec;
     mseg_normalise_fn normalise;
     mseg_argmax_fn argmax;
+    mseg_softmax_fn softmax;
     mseg_peak_fn peak;
     int peak_madds;
 } mseg_kernels;

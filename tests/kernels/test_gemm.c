@@ -17,7 +17,7 @@ typedef struct row {
 #define GEMM(isa, lvl, mr, nr, vec)                                                                                              \
     {{"f32_gemm_" #mr "x" #nr "__" #isa, mseg_f32_gemm_##mr##x##nr##__##isa, mr, nr, vec}, MSEG_CPU_##lvl},
 #define OTHER(...)
-static const row rows[] = {MSEG_REGISTRY(GEMM, OTHER, OTHER, OTHER, OTHER)};
+static const row rows[] = {MSEG_REGISTRY(GEMM, OTHER, OTHER, OTHER, OTHER, OTHER)};
 
 enum { MAX_TAPS = 9, MAX_K = 70, MAX_MR = 32, MAX_NR = 64 };
 enum { ADD_NONE, ADD_SEPARATE, ADD_IN_PLACE, ADD_MODES };
