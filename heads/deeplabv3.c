@@ -60,6 +60,5 @@ mseg_status mseg_head_deeplabv3(const mseg_builder *b, mseg_value features, int 
         return status;
     if ((status = conv(b, "head.classifier", &projected, 1, 1, MSEG_LINEAR, logits)))
         return status;
-    info->classes = mseg_graph_channels(b->graph, *logits);
     return MSEG_OK;
 }

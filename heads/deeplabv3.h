@@ -4,7 +4,6 @@
 #include "heads/build.h"
 
 typedef struct mseg_head_info {
-    int classes;
     bool aspp, image_pooling;
 } mseg_head_info;
 

@@ -6,8 +6,9 @@
 /* A feature extractor: appends its operators for RGB pictures to a graph, with channel counts from the weights. Once the output
  * stride (8, 16 or 32) is reached, later strides become 1 and multiply the atrous rate of what comes after them. */
 typedef struct mseg_backbone {
-    const char *network; /* "MobileNetV2" */
-    int full_channels;   /* of the feature map at width multiplier 1 */
+    const char *network;     /* "MobileNetV2" */
+    const char *width_layer; /* whose output channels, divided by full_channels, are the width multiplier */
+    int full_channels;
     /** Whether these are its weights. */
     bool (*owns)(const mseg_weights *weights);
     mseg_status (*build)(const mseg_builder *builder, int output_stride, mseg_value *features);

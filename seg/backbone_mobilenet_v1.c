@@ -30,4 +30,4 @@ static mseg_status build(const mseg_builder *b, int output_stride, mseg_value *f
     return status;
 }
 
-const mseg_backbone mseg_backbone_mobilenet_v1 = {"MobileNetV1", 1024, owns, build};
+const mseg_backbone mseg_backbone_mobilenet_v1 = {"MobileNetV1", "backbone.block12.pointwise", 1024, owns, build};

@@ -93,4 +93,4 @@ static mseg_status build(const mseg_builder *b, int output_stride, mseg_value *f
     return status;
 }
 
-const mseg_backbone mseg_backbone_resnet = {"ResNet", 2048, owns, build};
+const mseg_backbone mseg_backbone_resnet = {"ResNet", "backbone.unit0.reduce", 64, owns, build};

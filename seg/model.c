@@ -1,12 +1,14 @@
 #include "seg/model.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "heads/classifier.h"
 #include "heads/deeplabv3.h"
 #include "seg/architecture.h"
 #include "seg/backbone.h"
-#include "weights/weights.h"
+#include "weights/load.h"
 
 const char *mseg_version(void)
 {
@@ -34,10 +36,38 @@ static mseg_status choose_kernels(mseg_model *model, const mseg_model_options *o
                           : mseg_fail(err, MSEG_INVAL, "this build has no %s kernels", mseg_cpu_level_name(model->cpu.level));
 }
 
+/* DeepLabv3's head when the weights have its branches, else a classifier's. */
+static mseg_status append_head(const mseg_builder *builder, mseg_value features, int output_stride, mseg_value *logits,
+                               mseg_model_info *info)
+{
+    mseg_head_info head = {0};
+    mseg_status status;
+    info->classifier = !mseg_weights_has(builder->weights, "head.aspp0");
+    if (info->classifier)
+        status = mseg_head_classifier(builder, features, logits);
+    else
+        status = mseg_head_deeplabv3(builder, features, output_stride, logits, &head);
+    if (status)
+        return status;
+    info->classes = mseg_graph_channels(builder->graph, *logits);
+    info->aspp = head.aspp;
+    info->image_pooling = head.image_pooling;
+    if (!info->classifier && info->classes > 256)
+        return mseg_fail(builder->err, MSEG_UNSUPPORTED, "%d classes, more than the 256 that a mask can hold", info->classes);
+    return MSEG_OK;
+}
+
+static double width_of(const mseg_weights *weights, const mseg_backbone *backbone)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s.weight", backbone->width_layer);
+    const mseg_tensor *weight = mseg_weights_find(weights, name);
+    return weight ? (double)weight->shape[0] / backbone->full_channels : 0;
+}
+
 static mseg_status build(mseg_model *model, const mseg_weights *weights, const mseg_model_options *options, mseg_error *err)
 {
     mseg_value features, logits;
-    mseg_head_info head;
     const mseg_pad_rule rule = mseg_weights_padding(weights) == MSEG_PAD_SAME ? MSEG_PAD_SAME_TF : MSEG_PAD_BOTH;
     const mseg_backbone *backbone = mseg_backbone_of(weights);
     if (!backbone)
@@ -48,26 +78,20 @@ static mseg_status build(mseg_model *model, const mseg_weights *weights, const m
     const mseg_builder builder = {model->graph, weights, err};
     if ((status = backbone->build(&builder, options->output_stride, &features)))
         return status;
-    if ((status = mseg_head_deeplabv3(&builder, features, options->output_stride, &logits, &head)))
+    if ((status = append_head(&builder, features, options->output_stride, &logits, &model->info)))
         return status;
-    if (head.classes > 256)
-        return mseg_fail(err, MSEG_UNSUPPORTED, "%d classes, more than the 256 that a mask can hold", head.classes);
     mseg_graph_output(model->graph, logits);
     mseg_weights_origin origin = mseg_weights_origin_of(weights);
-    model->info = (mseg_model_info){
-        .network = backbone->network,
-        .width_multiplier = (double)mseg_graph_channels(model->graph, features) / backbone->full_channels,
-        .output_stride = options->output_stride,
-        .classes = head.classes,
-        .aspp = head.aspp,
-        .image_pooling = head.image_pooling,
-        .params = mseg_graph_params(model->graph),
-        .kernels = mseg_cpu_level_name(model->cpu.level),
-        .format = origin.format,
-        .trained_output_stride = origin.output_stride,
-        .trained_width = origin.input_width,
-        .trained_height = origin.input_height,
-    };
+    mseg_model_info *info = &model->info;
+    info->network = backbone->network;
+    info->width_multiplier = width_of(weights, backbone);
+    info->output_stride = options->output_stride;
+    info->params = mseg_graph_params(model->graph);
+    info->kernels = mseg_cpu_level_name(model->cpu.level);
+    info->format = origin.format;
+    info->trained_output_stride = origin.output_stride;
+    info->trained_width = origin.input_width;
+    info->trained_height = origin.input_height;
     return MSEG_OK;
 }
 

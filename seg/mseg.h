@@ -53,6 +53,7 @@ typedef struct mseg_model_info {
     double width_multiplier; /* e.g. 1.0, 0.5 */
     int output_stride;
     int classes;
+    bool classifier; /* an ImageNet classifier, not for masks */
     bool aspp;
     bool image_pooling;
     int64_t params;                                           /* folded parameters (weights and biases) */
@@ -107,6 +108,12 @@ typedef struct mseg_result {
 /** Segments one RGB image (3 channels). options may be NULL. Errors: MSEG_NOMEM, MSEG_INVAL, MSEG_LIMIT. */
 mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const mseg_run_options *options, mseg_result *result,
                          mseg_error *err);
+
+/** Classifies one RGB image with a classifier model: its central part (crop of each side, 0.875 in slim's evaluation) is
+ * stretched to size x size. *scores: probabilities of the model's classes, owned by the session until its next run. Errors: as
+ * mseg_segment; MSEG_INVAL for other models. */
+mseg_status mseg_classify(mseg_session *session, const mseg_image *image, int size, double crop, const float **scores,
+                          mseg_error *err);
 
 /* ---- inspecting a plan ------------------------------------------------------------------------------------------------- */
 

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <string.h>
 #include <time.h>
 
@@ -116,6 +117,18 @@ static mseg_logits logits_of(const mseg_result *r)
                          .scaled_height = r->scaled_height};
 }
 
+static void softmax(const float *logits, int n, float *out)
+{
+    float most = logits[0];
+    double sum = 0;
+    for (int i = 1; i < n; i++)
+        most = logits[i] > most ? logits[i] : most;
+    for (int i = 0; i < n; i++)
+        sum += exp((double)logits[i] - (double)most);
+    for (int i = 0; i < n; i++)
+        out[i] = (float)(exp((double)logits[i] - (double)most) / sum);
+}
+
 /* ---- inference strategies ---- */
 
 static mseg_status run_once(mseg_session *session, const mseg_image *image, const mseg_image *input, const mseg_geometry *g,
@@ -191,8 +204,11 @@ static mseg_status run_scales(mseg_session *session, const mseg_image *image, co
     return status ? mseg_fail(err, status, NULL) : MSEG_OK;
 }
 
-static mseg_status check_options(const mseg_image *image, const mseg_run_options *options, mseg_error *err)
+static mseg_status check_options(const mseg_session *session, const mseg_image *image, const mseg_run_options *options,
+                                 mseg_error *err)
 {
+    if (session->model->info.classifier)
+        return mseg_fail(err, MSEG_INVAL, "the model is an ImageNet classifier: 'mseg classify' runs it");
     if (image->channels != 3)
         return mseg_fail(err, MSEG_INVAL, "an RGB image is needed, this one has %d channel(s)", image->channels);
     for (int i = 0; i < options->n_scales; i++)
@@ -210,7 +226,7 @@ mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const m
     mseg_image resized = {0};
     const mseg_image *input = image;
     options = options ? options : &defaults;
-    mseg_status status = check_options(image, options, err);
+    mseg_status status = check_options(session, image, options, err);
     if (!status)
         status = mseg_geometry_plan(&g, image->width, image->height, session->model->info.output_stride, options, err);
     if (status)
@@ -228,6 +244,36 @@ mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const m
         status = run_scales(session, image, input, &g, options, result, err);
     else
         status = run_once(session, image, input, &g, result, err);
+    mseg_image_free(&resized);
+    return status;
+}
+
+mseg_status mseg_classify(mseg_session *session, const mseg_image *image, int size, double crop, const float **scores,
+                          mseg_error *err)
+{
+    const int classes = session->model->info.classes;
+    mseg_image resized = {0}, part = *image;
+    mseg_result result = {0};
+    *scores = NULL;
+    if (!session->model->info.classifier)
+        return mseg_fail(err, MSEG_INVAL, "the model is not a classifier: 'mseg run' runs it");
+    if (image->channels != 3 || size < 1 || !(crop > 0 && crop <= 1))
+        return mseg_fail(err, MSEG_INVAL, "an RGB image, a size of at least 1 and a crop between 0 and 1 are needed");
+    const int left = (int)(image->width * (1 - crop) / 2), top = (int)(image->height * (1 - crop) / 2);
+    part.width -= 2 * left;
+    part.height -= 2 * top;
+    part.data += (size_t)top * part.stride + (size_t)left * 3;
+    mseg_status status = mseg_image_resize(&resized, &part, size, size, err);
+    if (!status)
+        status = ensure_plan(session, size, size, err);
+    if (!status && (status = ensure_floats(&session->sums, &session->sums_size, (size_t)classes)))
+        mseg_fail(err, status, NULL);
+    if (!status) {
+        const mseg_picture picture = picture_of(&resized);
+        forward(session, &picture, &result);
+        softmax(result.logits, classes, session->sums);
+        *scores = session->sums;
+    }
     mseg_image_free(&resized);
     return status;
 }
