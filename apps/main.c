@@ -13,6 +13,7 @@ typedef struct command {
 
 static const command commands[] = {
     {"run", "segment images: masks, overlays, scores", mseg_cmd_run},
+    {"eval", "judge segmentations against annotations: mIOU and reports", mseg_cmd_eval},
     {"info", "show a model's layers, multiply-adds, parameters and memory", mseg_cmd_info},
     {"bench", "measure how fast a network runs here", mseg_cmd_bench},
 };

@@ -1,0 +1,410 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "eval.h"
+#include "options.h"
+#include "say.h"
+
+static const char *const missing_choices[] = {"error", "ignore", "background", NULL};
+static const char *const unknown_choices[] = {"error", "ignore", NULL};
+
+#define FIELD(name) offsetof(mseg_eval_args, name)
+static const mseg_option input_options[] = {
+    {0, "gt", MSEG_OPTION_TEXT, FIELD(truth), "DIR",
+     .help = "ground truth, ID.png: palette indices, gray ids or the palette's colours"},
+    {0, "pred", MSEG_OPTION_TEXT, FIELD(predictions), "DIR", .help = "masks to score, ID.png (without it the model is run)"},
+    {0, "voc", MSEG_OPTION_TEXT, FIELD(voc), "DIR",
+     .help = "a VOC devkit: SegmentationClass, JPEGImages and ImageSets/Segmentation/SPLIT.txt"},
+    {0, "split", MSEG_OPTION_TEXT, FIELD(split), "NAME", .help = "with --voc: the list of images (default val)"},
+    {0, "list", MSEG_OPTION_TEXT, FIELD(list), "FILE",
+     .help = "the images to score, one id a line ('-': standard input; default: all of --gt)"},
+    {0, "images", MSEG_OPTION_TEXT, FIELD(photos), "DIR", .help = "photos, ID.jpg or .png: for the model and the report"},
+    {'r', "recursive", MSEG_OPTION_FLAG, FIELD(recursive), NULL, .help = "without a list: look into subfolders of --gt"},
+    {0, "shard", MSEG_OPTION_TEXT, FIELD(shard), "I/N", .help = "only every N-th line of the list, from the I-th on"},
+    {0, "merge", MSEG_OPTION_FLAG, FIELD(merge), NULL,
+     .help = "add the counts of the FILEs instead of scoring; --gt, --pred, --images then serve the pictures of --html"},
+    {0},
+};
+static const mseg_option label_options[] = {
+    {0, "classes", MSEG_OPTION_TEXT, FIELD(classes), "NAME|FILE",
+     .help = "voc (default), cityscapes, ade20k or a file of lines 'id r g b name'"},
+    {0, "ignore", MSEG_OPTION_INT, FIELD(ignore), "N", .help = "label that does not count (default 255; -1: none)", .min = -1,
+     .max = 255},
+    {0, "map", MSEG_OPTION_TEXT, FIELD(map), "FILE",
+     .help = "ids of the ground truth to classes: lines 'from to', from an id or * for the rest, to a class or 'ignore'"},
+    {0, "pred-map", MSEG_OPTION_TEXT, FIELD(prediction_map), "FILE", .help = "the same for the masks of --pred"},
+    {0, "missing", MSEG_OPTION_CHOICE, FIELD(missing), "HOW",
+     .help = "no prediction for an image: error (default), ignore (leave the image out) or background",
+     .choices = missing_choices},
+    {0, "unknown-color", MSEG_OPTION_CHOICE, FIELD(unknown_color), "HOW",
+     .help = "colours outside the palette: error (default) or ignore (the ignore label)", .choices = unknown_choices},
+    {0},
+};
+static const mseg_option output_options[] = {
+    {0, "json", MSEG_OPTION_TEXT, FIELD(json), "FILE", .help = "all figures as JSON ('-': standard output)"},
+    {0, "csv", MSEG_OPTION_TEXT, FIELD(csv), "FILE", .help = "a line per class"},
+    {0, "html", MSEG_OPTION_TEXT, FIELD(html), "FILE", .help = "one self-contained page with charts and example images"},
+    {0, "save-counts", MSEG_OPTION_TEXT, FIELD(save_counts), "FILE", .help = "the raw counts, for --merge"},
+    {'q', "quiet", MSEG_OPTION_FLAG, FIELD(quiet), NULL, .help = "no progress bar and no table; errors are still shown"},
+    {'v', "verbose", MSEG_OPTION_FLAG, FIELD(verbose), NULL, .help = "a line per image"},
+    {0},
+};
+static const mseg_option_group groups[] = {
+    {"Inputs", 0, input_options},
+    {"Labels", 0, label_options},
+    {"Outputs", 0, output_options},
+    {"Network (defaults: the VOC protocol, --resize none)", FIELD(network), mseg_network_options},
+    {0},
+};
+static const mseg_usage usage = {
+    .command = "eval",
+    .operands = "[--merge FILE...]",
+    .text = "Judges segmentations against annotations: mIOU and its relatives.\n"
+            "  mseg eval --gt DIR --pred DIR [--list FILE]   score masks\n"
+            "  mseg eval --voc VOCDIR [--split val] -m MODEL run the model and score\n"
+            "  mseg eval --merge FILE...                     add up counts of --save-counts\n"
+            "The exit status is 0 when all is well, 1 when an image was not scored or the list\n"
+            "had mistakes, 2 when nothing could be done.\n",
+    .groups = groups,
+    .min_operands = 0,
+    .max_operands = -1,
+};
+
+typedef struct eval {
+    mseg_eval_args *args;
+    mseg_eval_source source;
+    char *voc_paths[3];
+    char *settings, *command;
+    mseg_eval_list list;
+    mseg_model *model;
+    mseg_pool *pool;
+    mseg_session **sessions;
+    int n_sessions;
+    mseg_counts *counts;
+    mseg_palette palette; /* of the report */
+} eval;
+
+/* ---- what was asked for ------------------------------------------------------------------------------------------------ */
+
+/* The command line in a form that a shell reads back. */
+static char *quote_command(int argc, char **argv)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=,:+@%";
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    fputs("mseg", out);
+    for (int i = 0; i < argc; i++) {
+        bool quoted = strspn(argv[i], plain) != strlen(argv[i]) || !*argv[i];
+        fputs(quoted ? " '" : " ", out);
+        for (const char *c = argv[i]; *c; c++)
+            fprintf(out, *c == '\'' ? "'\\''" : "%c", *c);
+        if (quoted)
+            fputc('\'', out);
+    }
+    return fclose(out) ? NULL : text;
+}
+
+static void fill_paths(eval *e)
+{
+    mseg_eval_args *args = e->args;
+    if (args->voc) {
+        e->voc_paths[0] = mseg_format("%s/SegmentationClass", args->voc);
+        e->voc_paths[1] = mseg_format("%s/JPEGImages", args->voc);
+        e->voc_paths[2] = mseg_format("%s/ImageSets/Segmentation/%s.txt", args->voc, args->split);
+        args->truth = args->truth ? args->truth : e->voc_paths[0];
+        args->photos = args->photos ? args->photos : e->voc_paths[1];
+        args->list = args->list ? args->list : e->voc_paths[2];
+    }
+    e->source.truth = args->truth;
+    e->source.photos = args->photos;
+    e->source.predictions = args->predictions;
+    e->source.missing = args->missing;
+    e->source.orientation = args->voc ? MSEG_EXIF_IGNORE : MSEG_EXIF_APPLY;
+    e->source.limits = mseg_network_limits(&args->network);
+}
+
+/* Options that do not go together; false after a line of error. */
+static bool check_usage(const mseg_eval_args *args, int operands, char **argv)
+{
+    if (!args->merge && operands)
+        mseg_say("eval: unexpected '%s'", argv[0]);
+    else if (args->merge && !operands)
+        mseg_say("eval: --merge needs counts files");
+    else if (args->merge && (args->shard || args->network.model))
+        mseg_say("eval: --merge does not go with --shard or --model");
+    else if (args->merge)
+        return true;
+    else if (!args->truth)
+        mseg_say("eval: no ground truth: give --gt DIR or --voc DIR");
+    else if (args->predictions && args->network.model)
+        mseg_say("eval: --pred scores masks, --model makes them: give one of them");
+    else if (!args->predictions && !args->photos)
+        mseg_say("eval: nothing to judge: give --pred DIR, or --images DIR for the model to run on");
+    else if (args->ignore < 0 && args->unknown_color)
+        mseg_say("eval: --unknown-color ignore needs an ignore label");
+    else
+        return true;
+    return false;
+}
+
+static bool load_rules(mseg_mask_rules *rules, const char *map, const mseg_palette *palette, const mseg_eval_args *args)
+{
+    mseg_error err = {0};
+    mseg_mask_rules_init(rules, palette, (int)args->ignore);
+    rules->unknown_is_ignore = args->unknown_color == 1;
+    if (!map || !mseg_mask_map_load(rules, map, &err))
+        return true;
+    mseg_say("%s: %s", map, err.text);
+    return false;
+}
+
+static bool load_classes(eval *e)
+{
+    const mseg_eval_args *args = e->args;
+    const char *name = args->classes ? args->classes : "voc";
+    mseg_error err = {0};
+    if (mseg_palette_load(&e->palette, name, &err)) {
+        mseg_say("%s: %s", name, err.text);
+        return false;
+    }
+    return load_rules(&e->source.truth_rules, args->map, &e->palette, args) &&
+           load_rules(&e->source.prediction_rules, args->prediction_map, &e->palette, args);
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static const char *model_name(const mseg_eval_args *args)
+{
+    const char *variable = getenv("MSEG_MODEL");
+    return args->network.model ? base_name(args->network.model) : variable && *variable ? base_name(variable) : "default";
+}
+
+/* What decides the figures: merged counts must agree in it. One "name: value" a line. */
+static char *describe_settings(const mseg_eval_args *args, const mseg_model *model)
+{
+    static const char *const resizes[] = {"fit", "none", "stretch"}, *const pads[] = {"square", "tight"};
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    fprintf(out, "classes: %s\n", base_name(args->classes ? args->classes : "voc"));
+    if (model) {
+        mseg_model_info info = mseg_model_describe(model);
+        fprintf(out, "predictions: model\nmodel: %s\nnetwork: %s %g\noutput stride: %d\n", model_name(args), info.network,
+                info.width_multiplier, info.output_stride);
+        fprintf(out, "resize: %s\npad: %s\nsize: %lld\n", resizes[args->network.resize], pads[args->network.pad],
+                (long long)args->network.size);
+    } else {
+        fputs("predictions: masks\n", out);
+    }
+    if (args->ignore < 0)
+        fputs("ignore label: none\n", out);
+    else
+        fprintf(out, "ignore label: %d\n", (int)args->ignore);
+    if (args->map)
+        fprintf(out, "label map: %s\n", base_name(args->map));
+    if (args->prediction_map)
+        fprintf(out, "prediction map: %s\n", base_name(args->prediction_map));
+    fprintf(out, "missing predictions: %s\nunknown colours: %s\n", missing_choices[args->missing],
+            unknown_choices[args->unknown_color]);
+    return fclose(out) ? NULL : text;
+}
+
+/* ---- scoring ----------------------------------------------------------------------------------------------------------- */
+
+static bool open_model(eval *e)
+{
+    if (!mseg_network_open("eval", &e->args->network, &e->model, &e->source.run))
+        return false;
+    int classes = mseg_model_describe(e->model).classes;
+    if (classes == e->palette.entries)
+        return true;
+    mseg_say("eval: the model has %d classes, --classes %s has %d", classes, e->args->classes ? e->args->classes : "voc",
+             e->palette.entries);
+    return false;
+}
+
+/* As many images as threads: a session per worker. Fewer: one session, threads inside the image. */
+static bool open_sessions(eval *e)
+{
+    mseg_error err = {0};
+    int jobs = mseg_network_jobs(&e->args->network);
+    mseg_status status = mseg_pool_open(&e->pool, jobs);
+    if (!status && e->model) {
+        e->n_sessions = e->list.count >= (size_t)jobs ? jobs : 1;
+        e->sessions = calloc((size_t)e->n_sessions, sizeof *e->sessions);
+        status = e->sessions ? MSEG_OK : MSEG_NOMEM;
+    }
+    if (status)
+        mseg_fail(&err, status, "cannot start %d threads", jobs);
+    for (int i = 0; i < e->n_sessions && !status; i++)
+        status = mseg_session_open(&e->sessions[i], e->model, e->n_sessions == 1 ? e->pool : NULL, &err);
+    if (status)
+        mseg_say("eval: %s", err.text);
+    return !status;
+}
+
+static bool read_list(eval *e)
+{
+    const mseg_eval_args *args = e->args;
+    mseg_shard shard = {1, 1};
+    mseg_error err = {0};
+    if (args->shard && !mseg_shard_parse(&shard, args->shard)) {
+        mseg_say("eval: --shard takes I/N with 1 <= I <= N, not '%s'", args->shard);
+        return false;
+    }
+    if (args->list ? mseg_eval_list_read(&e->list, args->list, shard, &err)
+                   : mseg_eval_list_folder(&e->list, args->truth, args->recursive, shard, &err)) {
+        mseg_say("%s: %s", args->list ? args->list : args->truth, err.text);
+        return false;
+    }
+    if (e->list.blank_lines)
+        mseg_say("%s: %llu blank line%s", args->list, (unsigned long long)e->list.blank_lines,
+                 e->list.blank_lines == 1 ? "" : "s");
+    if (e->list.crlf_lines)
+        mseg_say("%s: %llu line%s with Windows line ends", args->list, (unsigned long long)e->list.crlf_lines,
+                 e->list.crlf_lines == 1 ? "" : "s");
+    return true;
+}
+
+static bool score_set(eval *e)
+{
+    if (!load_classes(e) || (!e->args->predictions && !open_model(e)))
+        return false;
+    if (!mseg_eval_try_outputs(e->args) || !read_list(e) || !open_sessions(e))
+        return false;
+    e->settings = describe_settings(e->args, e->model);
+    if (!e->settings) {
+        mseg_say("eval: out of memory");
+        return false;
+    }
+    return mseg_eval_score(e->args, &e->source, &e->list, e->pool, e->sessions, e->n_sessions, e->settings, &e->counts);
+}
+
+/* ---- merging ----------------------------------------------------------------------------------------------------------- */
+
+static bool palette_fits(const mseg_palette *palette, const mseg_score *score)
+{
+    bool same = palette->entries == score->classes;
+    for (int c = 0; same && c < score->classes; c++)
+        same = !strcmp(palette->names[c], score->per_class[c].name);
+    return same;
+}
+
+/* Colours for merged counts, which hold names only: those of --classes, else of the built-in palette with these classes, else of
+ * VOC's bit rule. */
+static bool find_palette(eval *e, const mseg_score *score)
+{
+    mseg_error err = {0};
+    const char *wanted = e->args->classes;
+    if (wanted) {
+        if (mseg_palette_load(&e->palette, wanted, &err)) {
+            mseg_say("%s: %s", wanted, err.text);
+            return false;
+        }
+        if (palette_fits(&e->palette, score))
+            return true;
+        mseg_say("eval: --classes %s are not the classes of the counts", wanted);
+        return false;
+    }
+    for (int i = 0; mseg_palette_name(i); i++)
+        if (!mseg_palette_load(&e->palette, mseg_palette_name(i), NULL) && palette_fits(&e->palette, score))
+            return true;
+    if (mseg_palette_load(&e->palette, "voc", &err)) {
+        mseg_say("voc: %s", err.text);
+        return false;
+    }
+    e->palette.entries = score->classes;
+    return true;
+}
+
+static bool merge_files(eval *e, char **paths, int n)
+{
+    mseg_error err = {0};
+    if (!mseg_eval_try_outputs(e->args))
+        return false;
+    if (!mseg_counts_load(&e->counts, (const char *const *)paths, n, &err))
+        return true;
+    mseg_say("%s", err.text);
+    return false;
+}
+
+/* ---- reporting --------------------------------------------------------------------------------------------------------- */
+
+static mseg_status load_example(void *context, const char *id, mseg_example *example)
+{
+    eval *e = context;
+    mseg_eval_tally tally;
+    mseg_session *session = e->sessions ? e->sessions[0] : NULL;
+    mseg_eval_load_photo(&e->source, id, &example->photo, NULL);
+    return mseg_eval_load(&e->source, session, id, &example->truth, &example->prediction, &tally, NULL);
+}
+
+/* Returns the exit status. */
+static int report(eval *e)
+{
+    const mseg_eval_args *args = e->args;
+    mseg_score score;
+    mseg_error err = {0};
+    if (mseg_score_open(&score, e->counts, &err)) {
+        mseg_say("eval: %s", err.text);
+        return MSEG_EXIT_UNUSABLE;
+    }
+    int status = MSEG_EXIT_UNUSABLE;
+    bool pictures = args->truth && (args->predictions || e->sessions);
+    mseg_report page = {&score, &e->palette, e->command, pictures ? load_example : NULL, e};
+    if (args->merge && (!find_palette(e, &score) || !load_rules(&e->source.truth_rules, args->map, &e->palette, args) ||
+                        !load_rules(&e->source.prediction_rules, args->prediction_map, &e->palette, args)))
+        goto done;
+    if (!mseg_eval_report(args, &page))
+        goto done;
+    if (args->save_counts && mseg_counts_save(e->counts, args->save_counts, &err)) {
+        mseg_say("%s: %s", args->save_counts, err.text);
+        goto done;
+    }
+    status = mseg_score_has_mistakes(&score) ? MSEG_EXIT_SOME_FAILED : MSEG_EXIT_OK;
+done:
+    mseg_score_close(&score);
+    return status;
+}
+
+static void release(eval *e)
+{
+    mseg_counts_close(&e->counts);
+    for (int i = 0; e->sessions && i < e->n_sessions; i++)
+        mseg_session_close(&e->sessions[i]);
+    free(e->sessions);
+    mseg_pool_close(&e->pool);
+    mseg_model_close(&e->model);
+    mseg_eval_list_free(&e->list);
+    for (int i = 0; i < 3; i++)
+        free(e->voc_paths[i]);
+    free(e->settings);
+    free(e->command);
+}
+
+int mseg_cmd_eval(int argc, char **argv)
+{
+    mseg_eval_args args = {.network = mseg_network_defaults(), .split = "val", .ignore = 255};
+    args.network.resize = MSEG_RESIZE_NONE;
+    eval e = {.args = &args, .command = quote_command(argc, argv)};
+    int operands, status;
+    if (!mseg_options_parse(&usage, argc, argv, &args, &operands, &status))
+        goto done;
+    status = MSEG_EXIT_UNUSABLE;
+    fill_paths(&e);
+    if (check_usage(&args, operands, argv) && (args.merge ? merge_files(&e, argv, operands) : score_set(&e)))
+        status = report(&e);
+done:
+    release(&e);
+    return status;
+}

@@ -1,0 +1,224 @@
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "eval.h"
+#include "progress.h"
+#include "say.h"
+#include "sequence.h"
+
+/* ---- files of one image ------------------------------------------------------------------------------------------------ */
+
+static mseg_status named(const char *path, mseg_status status, const mseg_error *why, mseg_error *err)
+{
+    return status ? mseg_fail(err, status, "%s: %s", path, why->text) : MSEG_OK;
+}
+
+static mseg_status read_mask(const mseg_eval_source *source, const char *folder, const char *id, const mseg_mask_rules *rules,
+                             mseg_image *mask, mseg_eval_tally *tally, mseg_error *err)
+{
+    char *path = mseg_format("%s/%s.png", folder, id);
+    mseg_error why = {0};
+    uint64_t unknown = 0;
+    if (!path)
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    mseg_status status = mseg_mask_read(mask, path, rules, &source->limits, &unknown, &why);
+    tally->unknown_pixels += unknown;
+    named(path, status, &why, err);
+    free(path);
+    return status;
+}
+
+mseg_status mseg_eval_load_photo(const mseg_eval_source *source, const char *id, mseg_image *photo, mseg_error *err)
+{
+    static const char *const extensions[] = {".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG"};
+    if (!source->photos)
+        return MSEG_NOENT;
+    for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++) {
+        char *path = mseg_format("%s/%s%s", source->photos, id, extensions[i]);
+        if (!path)
+            return mseg_fail(err, MSEG_NOMEM, NULL);
+        bool there = !access(path, F_OK);
+        mseg_error why = {0};
+        mseg_status status = there ? mseg_image_read(photo, path, source->orientation, &source->limits, &why) : MSEG_OK;
+        named(path, status, &why, err);
+        free(path);
+        if (there)
+            return status;
+    }
+    return mseg_fail(err, MSEG_NOENT, "%s/%s.jpg: no such photo (nor .jpeg, .png)", source->photos, id);
+}
+
+static mseg_status segment(const mseg_eval_source *source, mseg_session *session, const char *id, mseg_image *prediction,
+                           mseg_error *err)
+{
+    mseg_image photo = {0};
+    mseg_result result = {0};
+    mseg_status status = mseg_eval_load_photo(source, id, &photo, err);
+    mseg_error why = {0};
+    if (!status)
+        status = named(id, mseg_segment(session, &photo, &source->run, &result, &why), &why, err);
+    if (!status && mseg_image_create(prediction, result.labels.width, result.labels.height, 1))
+        status = mseg_fail(err, MSEG_NOMEM, "%s: out of memory", id);
+    for (int y = 0; y < prediction->height && !status; y++)
+        memcpy(prediction->data + (size_t)y * prediction->stride, result.labels.data + (size_t)y * result.labels.stride,
+               (size_t)prediction->width);
+    mseg_image_free(&photo);
+    return status;
+}
+
+/* Whether there is a mask of the image; if not, what stands for it. */
+static mseg_status check_missing(const mseg_eval_source *source, const char *id, const mseg_image *truth, mseg_image *prediction,
+                                 mseg_eval_tally *tally, mseg_error *err)
+{
+    char *path = mseg_format("%s/%s.png", source->predictions, id);
+    if (!path)
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    tally->missing = access(path, F_OK) != 0;
+    mseg_status status = MSEG_OK;
+    if (tally->missing && source->missing == MSEG_MISSING_BACKGROUND) {
+        if (mseg_image_create(prediction, truth->width, truth->height, 1))
+            status = mseg_fail(err, MSEG_NOMEM, NULL);
+    } else if (tally->missing) {
+        status = mseg_fail(err, MSEG_NOENT, "%s: no prediction", path);
+    }
+    free(path);
+    return status;
+}
+
+mseg_status mseg_eval_load(const mseg_eval_source *source, mseg_session *session, const char *id, mseg_image *truth,
+                           mseg_image *prediction, mseg_eval_tally *tally, mseg_error *err)
+{
+    *tally = (mseg_eval_tally){0};
+    mseg_status status = read_mask(source, source->truth, id, &source->truth_rules, truth, tally, err);
+    if (status)
+        return status;
+    if (!source->predictions)
+        return segment(source, session, id, prediction, err);
+    status = check_missing(source, id, truth, prediction, tally, err);
+    if (status || tally->missing)
+        return status;
+    return read_mask(source, source->predictions, id, &source->prediction_rules, prediction, tally, err);
+}
+
+/* ---- the set ----------------------------------------------------------------------------------------------------------- */
+
+typedef struct scoring {
+    const mseg_eval_source *source;
+    const mseg_eval_list *list;
+    mseg_session **sessions;
+    mseg_counts **counts; /* one per worker */
+    mseg_sequence *sequence;
+    mseg_progress progress;
+} scoring;
+
+static mseg_status score_image(scoring *s, const char *id, int worker, mseg_error *err)
+{
+    mseg_image truth = {0}, prediction = {0};
+    mseg_eval_tally tally;
+    mseg_error why = {0};
+    mseg_counts *counts = s->counts[worker];
+    mseg_session *session = s->sessions ? s->sessions[worker] : NULL;
+    mseg_status status = mseg_eval_load(s->source, session, id, &truth, &prediction, &tally, err);
+    if (!status) {
+        status = mseg_counts_add(counts, id, &truth, &prediction, &why);
+        named(id, status, &why, err);
+    }
+    if (tally.missing && s->source->missing == MSEG_MISSING_IGNORE) {
+        mseg_counts_note(counts, MSEG_PROBLEM_missing_ignored, 1);
+        status = MSEG_OK;
+    } else if (tally.missing) {
+        mseg_counts_note(counts, status == MSEG_NOENT ? MSEG_PROBLEM_missing : MSEG_PROBLEM_missing_background, 1);
+    } else if (status) {
+        mseg_counts_note(counts, MSEG_PROBLEM_failed, 1);
+    }
+    if (!status)
+        mseg_counts_note(counts, MSEG_PROBLEM_unknown_color_pixels, tally.unknown_pixels);
+    mseg_image_free(&truth);
+    mseg_image_free(&prediction);
+    return status;
+}
+
+static void score_task(void *context, int task, int worker)
+{
+    scoring *s = context;
+    const mseg_eval_item *item = &s->list->items[task];
+    mseg_sequence_wait(s->sequence, task);
+    mseg_error err = {0};
+    char *line = NULL;
+    if (item->mistake) {
+        mseg_counts_note(s->counts[worker], item->problem, 1);
+        line = mseg_format("mseg: %s", item->mistake);
+    } else if (score_image(s, item->id, worker, &err)) {
+        line = mseg_format("mseg: %s", err.text);
+    }
+    mseg_sequence_put(s->sequence, task, line);
+}
+
+/* Called in the order of the list, one at a time. */
+static void emit(void *context, void *item)
+{
+    scoring *s = context;
+    if (item)
+        mseg_progress_print(&s->progress, item);
+    mseg_progress_step(&s->progress);
+    free(item);
+}
+
+static mseg_status open_counts(scoring *s, int workers, const char *settings, mseg_error *err)
+{
+    mseg_status status = MSEG_OK;
+    for (int i = 0; i < workers && !status; i++)
+        status = mseg_counts_open(&s->counts[i], &s->source->truth_rules.palette, s->source->truth_rules.ignore, settings, err);
+    return status;
+}
+
+static mseg_status merge_counts(scoring *s, int workers, mseg_counts **counts, mseg_error *err)
+{
+    mseg_status status = MSEG_OK;
+    for (int i = 1; i < workers && !status; i++)
+        status = mseg_counts_merge(s->counts[0], s->counts[i], err);
+    if (!status) {
+        mseg_counts_note(s->counts[0], MSEG_PROBLEM_blank_lines, s->list->blank_lines);
+        mseg_counts_note(s->counts[0], MSEG_PROBLEM_crlf_lines, s->list->crlf_lines);
+        *counts = s->counts[0];
+        s->counts[0] = NULL;
+    }
+    return status;
+}
+
+static void summarise(const scoring *s, double seconds, int workers)
+{
+    size_t n = s->list->count;
+    fprintf(stderr, "judged %zu image%s in %.2f s on %d thread%s, %.0f images/s\n", n, n == 1 ? "" : "s", seconds, workers,
+            workers == 1 ? "" : "s", seconds > 0 ? (double)n / seconds : 0);
+}
+
+bool mseg_eval_score(const mseg_eval_args *args, const mseg_eval_source *source, const mseg_eval_list *list, mseg_pool *pool,
+                     mseg_session **sessions, int n_sessions, const char *settings, mseg_counts **counts)
+{
+    /* One session: its threads are inside the image, so the images come one after the other. */
+    mseg_pool *across = sessions && n_sessions == 1 ? NULL : pool;
+    int workers = mseg_pool_threads(across);
+    scoring s = {.source = source, .list = list, .sessions = sessions};
+    mseg_error err = {0};
+    s.counts = calloc((size_t)workers, sizeof *s.counts);
+    mseg_status status = s.counts ? open_counts(&s, workers, settings, &err) : mseg_fail(&err, MSEG_NOMEM, NULL);
+    if (!status && (status = mseg_sequence_open(&s.sequence, 16 * workers, emit, &s)))
+        mseg_fail(&err, status, NULL);
+    if (!status) {
+        mseg_progress_start(&s.progress, list->count, args->quiet);
+        mseg_pool_for(across, (int)list->count, score_task, &s);
+        double seconds = mseg_progress_stop(&s.progress);
+        if (!args->quiet)
+            summarise(&s, seconds, mseg_pool_threads(pool));
+        status = merge_counts(&s, workers, counts, &err);
+    }
+    if (status)
+        mseg_say("eval: %s", err.text);
+    mseg_sequence_close(&s.sequence);
+    for (int i = 0; s.counts && i < workers; i++)
+        mseg_counts_close(&s.counts[i]);
+    free(s.counts);
+    return !status;
+}
