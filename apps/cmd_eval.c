@@ -240,7 +240,7 @@ static bool open_sessions(eval *e)
     int jobs = mseg_network_jobs(&e->args->network);
     mseg_status status = mseg_pool_open(&e->pool, jobs);
     if (!status && e->model) {
-        e->n_sessions = e->list.count >= (size_t)jobs ? jobs : 1;
+        e->n_sessions = e->list.count >= (size_t)jobs && !mseg_network_repeats(&e->args->network) ? jobs : 1;
         e->sessions = calloc((size_t)e->n_sessions, sizeof *e->sessions);
         status = e->sessions ? MSEG_OK : MSEG_NOMEM;
     }

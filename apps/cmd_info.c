@@ -28,7 +28,9 @@ static const mseg_usage usage = {
     .operands = "[MODEL]",
     .text = "Shows what a model is and what running it takes: layers with shapes and atrous\n"
             "rates, multiply-adds, parameters and memory. MODEL is a file or a name, as for\n"
-            "'mseg run -m'.\n",
+            "'mseg run -m', or an architecture without trained weights: mnv2, mnv1, resnet50 or\n"
+            "resnet101 with options behind colons, e.g. mnv2:1.4, mnv1:0.5:aspp,\n"
+            "resnet101:aspp:beta, mnv2:imagenet.\n",
     .groups = groups,
     .max_operands = 1,
 };
@@ -162,17 +164,19 @@ static bool print_json(const shown *s)
     return text != NULL;
 }
 
-/* Opens and plans; false after a line of error. */
-static bool open_model(const info_args *args, const char *path, mseg_model **model, mseg_session **session, shown *s)
+/* Opens the file at path, or the architecture called name, and plans; false after a line of error. */
+static bool open_model(const info_args *args, const char *name, const char *path, mseg_model **model, mseg_session **session,
+                       shown *s)
 {
     mseg_model_options how = mseg_model_options_default();
     mseg_error err = {0};
     how.output_stride = mseg_output_stride(args->os);
     if (args->cpu)
         how.cpu = args->cpu;
-    if (mseg_model_open(model, path, &how, &err) || mseg_session_open(session, *model, NULL, &err) ||
+    if ((path ? mseg_model_open(model, path, &how, &err) : mseg_model_open_random(model, name, &how, &err)) ||
+        mseg_session_open(session, *model, NULL, &err) ||
         mseg_session_plan(*session, (int)args->size, (int)args->size, &s->plan, &err)) {
-        mseg_say("%s: %s", path, err.text);
+        mseg_say("%s: %s", path ? path : name, err.text);
         return false;
     }
     s->model = mseg_model_describe(*model);
@@ -190,8 +194,10 @@ int mseg_cmd_info(int argc, char **argv)
     mseg_session *session = NULL;
     shown s;
     status = MSEG_EXIT_UNUSABLE;
-    char *path = mseg_model_find(count ? argv[0] : NULL);
-    if (!path || !open_model(&args, path, &model, &session, &s))
+    const char *name = count ? argv[0] : NULL;
+    const bool architecture = name && mseg_architecture_known(name);
+    char *path = architecture ? NULL : mseg_model_find(name);
+    if ((!path && !architecture) || !open_model(&args, name, path, &model, &session, &s))
         goto done;
     if (args.json && !print_json(&s))
         mseg_say("out of memory");

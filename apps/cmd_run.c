@@ -233,7 +233,7 @@ static bool close_json(json_sink *sink, const char *path)
 static mseg_status open_sessions(batch *b, mseg_error *err)
 {
     int jobs = mseg_network_jobs(&b->args->network);
-    b->n_sessions = b->inputs.count >= (size_t)jobs ? jobs : 1;
+    b->n_sessions = b->inputs.count >= (size_t)jobs && !mseg_network_repeats(&b->args->network) ? jobs : 1;
     b->sessions = calloc((size_t)b->n_sessions, sizeof *b->sessions);
     if (!b->sessions || mseg_pool_open(&b->pool, jobs))
         return mseg_fail(err, MSEG_NOMEM, "cannot start %d threads", jobs);
@@ -253,6 +253,10 @@ static bool prepare(batch *b, char *const *paths, int count)
     mseg_inputs_options how = {args->recursive, {1, 1}, {args->masks, args->overlays, args->scores}};
     if (args->shard && !mseg_shard_parse(&how.shard, args->shard)) {
         mseg_say("run: --shard takes I/N with 1 <= I <= N, not '%s'", args->shard);
+        return false;
+    }
+    if (args->scores && mseg_network_repeats(&args->network)) {
+        mseg_say("run: --scores are the logits of one run of the network, which --scales, --flip and --mf do not have");
         return false;
     }
     b->limits = mseg_network_limits(&args->network);

@@ -31,6 +31,10 @@ const mseg_option mseg_network_options[] = {
     {0, "pad", MSEG_OPTION_CHOICE, FIELD(pad), "HOW",
      .help = "square: as the network was trained (default); tight: no more than needed, faster on long pictures",
      .choices = pads},
+    {0, "scales", MSEG_OPTION_TEXT, FIELD(scales), "S,S,...",
+     .help = "multi-scale: run at these scales of the canvas and average the probabilities, e.g. 0.5,0.75,1,1.25,1.5,1.75"},
+    {0, "flip", MSEG_OPTION_FLAG, FIELD(flip), NULL, .help = "also run the mirrored image, at each scale"},
+    {0, "mf", MSEG_OPTION_FLAG, FIELD(mf), NULL, .help = "the paper's multi-scale and flip: the six scales above and --flip"},
     {0, "max-pixels", MSEG_OPTION_INT, FIELD(max_pixels), "N", .help = "refuse larger images (default 178956970)", .min = 1,
      .max = 1e15},
     {'j', "jobs", MSEG_OPTION_INT, FIELD(jobs), "N", .help = "threads (default: all processors)", .min = 1, .max = 1024},
@@ -59,6 +63,31 @@ int mseg_processors(void)
 int mseg_network_jobs(const mseg_network_args *args)
 {
     return args->jobs ? (int)args->jobs : mseg_processors();
+}
+
+bool mseg_network_repeats(const mseg_network_args *args)
+{
+    return args->scales || args->flip || args->mf;
+}
+
+/* The scales that the options ask for; false after a line of error. */
+static bool parse_scales(const char *command, const mseg_network_args *args, mseg_run_options *run)
+{
+    enum { MOST = sizeof run->scales / sizeof *run->scales };
+    const char *text = args->scales ? args->scales : args->mf ? "0.5,0.75,1,1.25,1.5,1.75" : "";
+    run->flip = args->flip || args->mf;
+    while (*text) {
+        char *end;
+        double scale = strtod(text, &end);
+        if (end == text || (*end && *end != ',') || !(scale >= 0.1 && scale <= 8) || run->n_scales == MOST) {
+            mseg_say("%s: --scales takes up to %d numbers between 0.1 and 8 with commas between, not '%s'", command, MOST,
+                     args->scales);
+            return false;
+        }
+        run->scales[run->n_scales++] = scale;
+        text = *end ? end + 1 : end;
+    }
+    return true;
 }
 
 mseg_limits mseg_network_limits(const mseg_network_args *args)
@@ -149,6 +178,8 @@ bool mseg_network_open(const char *command, const mseg_network_args *args, mseg_
         run->resize = (mseg_resize)args->resize;
         run->pad = (mseg_pad)args->pad;
         run->size = (int)args->size;
+        if (!parse_scales(command, args, run))
+            return false;
     }
     char *path = mseg_model_find(args->model);
     if (!path)

@@ -12,9 +12,11 @@ typedef struct mseg_network_args {
     int resize, pad;    /* mseg_resize, mseg_pad */
     int64_t jobs;       /* threads; 0: all processors */
     int64_t max_pixels; /* of an image; 0: the library's limit */
+    const char *scales; /* "0.5,1,1.5" or NULL */
+    bool flip, mf;
 } mseg_network_args;
 
-/* --model --os --size --resize --pad -j --max-pixels, fields of mseg_network_args. */
+/* --model --os --size --resize --pad --scales --flip --mf -j --max-pixels, fields of mseg_network_args. */
 extern const mseg_option mseg_network_options[];
 /* The values of --os. */
 extern const char *const mseg_output_strides[];
@@ -30,6 +32,9 @@ int mseg_processors(void);
 
 /** What -j asks for. */
 int mseg_network_jobs(const mseg_network_args *args);
+
+/** Whether an image is run more than once: then threads work inside the image, one image at a time. */
+bool mseg_network_repeats(const mseg_network_args *args);
 
 /** What --max-pixels asks for. */
 mseg_limits mseg_network_limits(const mseg_network_args *args);

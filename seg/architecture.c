@@ -175,15 +175,26 @@ static bool option(architecture *a, const char *word)
     return !*end && a->width >= 0.1 && a->width <= 4;
 }
 
-static mseg_status parse(architecture *a, const char *description, mseg_error *err)
+static const family *find_family(const char *description)
 {
-    *a = (architecture){.width = 1};
     size_t n = strcspn(description, ":");
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
         if (strlen(families[i].name) == n && !strncmp(description, families[i].name, n))
-            a->family = &families[i];
+            return &families[i];
+    return NULL;
+}
+
+bool mseg_architecture_known(const char *description)
+{
+    return find_family(description) != NULL;
+}
+
+static mseg_status parse(architecture *a, const char *description, mseg_error *err)
+{
+    *a = (architecture){.width = 1, .family = find_family(description)};
+    size_t n = strcspn(description, ":");
     if (!a->family)
-        return mseg_fail(err, MSEG_INVAL, "no network is called '%.*s'; there are mnv2, mnv1, resnet14, resnet50, resnet101",
+        return mseg_fail(err, MSEG_NOENT, "no network is called '%.*s'; there are mnv2, mnv1, resnet14, resnet50, resnet101",
                          (int)n, description);
     for (const char *at = description + n; *at; at += n) {
         char word[24];

@@ -1,3 +1,4 @@
+#include "seg/labelmap.h"
 #include "seg/mseg.h"
 
 #include <errno.h>
@@ -111,7 +112,7 @@ static mseg_status map_ids(mseg_image *image, const mseg_mask_rules *rules, mseg
         identity = identity && (rules->map[id] == id || rules->map[id] == NO_LABEL);
     for (int y = 0; y < image->height; y++) {
         const uint8_t *row = image->data + (size_t)y * image->stride;
-        for (int x = 0; x < image->width; x++)
+        for (int x = 0; x < image->width; x = mseg_run_end(row, x, image->width))
             any |= rules->map[row[x]];
     }
     if (any < 0)

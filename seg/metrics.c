@@ -5,22 +5,22 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "seg/labelmap.h"
 
 /* ---- one image --------------------------------------------------------------------------------------------------------- */
 
-/* pairs[truth][prediction]: pixels. Masks are made of long runs of equal pairs. */
+/* pairs[truth][prediction]: pixels. */
 static void count_pairs(uint64_t *pairs, const mseg_image *truth, const mseg_image *prediction)
 {
     memset(pairs, 0, 65536 * sizeof *pairs);
     for (int y = 0; y < truth->height; y++) {
         const uint8_t *t = truth->data + (size_t)y * truth->stride, *p = prediction->data + (size_t)y * prediction->stride;
-        int begin = 0;
-        for (int x = 1; x < truth->width; x++)
-            if (t[x] != t[begin] || p[x] != p[begin]) {
-                pairs[t[begin] << 8 | p[begin]] += (uint64_t)(x - begin);
-                begin = x;
-            }
-        pairs[t[begin] << 8 | p[begin]] += (uint64_t)(truth->width - begin);
+        for (int x = 0, t_end = 0, p_end = 0, end; x < truth->width; x = end) {
+            t_end = t_end > x ? t_end : mseg_run_end(t, x, truth->width);
+            p_end = p_end > x ? p_end : mseg_run_end(p, x, truth->width);
+            end = t_end < p_end ? t_end : p_end;
+            pairs[t[x] << 8 | p[x]] += (uint64_t)(end - x);
+        }
     }
 }
 

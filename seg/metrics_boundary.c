@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "seg/labelmap.h"
 
 enum { HOLE = 255 }; /* in a prediction, where the truth is ignored; no class as long as there are at most 255 of them */
 
@@ -41,8 +42,7 @@ static void find_flat(uint8_t *flat, const uint8_t *ids, int width, int d)
 {
     memset(flat, 0, (size_t)width);
     for (int begin = 0, end; begin < width; begin = end) {
-        for (end = begin + 1; end < width && ids[end] == ids[begin]; end++)
-            ;
+        end = mseg_run_end(ids, begin, width);
         if (end - begin > 2 * d)
             memset(flat + begin + d, 1, (size_t)(end - begin - 2 * d));
     }
@@ -82,7 +82,11 @@ static void count_row(mseg_class_counts *per_class, const uint8_t *truth, const 
                       const uint8_t *prediction_edge, int width, int ignore)
 {
     for (int x = 0; x < width; x++) {
-        if (!(truth_edge[x] | prediction_edge[x]) || truth[x] == ignore)
+        if (!truth_edge[x] && !prediction_edge[x]) { /* no strip is near for a while */
+            x = mseg_run_end(truth_edge, x, mseg_run_end(prediction_edge, x, width)) - 1;
+            continue;
+        }
+        if (truth[x] == ignore)
             continue;
         per_class[truth[x]].boundary_truth += truth_edge[x];
         per_class[prediction[x]].boundary_predicted += prediction_edge[x];
@@ -94,6 +98,7 @@ mseg_status mseg_boundary_count(mseg_class_counts per_class[256], mseg_boundary_
                                 const mseg_image *prediction, int ignore)
 {
     int width = truth->width, height = truth->height, d = edge_width(width, height);
+    uint8_t label = (uint8_t)ignore;
     size_t pixels;
     if (!mseg_mul((size_t)width, (size_t)height, &pixels) || reserve(scratch, pixels, (size_t)width))
         return MSEG_NOMEM;
@@ -101,7 +106,7 @@ mseg_status mseg_boundary_count(mseg_class_counts per_class[256], mseg_boundary_
         const uint8_t *t = truth->data + (size_t)y * truth->stride, *p = prediction->data + (size_t)y * prediction->stride;
         uint8_t *masked = scratch->masked + (size_t)y * (size_t)width;
         for (int x = 0; x < width; x++)
-            masked[x] = t[x] == ignore ? HOLE : p[x];
+            masked[x] = t[x] == label && ignore >= 0 ? HOLE : p[x];
     }
     find_edges(scratch->truth, truth->data, truth->stride, width, height, d, scratch);
     find_edges(scratch->prediction, scratch->masked, (size_t)width, width, height, d, scratch);

@@ -41,9 +41,13 @@ mseg_model_options mseg_model_options_default(void);
 mseg_status mseg_model_open(mseg_model **model, const char *path, const mseg_model_options *options, mseg_error *err);
 
 /** A model with pseudo-random weights, for benchmarks and for counting: "mnv2[:WIDTH][:aspp][:nopool]", e.g. "mnv2:0.5:aspp"; 21
- * classes. The same description gives the same weights everywhere. Errors: MSEG_INVAL, MSEG_NOMEM. */
+ * classes. The same description gives the same weights everywhere. Errors: MSEG_NOENT when no network is called so, MSEG_INVAL,
+ * MSEG_NOMEM. */
 mseg_status mseg_model_open_random(mseg_model **model, const char *architecture, const mseg_model_options *options,
                                    mseg_error *err);
+
+/** Whether what is before the description's first colon is a network's name. */
+bool mseg_architecture_known(const char *description);
 
 /** NULL-safe; sets *model to NULL. */
 void mseg_model_close(mseg_model **model);
