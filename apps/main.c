@@ -15,6 +15,7 @@ static const command commands[] = {
     {"run", "segment images: masks, overlays, scores", mseg_cmd_run},
     {"eval", "judge segmentations against annotations: mIOU and reports", mseg_cmd_eval},
     {"info", "show a model's layers, multiply-adds, parameters and memory", mseg_cmd_info},
+    {"classify", "name what is in images with an ImageNet classifier", mseg_cmd_classify},
     {"bench", "measure how fast a network runs here", mseg_cmd_bench},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -24,7 +25,7 @@ static void print_help(void)
     printf("usage: mseg COMMAND [options] ...\n\n"
            "Semantic segmentation of photos with Mobile DeepLabv3 on ordinary CPUs.\n\n");
     for (int i = 0; i < COMMANDS; i++)
-        printf("  %-8s%s\n", commands[i].name, commands[i].help);
+        printf("  %-10s%s\n", commands[i].name, commands[i].help);
     printf("\n'mseg COMMAND --help' tells more. 'mseg --version' prints the version.\n");
 }
 
