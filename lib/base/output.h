@@ -13,7 +13,8 @@ typedef struct mseg_output {
     char *temporary; /* temporary name, NULL when unnamed */
 } mseg_output;
 
-/** Opens an output for path; its folder must exist. A symbolic link's target is what gets written. On failure *out is all zero. */
+/** Opens an output for path; its folder must exist. A symbolic link's target is what gets written. On failure *out is all zero.
+ */
 mseg_status mseg_output_open(mseg_output *out, const char *path, mseg_error *err);
 
 /** Flushes, checks for write errors and puts the file in place, replacing an older one. *out is all zero afterwards, whatever

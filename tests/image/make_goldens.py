@@ -136,7 +136,10 @@ def make_jpegs():
     inks = Image.fromarray(np.dstack([photo(37, 29), photo(37, 29)[..., 0] // 2]), 'CMYK')
     adobe = encode(inks, quality=90)
     make_jpeg('jpeg_cmyk_adobe', adobe)
-    make_jpeg('jpeg_cmyk', without_marker(adobe, 0xee))
+    # Pillow takes every CMYK file for Adobe's, whose values are 255 - ink; without Adobe's marker they are the inks (TensorFlow too).
+    save('jpeg_cmyk.jpg', without_marker(adobe, 0xee))
+    turned = 255 - np.asarray(Image.open(os.path.join(OUT, 'jpeg_cmyk.jpg')))
+    save_pnm('jpeg_cmyk', np.asarray(Image.fromarray(turned, 'CMYK').convert('RGB')))
     flag = adobe.index(b'Adobe') + 11
     make_jpeg('jpeg_ycck', adobe[:flag] + b'\2' + adobe[flag + 1:])
 

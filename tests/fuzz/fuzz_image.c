@@ -1,0 +1,32 @@
+/* The picture readers on arbitrary bytes. Build: clang -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -I. -Ilib
+ * tests/fuzz/fuzz_image.c lib/image/[a-z]*.c lib/base/{alloc,status,output}.c -lpng -ljpeg -lz -lm; seeds: tests/image/golden. */
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "image/decode.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    mseg_limits limits = {.max_pixels = 1 << 20, .max_file_bytes = 1 << 20};
+    mseg_error err;
+    union {
+        const uint8_t *in;
+        void *out;
+    } cast = {data}; /* fmemopen takes a writable pointer, but only reads in this mode */
+    for (int labels = 0; labels < 2 && size; labels++) {
+        mseg_image image, small;
+        FILE *in = fmemopen(cast.out, size, "rb");
+        if (!in)
+            return 0;
+        mseg_status status = labels ? mseg_image_decode_labels(&image, in, &limits, &err)
+                                    : mseg_image_decode(&image, in, MSEG_EXIF_APPLY, &limits, &err);
+        if (!status && !mseg_image_resize(&small, &image, 1 + image.width / 3, image.height + 1, &err))
+            mseg_image_free(&small);
+        mseg_image_free(&image);
+        fclose(in);
+    }
+    return 0;
+}

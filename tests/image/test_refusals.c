@@ -1,0 +1,141 @@
+/* Files that are no pictures, or too large: status and exact text. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "image/files.h"
+#include "image/image.h"
+
+static void assert_refused(const char *bytes, size_t size, mseg_status status, const char *text)
+{
+    mseg_image image;
+    mseg_error err = {0};
+    assert_int_equal(decode_bytes(&image, (const uint8_t *)bytes, size, false, &err), status);
+    assert_int_equal(err.status, status);
+    assert_string_equal(err.text, text);
+    assert_null(image.data);
+}
+
+static void other_kinds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes, *name;
+    } kinds[] = {
+        {"Hello, this is a text.\n", "text"},
+        {"Gr\xc3\xbc\xc3\x9f Gott, so ein Text\r\n", "text"},
+        {"GIF89a..............", "GIF"},
+        {"RIFF....WEBPVP8 ....", "WebP"},
+        {"BM..................", "BMP"},
+        {"%PDF-1.7............", "PDF"},
+        {"....ftypheic........", "HEIC or a video"},
+        {"....ftypavif........", "AVIF"},
+        {"....jP  ............", "JPEG 2000"},
+        {"<svg xmlns='........", "SVG"},
+        {"<!DOCTYPE html>.....", "HTML"},
+        {"PK\3\4................", "ZIP"},
+        {"\x89PNG\n\x1a\n............", "a PNG damaged by a text-mode transfer"},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "not a PNG or JPEG (starts like %s)", kinds[i].name);
+        assert_refused(kinds[i].bytes, strlen(kinds[i].bytes), MSEG_FORMAT, text);
+    }
+    assert_refused("II*\0........", 12, MSEG_FORMAT, "not a PNG or JPEG (starts like TIFF)");
+    assert_refused("MM\0*........", 12, MSEG_FORMAT, "not a PNG or JPEG (starts like TIFF)");
+    assert_refused("\1\2\3\4\5\6\7", 7, MSEG_FORMAT, "not a PNG or JPEG");
+    assert_refused("\0", 1, MSEG_FORMAT, "not a PNG or JPEG");
+    assert_refused("\xff\xd8", 2, MSEG_FORMAT, "truncated JPEG");
+    assert_refused("\x89PNG\r", 5, MSEG_FORMAT, "truncated PNG");
+}
+
+/* A PNG header of 20000 x 20000, its check sum right, and nothing behind it. */
+static void large_header(void **state)
+{
+    (void)state;
+    static const char header[] = "\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\x4e\x20\0\0\x4e\x20\x08\2\0\0\0\x6c\x12\xd1\x6e"
+                                 "\0\0\0\0IDAT\x35\xaf\x06\x1e";
+    assert_refused(header, sizeof header - 1, MSEG_LIMIT,
+                   "20000x20000 = 400 million pixels, over the limit of 178.95697 million");
+}
+
+static void limits(void **state)
+{
+    (void)state;
+    mseg_image image;
+    mseg_error err;
+    mseg_limits few = mseg_limits_default();
+    few.max_pixels = 11 * 13;
+    assert_int_equal(mseg_image_read(&image, GOLDEN "png_2_8.png", MSEG_EXIF_APPLY, &few, &err), MSEG_OK);
+    mseg_image_free(&image);
+    few.max_pixels--;
+    assert_int_equal(mseg_image_read(&image, GOLDEN "png_2_8.png", MSEG_EXIF_APPLY, &few, &err), MSEG_LIMIT);
+    assert_string_equal(err.text, "11x13 = 143 pixels, over the limit of 142");
+    assert_int_equal(mseg_image_read_labels(&image, GOLDEN "png_2_8.png", &few, &err), MSEG_LIMIT);
+    few = mseg_limits_default();
+    few.max_file_bytes = 100;
+    assert_int_equal(mseg_image_read(&image, GOLDEN "png_2_8.png", MSEG_EXIF_APPLY, &few, &err), MSEG_LIMIT);
+    assert_non_null(strstr(err.text, "over the limit of 100"));
+}
+
+static mseg_status read_both(const char *path, mseg_error *err)
+{
+    mseg_image image;
+    mseg_error other;
+    mseg_status status = mseg_image_read(&image, path, MSEG_EXIF_APPLY, NULL, err);
+    assert_null(image.data);
+    assert_int_equal(mseg_image_read_labels(&image, path, NULL, &other), status);
+    assert_string_equal(err->text, other.text);
+    return status;
+}
+
+static void no_files(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/mseg-test-XXXXXX", path[64];
+    mseg_error err;
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(read_both(folder, &err), MSEG_IO);
+    assert_string_equal(err.text, "a folder, not a file");
+    snprintf(path, sizeof path, "%s/x", folder);
+    assert_int_equal(read_both(path, &err), MSEG_NOENT);
+    assert_string_equal(err.text, "cannot open: No such file or directory");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(read_both(path, &err), MSEG_IO);
+    assert_string_equal(err.text, "a pipe or device, not a file");
+    unlink(path);
+    fclose(fopen(path, "w"));
+    assert_int_equal(read_both(path, &err), MSEG_FORMAT);
+    assert_string_equal(err.text, "zero bytes");
+    unlink(path);
+    assert_int_equal(symlink("x", path), 0); /* names itself */
+    assert_int_equal(read_both(path, &err), MSEG_IO);
+    assert_string_equal(err.text, "cannot open: Too many levels of symbolic links");
+    unlink(path);
+    rmdir(folder);
+    assert_int_equal(read_both("/dev/null", &err), MSEG_IO);
+}
+
+static void labels_are_png(void **state)
+{
+    (void)state;
+    mseg_image image;
+    mseg_error err;
+    assert_int_equal(mseg_image_read_labels(&image, GOLDEN "jpeg_gray.jpg", NULL, &err), MSEG_FORMAT);
+    assert_non_null(strstr(err.text, "must be PNG"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(other_kinds), cmocka_unit_test(large_header),   cmocka_unit_test(limits),
+        cmocka_unit_test(no_files),    cmocka_unit_test(labels_are_png),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

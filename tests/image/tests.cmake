@@ -1,0 +1,5 @@
+mseg_test(image/test_png.c image base)
+mseg_test(image/test_jpeg.c image base)
+mseg_test(image/test_exif.c image base)
+mseg_test(image/test_resize.c image base)
+mseg_test(image/test_refusals.c image base)

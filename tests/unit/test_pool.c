@@ -1,0 +1,132 @@
+/* The thread pool: every task once, workers distinct, reuse. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/pool.h"
+
+enum { MOST_TASKS = 300, MOST_THREADS = 8 };
+
+typedef struct record {
+    atomic_int runs[MOST_TASKS];
+    int worker_of[MOST_TASKS];
+    atomic_int busy[MOST_THREADS];
+    atomic_bool clash; /* two tasks at a time on one worker, or a worker out of range */
+    int threads;
+} record;
+
+/* cmocka may not fail on another thread, so that tasks only write down what they see. */
+static void task_fn(void *context, int task, int worker)
+{
+    record *r = context;
+    if (worker < 0 || worker >= r->threads || atomic_exchange(&r->busy[worker], 1)) {
+        atomic_store(&r->clash, true);
+        return;
+    }
+    for (volatile int i = 0; i < 2000; i++)
+        continue;
+    r->worker_of[task] = worker;
+    atomic_fetch_add(&r->runs[task], 1);
+    atomic_store(&r->busy[worker], 0);
+}
+
+static void run_and_check(mseg_pool *pool, int tasks)
+{
+    static record r;
+    memset(&r, 0, sizeof r);
+    r.threads = mseg_pool_threads(pool);
+    mseg_pool_for(pool, tasks, task_fn, &r);
+    assert_false(r.clash);
+    for (int i = 0; i < MOST_TASKS; i++)
+        assert_int_equal(r.runs[i], i < tasks);
+    if (tasks > 1)
+        for (int i = 0; i < tasks && i < r.threads; i++)
+            assert_int_equal(r.worker_of[i], i);
+}
+
+static void every_task_once(void **state)
+{
+    (void)state;
+    static const int tasks[] = {0, 1, 2, 3, 7, 8, 9, MOST_TASKS};
+    for (int threads = 1; threads <= MOST_THREADS; threads++) {
+        mseg_pool *pool;
+        assert_int_equal(mseg_pool_open(&pool, threads), MSEG_OK);
+        assert_int_equal(mseg_pool_threads(pool), threads);
+        for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++)
+            run_and_check(pool, tasks[i]);
+        mseg_pool_close(&pool);
+        assert_null(pool);
+        mseg_pool_close(&pool);
+    }
+}
+
+static void reuse(void **state)
+{
+    (void)state;
+    mseg_pool *pool;
+    assert_int_equal(mseg_pool_open(&pool, 3), MSEG_OK);
+    for (int i = 0; i < 2000; i++)
+        run_and_check(pool, i % 7);
+    mseg_pool_close(&pool);
+}
+
+static void open_and_close(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        mseg_pool *pool;
+        assert_int_equal(mseg_pool_open(&pool, 1 + i % 5), MSEG_OK);
+        if (i % 2)
+            run_and_check(pool, i % 11);
+        mseg_pool_close(&pool);
+    }
+}
+
+static void no_pool(void **state)
+{
+    (void)state;
+    mseg_pool *pool = NULL;
+    assert_int_equal(mseg_pool_threads(NULL), 1);
+    run_and_check(NULL, 20);
+    mseg_pool_close(&pool);
+    assert_int_equal(mseg_pool_open(&pool, 0), MSEG_INVAL);
+    assert_null(pool);
+}
+
+/* What tasks write is there when the call returns: sums of a split array, again and again. */
+static void sum_fn(void *context, int task, int worker)
+{
+    uint64_t *parts = context;
+    (void)worker;
+    parts[task]++;
+}
+
+static void results_are_seen(void **state)
+{
+    (void)state;
+    mseg_pool *pool;
+    uint64_t parts[16] = {0};
+    assert_int_equal(mseg_pool_open(&pool, 4), MSEG_OK);
+    for (uint64_t i = 1; i <= 3000; i++) {
+        mseg_pool_for(pool, 16, sum_fn, parts);
+        for (int t = 0; t < 16; t++)
+            assert_int_equal(parts[t], i);
+    }
+    mseg_pool_close(&pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_task_once),  cmocka_unit_test(reuse), cmocka_unit_test(open_and_close), cmocka_unit_test(no_pool),
+        cmocka_unit_test(results_are_seen),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
