@@ -72,6 +72,12 @@ static mseg_stage project_stage(const mseg_op *op, group g)
     return stage;
 }
 
+/* A padded row of the depthwise convolution's input, with the line that rings add to a pixel. */
+static size_t zero_floats(const mseg_planner *planner, const mseg_op *op, int width, int channels)
+{
+    return ((size_t)width + 2 * (size_t)op->rate) * (mseg_planner_whole(planner, channels) + MSEG_ALIGN / sizeof(float));
+}
+
 /* Channels per group, whole panels of the expansion; all of them when the operator does not expand. */
 static int group_channels(const mseg_planner *planner, const mseg_op *op)
 {
@@ -116,7 +122,7 @@ static void append_stages(mseg_planner *planner, const mseg_op *op, group g, mse
             mseg_planner_ring(planner, in->width, in->height, pixel, op->rate, mseg_stage_span(&depthwise, depthwise.rows));
         pass->stages[pass->n_stages++] = expand;
     }
-    mseg_planner_zeros(planner, ((size_t)in->width + 2 * (size_t)op->rate) * pixel);
+    mseg_planner_zeros(planner, zero_floats(planner, op, in->width, g.channels));
     depthwise.out = mseg_planner_ring(planner, out->width, out_height, pixel, 0, ROWS);
     mseg_stage project = project_stage(op, g);
     project.in[0] = depthwise.out;
@@ -139,7 +145,7 @@ static mseg_status plan_fused(mseg_planner *planner, const mseg_op *op)
     bool split = classes == op->rate && op->rate > 1;
     classes = split ? classes : 1;
     int per_group = group_channels(planner, op);
-    mseg_planner_zeros(planner, ((size_t)in.width + 2 * (size_t)op->rate) * mseg_planner_whole(planner, per_group));
+    mseg_planner_zeros(planner, zero_floats(planner, op, in.width, per_group));
     const size_t base = step->scratch_floats; /* behind the zeros, passes take turns in the same scratch */
     size_t largest = base;
     for (int first = 0; first < op->expanded; first += per_group) {
@@ -221,7 +227,7 @@ static mseg_status plan_unfused(mseg_planner *planner, const mseg_op *op)
     else
         wide = mseg_planner_value(planner, op->inputs[0]);
     depthwise.in[0] = wide;
-    mseg_planner_zeros(planner, ((size_t)in_size->width + 2 * (size_t)op->rate) * pixel);
+    mseg_planner_zeros(planner, zero_floats(planner, op, in_size->width, op->expanded));
     depthwise.out = mseg_planner_rows(planner, out_size->width, out_size->height, pixel, 0);
     mseg_planner_last_pass(planner)->stages[0] = depthwise;
     if ((status = one_stage_step(planner, op, &(mseg_stage){.out.height = out_size->height})))

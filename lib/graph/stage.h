@@ -14,6 +14,7 @@ typedef struct mseg_rows {
     int height, width, slots;
     int pad;           /* columns on both sides that hold zeros; who writes a row writes them */
     size_t pixel, row; /* floats from pixel to pixel, slot to slot */
+    size_t channels;   /* floats of a pixel that readers look at */
 } mseg_rows;
 
 enum { MSEG_SCRATCH = -1, MSEG_MAX_STAGES = 12 };
@@ -111,8 +112,9 @@ mseg_pass *mseg_planner_last_pass(mseg_planner *planner);
 mseg_rows mseg_planner_rows(mseg_planner *planner, int width, int height, size_t pixel, int pad);
 /** The map of a value; made when it is not there yet; the last step keeps it alive. */
 mseg_rows mseg_planner_value(mseg_planner *planner, mseg_value value);
-/** A ring of slots rows in the last step's scratch. */
-mseg_rows mseg_planner_ring(mseg_planner *planner, int width, int height, size_t pixel, int pad, int slots);
+/** A ring of slots rows in the last step's scratch. Pixels are an odd number of cache lines apart, so that a column of them does
+ * not fall into a few sets of the first-level cache. */
+mseg_rows mseg_planner_ring(mseg_planner *planner, int width, int height, size_t channels, int pad, int slots);
 /** Makes sure that the last step's scratch has that many zeros for mseg_bases. */
 void mseg_planner_zeros(mseg_planner *planner, size_t floats);
 /** Keeps a tensor alive to the last step. */

@@ -4,7 +4,8 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { PIXELS = 4 };
+/* Outputs made at once: 4 pixels in each of two rows, or 8 in one, so that enough sums are on their way to hide the latency. */
+enum { PIXELS = 8 };
 
 typedef struct block {
     __m512 weights[9], bias, min, max;
@@ -27,18 +28,18 @@ INLINE void span(const mseg_dwconv_args *g, const block *b, const place *at, con
     __m512 acc[2][PIXELS];
 #pragma GCC unroll 2
     for (int l = 0; l < lines; l++)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (int i = 0; i < pixels; i++)
             acc[l][i] = b->bias;
 #pragma GCC unroll 4
     for (int y = 0; y < 2 + lines; y++) {
         __m512 columns[PIXELS + 2];
-#pragma GCC unroll 6
+#pragma GCC unroll 10
         for (int x = 0; x < pixels + 2; x++)
             columns[x] = dense ? column(g, at->in[y], x, 0) : _mm512_setzero_ps();
 #pragma GCC unroll 3
         for (int tap = 0; tap < 3; tap++)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
             for (int i = 0; i < pixels; i++) {
                 __m512 value = dense ? columns[i + tap] : column(g, at->in[y], i, tap);
                 if (y < 3)
@@ -49,7 +50,7 @@ INLINE void span(const mseg_dwconv_args *g, const block *b, const place *at, con
     }
 #pragma GCC unroll 2
     for (int l = 0; l < lines; l++)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (int i = 0; i < pixels; i++)
             _mm512_storeu_ps(at->out[l] + (size_t)i * g->out_stride, _mm512_min_ps(_mm512_max_ps(acc[l][i], b->min), b->max));
 }
@@ -62,25 +63,30 @@ INLINE void channel_block(const mseg_dwconv_args *g, int c, const int lines, con
         b.weights[i] = _mm512_loadu_ps(g->weights + (size_t)c * 9 + (size_t)i * 16);
     place at = {{g->rows[0] + c, g->rows[1] + c, g->rows[2] + c, lines == 2 ? g->rows[3] + c : NULL},
                 {g->out + c, lines == 2 ? g->second + c : NULL}};
+    const int step = PIXELS / lines;
     int x = 0;
-    for (; x + PIXELS <= g->pixels; x += PIXELS) {
-        span(g, &b, &at, PIXELS, lines, dense);
+    for (; x + step <= g->pixels; x += step) {
+        span(g, &b, &at, step, lines, dense);
 #pragma GCC unroll 4
         for (int y = 0; y < 2 + lines; y++)
-            at.in[y] += PIXELS * g->pixel_step;
+            at.in[y] += (size_t)step * g->pixel_step;
 #pragma GCC unroll 2
         for (int l = 0; l < lines; l++)
-            at.out[l] += PIXELS * g->out_stride;
+            at.out[l] += (size_t)step * g->out_stride;
     }
     switch (g->pixels - x) {
-    case 1:
-        span(g, &b, &at, 1, lines, dense);
+#define CASE(n)                                                                                                                  \
+    case n:                                                                                                                      \
+        span(g, &b, &at, (n) < step ? (n) : 1, lines, dense);                                                                    \
         break;
-    case 2:
-        span(g, &b, &at, 2, lines, dense);
-        break;
-    case 3:
-        span(g, &b, &at, 3, lines, dense);
+        CASE(1)
+        CASE(2)
+        CASE(3)
+        CASE(4)
+        CASE(5)
+        CASE(6)
+        CASE(7)
+#undef CASE
     }
 }
 
