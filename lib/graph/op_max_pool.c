@@ -6,7 +6,7 @@ static void run(const mseg_stage *s, const mseg_bases *bases, int y0, int y1)
     const mseg_rows *in = &s->in[0];
     for (int y = y0; y < y1; y++) {
         float *out = mseg_row(&s->out, bases, y);
-        mseg_clear_pads(&s->out, out, s->n);
+        mseg_clear_pads(&s->out, out);
         for (int x = 0; x < s->out.width; x++, out += s->out.pixel) {
             for (int c = 0; c < s->n; c++)
                 out[c] = -__builtin_inff();

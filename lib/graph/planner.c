@@ -63,7 +63,7 @@ mseg_pass *mseg_planner_last_pass(mseg_planner *planner)
 static mseg_rows shape(int tensor, int width, int height, size_t pixel, int pad, int slots)
 {
     size_t row = ((size_t)width + 2 * (size_t)pad) * pixel;
-    return (mseg_rows){tensor, (size_t)pad * pixel, height, width, slots, pad, pixel, row, pixel};
+    return (mseg_rows){tensor, (size_t)pad * pixel, height, width, slots, pad, pixel, row};
 }
 
 static int new_area(mseg_plan *plan, size_t floats)
@@ -131,7 +131,6 @@ mseg_rows mseg_planner_ring(mseg_planner *planner, int width, int height, size_t
     if (slots > height)
         slots = height;
     mseg_rows rows = shape(MSEG_SCRATCH, width, height, channels % (2 * line) ? channels : channels + line, pad, slots);
-    rows.channels = channels;
     rows.row = mseg_round_up(rows.row, line);
     rows.origin += take_scratch(last_step(planner), rows.row * (size_t)slots);
     return rows;

@@ -14,7 +14,6 @@ typedef struct mseg_rows {
     int height, width, slots;
     int pad;           /* columns on both sides that hold zeros; who writes a row writes them */
     size_t pixel, row; /* floats from pixel to pixel, slot to slot */
-    size_t channels;   /* floats of a pixel that readers look at */
 } mseg_rows;
 
 enum { MSEG_SCRATCH = -1, MSEG_MAX_STAGES = 12 };
@@ -133,9 +132,9 @@ bool mseg_planner_streams(const mseg_planner *planner, const mseg_op *op);
 void mseg_stage_normalise(const mseg_stage *stage, const mseg_bases *bases, int y0, int y1);
 void mseg_stage_conv(const mseg_stage *stage, const mseg_bases *bases, int y0, int y1);
 void mseg_stage_depthwise(const mseg_stage *stage, const mseg_bases *bases, int y0, int y1);
-/** Zeroes what a reader of out may look at beside the channels that were made: the columns of padding and the channels up to
- * pixel. row: the row's pixel 0. */
-void mseg_clear_pads(const mseg_rows *out, float *row, int channels);
+/** Zeroes the columns of padding beside a row of out; row: its pixel 0. Channels between the last one and pixel need no care: no
+ * lane of a depthwise convolution reaches another. */
+void mseg_clear_pads(const mseg_rows *out, float *row);
 /** Runs units u0 <= u < u1 of a step of passes. */
 void mseg_step_passes(const mseg_step *step, const mseg_bases *bases, int u0, int u1);
 

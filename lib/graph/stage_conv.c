@@ -88,5 +88,5 @@ void mseg_stage_conv(const mseg_stage *s, const mseg_bases *bases, int y0, int y
             }
     }
     for (int y = y0; y < y1; y++)
-        mseg_clear_pads(&s->out, mseg_row(&s->out, bases, y), s->n);
+        mseg_clear_pads(&s->out, mseg_row(&s->out, bases, y));
 }

@@ -35,6 +35,6 @@ void mseg_stage_normalise(const mseg_stage *s, const mseg_bases *bases, int y0, 
         fill(bases, y, row, s->out.width);
         if (bases->picture->mirrored)
             mirror(row, s->out.width);
-        mseg_clear_pads(&s->out, row, 3);
+        mseg_clear_pads(&s->out, row);
     }
 }

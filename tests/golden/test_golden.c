@@ -239,9 +239,20 @@ static void check_entry(const cJSON *entry, mseg_cpu_level level, double *worst,
     mseg_image_free(&image);
 }
 
+/* Sanitizers make whole models slow: one image a model is enough for them. */
+static bool chosen(const cJSON *entry)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return !strcmp(text_of(entry, "image"), "2011_000003.png") && int_of(entry, "output_stride") == 16;
+#else
+    (void)entry;
+    return true;
+#endif
+}
+
 static void check_float64(mseg_cpu_level level)
 {
-    int checked = 0, skipped = 0, differ = 0;
+    int checked = 0, strategies = 0, others = 0, differ = 0;
     double worst = 0;
     const cJSON *entry;
     need_shared("golden/float64", "manifest.json");
@@ -253,7 +264,9 @@ static void check_float64(mseg_cpu_level level)
     cJSON_ArrayForEach(entry, manifest)
     {
         if (cJSON_HasObjectItem(entry, "multi_scale")) {
-            skipped++;
+            strategies++;
+        } else if (!chosen(entry)) {
+            others++;
         } else {
             check_entry(entry, level, &worst, &differ);
             checked++;
@@ -261,8 +274,10 @@ static void check_float64(mseg_cpu_level level)
     }
     print_message("%s: %d goldens, logits within %.2g, %d near ties fell the other way\n", mseg_cpu_level_name(level), checked,
                   worst, differ);
-    print_message("SKIP: %d goldens of the multi-scale strategy, which this test does not run\n", skipped);
-    assert_true(checked >= 24);
+    print_message("SKIP: %d goldens of the multi-scale strategy, which this test does not run\n", strategies);
+    if (others)
+        print_message("SKIP: %d goldens, too slow with sanitizers\n", others);
+    assert_true(checked >= 3 && checked + others >= 24);
     cJSON_Delete(manifest);
 }
 

@@ -16,12 +16,12 @@
 /* The networks that make_goldens.py wrote to goldens/cases.txt. */
 enum { CASE_OPS = 40 };
 
-typedef enum case_kind { CASE_CONV, CASE_BLOCK, CASE_POOL } case_kind;
+typedef enum case_kind { CASE_CONV, CASE_BLOCK, CASE_POOL, CASE_MAX_POOL } case_kind;
 
 typedef struct case_op {
     case_kind kind;
     int in[MSEG_MAX_INPUTS], n_in, add;
-    int kernel, stride, rate;
+    int kernel, stride, rate, symmetric;
     int channels, expanded, out;
     int residual, activations[2], bias;
     uint64_t seed; /* of the first weights; bias, and the block's next convolutions, follow */
@@ -57,14 +57,22 @@ static inline void parse_op(const char *line, case_op *op)
     if (sscanf(line, "pool in=%d channels=%d", &op->in[0], &op->channels) == 2) {
         op->kind = CASE_POOL;
         op->out = op->channels;
+    } else if (!strncmp(line, "maxpool ", 8)) {
+        op->kind = CASE_MAX_POOL;
+        int n = sscanf(line, "maxpool in=%d kernel=%d stride=%d channels=%d size=%dx%d", &op->in[0], &op->kernel, &op->stride,
+                       &op->channels, &op->width, &op->height);
+        assert_int_equal(n, 6);
+        op->out = op->channels;
     } else if (!strncmp(line, "conv ", 5)) {
         int *in = op->in, *act = op->activations;
-        int n = sscanf(line,
-                       "conv in=%d,%d,%d,%d,%d add=%d kernel=%d stride=%d rate=%d channels=%d,%d activation=%d bias=%d seed=%llu "
-                       "scale=%d madds=%lld params=%lld size=%dx%d",
-                       &in[0], &in[1], &in[2], &in[3], &in[4], &op->add, &op->kernel, &op->stride, &op->rate, &op->channels,
-                       &op->out, &act[0], &op->bias, &seed, &op->scales[0], &madds, &params, &op->width, &op->height);
-        assert_int_equal(n, 19);
+        int n =
+            sscanf(line,
+                   "conv in=%d,%d,%d,%d,%d add=%d kernel=%d stride=%d rate=%d symmetric=%d channels=%d,%d activation=%d bias=%d "
+                   "seed=%llu "
+                   "scale=%d madds=%lld params=%lld size=%dx%d",
+                   &in[0], &in[1], &in[2], &in[3], &in[4], &op->add, &op->kernel, &op->stride, &op->rate, &op->symmetric,
+                   &op->channels, &op->out, &act[0], &op->bias, &seed, &op->scales[0], &madds, &params, &op->width, &op->height);
+        assert_int_equal(n, 20);
         while (op->n_in < MSEG_MAX_INPUTS && in[op->n_in] >= 0)
             op->n_in++;
     } else {
@@ -154,6 +162,7 @@ static inline mseg_status case_conv(mseg_graph *graph, const case_op *op, const 
                       .stride = op->stride,
                       .rate = op->rate,
                       .out_channels = op->out,
+                      .symmetric = op->symmetric,
                       .activation = case_activation(op->activations[0]),
                       .filter = case_filter(op, &seed, weights, op->out, op->scales[0])};
     memcpy(conv.inputs, op->in, sizeof conv.inputs);
@@ -186,6 +195,20 @@ static inline mseg_status case_block(mseg_graph *graph, const case_op *op, const
     return status;
 }
 
+static inline mseg_status case_append(mseg_graph *graph, const case_op *op, const char *name, mseg_value *out)
+{
+    switch (op->kind) {
+    case CASE_CONV:
+        return case_conv(graph, op, name, out);
+    case CASE_BLOCK:
+        return case_block(graph, op, name, out);
+    case CASE_MAX_POOL:
+        return mseg_graph_max_pool(graph, name, op->in[0], op->kernel, op->stride, out);
+    default:
+        return mseg_graph_global_pool(graph, name, op->in[0], out);
+    }
+}
+
 static inline mseg_graph *case_graph(const graph_case *c, const mseg_kernels *kernels, bool unfused)
 {
     mseg_graph *graph;
@@ -196,9 +219,7 @@ static inline mseg_graph *case_graph(const graph_case *c, const mseg_kernels *ke
         const case_op *op = &c->ops[i];
         char name[16];
         snprintf(name, sizeof name, "op%d", i + 1);
-        mseg_status status = op->kind == CASE_CONV    ? case_conv(graph, op, name, &value)
-                             : op->kind == CASE_BLOCK ? case_block(graph, op, name, &value)
-                                                      : mseg_graph_global_pool(graph, name, op->in[0], &value);
+        mseg_status status = case_append(graph, op, name, &value);
         assert_int_equal(status, MSEG_OK);
         assert_int_equal(value, i + 1);
         assert_int_equal(mseg_graph_channels(graph, value), op->out);
@@ -215,7 +236,7 @@ static inline mseg_picture case_picture(int width, int height, uint64_t seed)
     assert_non_null(data);
     for (size_t i = 0; i < count; i++)
         data[i] = (uint8_t)(random_bits(seed, i) >> 56);
-    return (mseg_picture){data, (size_t)width * 3, width, height};
+    return (mseg_picture){.data = data, .stride = (size_t)width * 3, .width = width, .height = height};
 }
 
 static inline void case_picture_free(mseg_picture *picture)
@@ -236,8 +257,9 @@ static inline mseg_plan *case_plan(const graph_case *c, const mseg_graph *graph,
     return plan;
 }
 
-/* Cache sizes to plan for: the smaller ones split blocks into groups of channels and stream maps from operator to operator. */
+/* Cache sizes to plan for: the smaller ones split blocks into groups of channels and stream maps from operator to operator. The
+ * first and the third suffice for long networks. */
 enum { CASE_CACHES = 4 };
-static const size_t case_caches[CASE_CACHES] = {1 << 10, 4 << 10, 64 << 10, 1 << 20};
+static const size_t case_caches[CASE_CACHES] = {4 << 10, 1 << 10, 1 << 20, 64 << 10};
 
 #endif

@@ -76,15 +76,15 @@ class Net:
             return torch.empty(shape, device="meta")
         return torch.tensor(random_values(self.seeds, math.prod(shape), exponent)[0].reshape(shape), dtype=self.dtype)
 
-    def pad(self, x, kernel, stride, rate):
+    def pad(self, x, kernel, stride, rate, symmetric=False, value=0.0):
         (top, bottom), (left, right) = (same(n, kernel, stride, rate) for n in x.shape[2:])
-        if self.both:
+        if self.both or symmetric:
             top = bottom = left = right = (kernel - 1) // 2 * rate
-        return F.pad(x, (left, right, top, bottom))
+        return F.pad(x, (left, right, top, bottom), value=value)
 
-    def convolve(self, x, error, w, b, kernel, stride, rate, add=None, groups=1):
+    def convolve(self, x, error, w, b, kernel, stride, rate, add=None, groups=1, symmetric=False):
         """Convolution of NCHW x by OIHW w; the error bound is k * epsilon * sum |products| on top of what comes in."""
-        run = lambda v, f: F.conv2d(self.pad(v, kernel, stride, rate), f, stride=stride, dilation=rate, groups=groups)
+        run = lambda v, f: F.conv2d(self.pad(v, kernel, stride, rate, symmetric), f, stride=stride, dilation=rate, groups=groups)
         y = run(x, w)
         self.madds += y.numel() * w[0].numel()
         self.params += w.numel() + (0 if b is None else b.numel())
@@ -102,7 +102,7 @@ class Net:
     def activate(y, activation):
         return {0: lambda v: v, 1: F.relu, 6: F.relu6}[activation](y)
 
-    def conv(self, inputs, out, kernel=1, stride=1, rate=1, activation=0, bias=True, add=-1):
+    def conv(self, inputs, out, kernel=1, stride=1, rate=1, activation=0, bias=True, add=-1, symmetric=False):
         inputs = [inputs] if isinstance(inputs, int) else inputs
         size = max((self.values[i] for i in inputs), key=lambda v: v.numel()).shape[2:]
         whole = lambda v: v.expand(-1, -1, *size) if v.shape[2:] == (1, 1) else v
@@ -114,10 +114,10 @@ class Net:
         b = self.weights((out,), 0) if bias else None
         before = self.madds, self.params
         y, error = self.convolve(x, error, w, b, kernel, stride, rate,
-                                 (self.values[add], self.errors[add]) if add >= 0 else None)
+                                 (self.values[add], self.errors[add]) if add >= 0 else None, symmetric=symmetric)
         five = inputs + [-1] * (5 - len(inputs))
         self.lines.append(f"conv in={','.join(map(str, five))} add={add} kernel={kernel} stride={stride} rate={rate} "
-                          f"channels={x.shape[1]},{out} activation={activation} bias={int(bias)} seed={first} "
+                          f"symmetric={int(symmetric)} channels={x.shape[1]},{out} activation={activation} bias={int(bias)} seed={first} "
                           f"scale={he_exponent(fan)} madds={self.madds - before[0]} params={self.params - before[1]} "
                           f"size={y.shape[3]}x{y.shape[2]}")
         return self.append(self.activate(y, activation), error)
@@ -155,6 +155,12 @@ class Net:
             error = self.errors[value].mean((2, 3), keepdim=True) + (x.shape[3] + 2) * EPSILON * x.abs().mean((2, 3), keepdim=True)
         self.lines.append(f"pool in={value} channels={x.shape[1]}")
         return self.append(y, error)
+
+    def max_pool(self, value, kernel, stride):
+        run = lambda v: F.max_pool2d(self.pad(v, kernel, stride, 1, value=-math.inf), kernel, stride)
+        y = run(self.values[value])
+        self.lines.append(f"maxpool in={value} kernel={kernel} stride={stride} channels={y.shape[1]} size={y.shape[3]}x{y.shape[2]}")
+        return self.append(y, run(self.errors[value]))
 
 
 BLOCK_STRIDES = [1, 2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1]
@@ -239,6 +245,26 @@ def mixed_cases():
     yield net
 
 
+def resnet_cases():
+    for kernel, stride, width, height in ((3, 2, 9, 7), (3, 2, 8, 6), (3, 1, 5, 4), (1, 2, 8, 9), (5, 3, 10, 11), (3, 2, 1, 1)):
+        net = Net(f"max_pool{kernel}_s{stride}_{width}x{height}", width, height)
+        net.max_pool(net.conv(0, 10), kernel, stride)
+        yield net
+    net = Net("max_pool_then_blocks", 22, 30)
+    x = net.max_pool(net.conv(0, 12), 3, 2)
+    net.block(net.block(x, 12), 9, 30, residual=False)
+    yield net
+    net = Net("bottleneck", 10, 12)  # ResNet's, its stride in the last unit and padded symmetrically
+    x = net.conv(0, 16, activation=1)
+    y = net.conv(net.conv(net.conv(x, 6, activation=1), 6, 3, activation=1), 16, add=x, activation=1)
+    shortcut = net.max_pool(y, 1, 2)
+    net.conv(net.conv(net.conv(y, 6, activation=1), 6, 3, 2, symmetric=True, activation=1), 16, add=shortcut, activation=1)
+    yield net
+    net = Net("first_symmetric", 12, 10)
+    net.conv(0, 9, 3, 2, symmetric=True, activation=1)
+    yield net
+
+
 def block_cases():
     sizes = ((13, 11), (12, 10), (7, 20), (5, 1), (1, 6), (1, 1))
     for both in (False, True):
@@ -259,6 +285,9 @@ def block_cases():
     yield net
     net = Net("block_without_residual", 9, 7)
     net.block(net.conv(0, 12, activation=6), 12, 72, residual=False)
+    yield net
+    net = Net("block_with_last_activation", 9, 7)  # only the sum of all groups may be clamped
+    net.block(net.conv(0, 12, activation=6), 12, 96, activations=(6, 6))
     yield net
     net = Net("separable", 9, 7)  # MobileNetV1's, and DeepLab's later ASPP branches
     net.block(net.conv(0, 12, activation=6), 20, rate=3, activations=(1, 1))
@@ -319,7 +348,7 @@ def counted_cases():
 def main():
     os.makedirs(FOLDER, exist_ok=True)
     text, values, count = [], [], 0
-    for cases in (conv_cases, mixed_cases, block_cases, network_cases, counted_cases):
+    for cases in (conv_cases, mixed_cases, resnet_cases, block_cases, network_cases, counted_cases):
         for net in cases():
             output = len(net.values) - 1 if net.output is None else net.output
             y = net.values[output]
