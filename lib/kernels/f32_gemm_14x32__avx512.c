@@ -23,7 +23,7 @@ INLINE void multiply(const mseg_gemm_args *g, size_t p, const int rows, const in
         for (int i = 0; i < (rows + 2) / 3; i++)
             base[i] = (const char *)g->a[t] + (p + 3 * (size_t)i) * stride;
         const float *b = g->b[t];
-#pragma GCC unroll 4
+#pragma GCC unroll 2
         for (size_t k = 0; k < (size_t)g->k; k++) {
             __m512 w[2];
             __m256 last = _mm256_setzero_ps();

@@ -31,7 +31,7 @@ INLINE void multiply(const mseg_gemm_args *g, size_t p, const int rows, const in
         if (rows > 3)
             base[1] = base[0] + 3 * stride;
         const float *b = g->b[t];
-#pragma GCC unroll 4
+#pragma GCC unroll 2
         for (size_t k = 0; k < (size_t)g->k; k++) {
             __m256 w[2];
 #pragma GCC unroll 2
