@@ -188,7 +188,7 @@ static const char *model_name(const mseg_eval_args *args)
 }
 
 /* What decides the figures: merged counts must agree in it. One "name: value" a line. */
-static char *describe_settings(const mseg_eval_args *args, const mseg_model *model)
+static char *describe_settings(const mseg_eval_args *args, const mseg_model *model, const mseg_run_options *run)
 {
     static const char *const resizes[] = {"fit", "none", "stretch"}, *const pads[] = {"square", "tight"};
     char *text = NULL;
@@ -201,8 +201,10 @@ static char *describe_settings(const mseg_eval_args *args, const mseg_model *mod
         mseg_model_info info = mseg_model_describe(model);
         fprintf(out, "predictions: model\nmodel: %s\nnetwork: %s %g\noutput stride: %d\n", model_name(args), info.network,
                 info.width_multiplier, info.output_stride);
-        fprintf(out, "resize: %s\npad: %s\nsize: %lld\n", resizes[args->network.resize], pads[args->network.pad],
-                (long long)args->network.size);
+        fprintf(out, "resize: %s\npad: %s\nsize: %d\n", resizes[run->resize], pads[run->pad], run->size);
+        for (int i = 0; i < run->n_scales; i++)
+            fprintf(out, "%s%g%s", i ? ", " : "scales: ", run->scales[i], i + 1 < run->n_scales ? "" : "\n");
+        fputs(run->flip ? "flip: yes\n" : "", out);
     } else {
         fputs("predictions: masks\n", out);
     }
@@ -282,7 +284,7 @@ static bool score_set(eval *e)
         return false;
     if (!mseg_eval_try_outputs(e->args) || !read_list(e) || !open_sessions(e))
         return false;
-    e->settings = describe_settings(e->args, e->model);
+    e->settings = describe_settings(e->args, e->model, &e->source.run);
     if (!e->settings) {
         mseg_say("eval: out of memory");
         return false;

@@ -3,10 +3,10 @@
 
   a  output stride 16    b  output stride 8    c  output stride 16 with ASPP
 
-FOLDER/NAME/ gets network.onnx (opset 13), network_opset9.onnx (for OpenCV), network.txt + weights.f32 (for peer_dnnl.cc), input.f32 (1 x 3 x 513 x 513, as 8-bit RGB
-normalised to -1 .. 1) and logits.f32 (1 x 21 x h x w, PyTorch in float64: what every peer must find). The pooled branch is what a
-user's export has: global average pool, 1x1, broadcast, concatenation. Needs Debian's python3-torch and python3-onnx.
-Usage: make_networks.py FOLDER"""
+FOLDER/NAME/ gets network.onnx (opset 13), network_opset9.onnx (for OpenCV), network.txt + weights.f32 (for peer_dnnl.cc), input.f32
+(1 x 3 x 513 x 513, as 8-bit RGB normalised to -1 .. 1) and logits.f32 (1 x 21 x h x w, PyTorch in float64: what every peer must
+find). The pooled branch is what a user's export has: global average pool, 1x1, broadcast, concatenation. Needs Debian's
+python3-torch and python3-onnx. Usage: make_networks.py FOLDER"""
 
 import dataclasses
 import json
@@ -67,10 +67,12 @@ class Network:
     def conv(self, tensor, channels, activation, kernel=1, stride=1, rate=1, depthwise=False):
         in_channels, height, width = self.shape(tensor)
         fan = (1 if depthwise else in_channels) * kernel * kernel
-        weight = self.random.normal(0, math.sqrt((1 if activation == "none" else 2) / fan), (channels, fan // kernel**2, kernel, kernel))
-        return self.append("conv", [tensor], (channels, -(-height // stride), -(-width // stride)), kernel, stride, rate,
-                           channels if depthwise else 1, activation, weight.astype(np.float32),
-                           self.random.normal(0, 0.1, channels).astype(np.float32))
+        deviation = math.sqrt((1 if activation == "none" else 2) / fan)  # He: keeps the size of activations
+        weight = self.random.normal(0, deviation, (channels, fan // kernel**2, kernel, kernel)).astype(np.float32)
+        bias = self.random.normal(0, 0.1, channels).astype(np.float32)
+        shape = (channels, -(-height // stride), -(-width // stride))
+        groups = channels if depthwise else 1
+        return self.append("conv", [tensor], shape, kernel, stride, rate, groups, activation, weight, bias)
 
     def backbone(self, output_stride):
         x = self.conv(0, 32, "relu6", kernel=3, stride=2)
@@ -113,8 +115,8 @@ class Module(torch.nn.Module):
         self.convs = torch.nn.ModuleDict()
         for i, layer in enumerate(self.layers):
             if layer.kind == "conv":
-                conv = torch.nn.Conv2d(layer.weight.shape[1] * layer.groups, layer.shape[0], layer.kernel, layer.stride, layer.padding,
-                                       layer.rate, layer.groups)
+                conv = torch.nn.Conv2d(layer.weight.shape[1] * layer.groups, layer.shape[0], layer.kernel, layer.stride,
+                                       layer.padding, layer.rate, layer.groups)
                 conv.weight.data, conv.bias.data = torch.from_numpy(layer.weight), torch.from_numpy(layer.bias)
                 self.convs[str(i)] = conv
 
@@ -158,9 +160,9 @@ def save_onnx(network, path, opset):
         inputs, output = ["t%d" % t for t in layer.inputs], "t%d" % (i + 1)
         if layer.kind == "conv":
             straight = output if layer.activation == "none" else output + "_linear"
-            nodes.append(helper.make_node("Conv", inputs + [constant("w%d" % i, layer.weight), constant("b%d" % i, layer.bias)], [straight],
-                                          kernel_shape=[layer.kernel] * 2, strides=[layer.stride] * 2, dilations=[layer.rate] * 2,
-                                          pads=[layer.padding] * 4, group=layer.groups))
+            inputs += [constant("w%d" % i, layer.weight), constant("b%d" % i, layer.bias)]
+            nodes.append(helper.make_node("Conv", inputs, [straight], kernel_shape=[layer.kernel] * 2, strides=[layer.stride] * 2,
+                                          dilations=[layer.rate] * 2, pads=[layer.padding] * 4, group=layer.groups))
             if layer.activation == "relu6":
                 nodes.append(clip(straight, output))
             elif layer.activation == "relu":
@@ -168,13 +170,15 @@ def save_onnx(network, path, opset):
         elif layer.kind == "pool":
             nodes.append(helper.make_node("GlobalAveragePool", inputs, [output]))
         elif layer.kind == "broadcast":
-            nodes.append(helper.make_node("Expand", inputs + [constant("s%d" % i, np.array((1, *layer.shape), np.int64))], [output]))
+            shape = constant("s%d" % i, np.array((1, *layer.shape), np.int64))
+            nodes.append(helper.make_node("Expand", inputs + [shape], [output]))
         elif layer.kind == "concat":
             nodes.append(helper.make_node("Concat", inputs, [output], axis=1))
         else:
             nodes.append(helper.make_node("Add", inputs, [output]))
-    value = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, *shape))
-    graph = helper.make_graph(nodes, "network", [value("t0", network.shape(0))], [value(output, network.layers[-1].shape)], constants)
+    picture = helper.make_tensor_value_info("t0", TensorProto.FLOAT, (1, *network.shape(0)))
+    logits = helper.make_tensor_value_info(output, TensorProto.FLOAT, (1, *network.layers[-1].shape))
+    graph = helper.make_graph(nodes, "network", [picture], [logits], constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
     model.ir_version = 7
     onnx.checker.check_model(model)
@@ -182,11 +186,13 @@ def save_onnx(network, path, opset):
 
 
 def save_text(network, folder):
-    """A line a layer: kind, output's channels, height and width, kernel, stride, rate, groups, activation, number of inputs, inputs."""
-    with open(os.path.join(folder, "network.txt"), "w") as text, open(os.path.join(folder, "weights.f32"), "wb") as weights:
+    """A line a layer: kind, channels, height and width of the output, kernel, stride, rate, groups, activation, number of inputs,
+    inputs. The weights of each convolution (OIHW) are followed by its biases."""
+    files = os.path.join(folder, "network.txt"), os.path.join(folder, "weights.f32")
+    with open(files[0], "w") as text, open(files[1], "wb") as weights:
         for layer in network.layers:
-            fields = [layer.kind, *layer.shape, layer.kernel, layer.stride, layer.rate, layer.groups, layer.activation, len(layer.inputs)]
-            print(*fields, *layer.inputs, file=text)
+            print(layer.kind, *layer.shape, layer.kernel, layer.stride, layer.rate, layer.groups, layer.activation,
+                  len(layer.inputs), *layer.inputs, file=text)
             if layer.kind == "conv":
                 weights.write(layer.weight.tobytes() + layer.bias.tobytes())
 

@@ -29,5 +29,4 @@ def prepare(memory_format):
 with torch.no_grad():
     candidates = [prepare(memory_format) for memory_format in (torch.contiguous_format, torch.channels_last)]
     best = min(candidates, key=lambda run: min(peer.milliseconds(run, 5)))
-    form = ("contiguous", "channels_last")[candidates.index(best)]
-    peer.report("PyTorch %s JIT (%s)" % (torch.__version__.split("+")[0], form), folder, best, runs)
+    peer.report("PyTorch %s JIT" % torch.__version__.split("+")[0], folder, best, runs)
