@@ -5,13 +5,14 @@
 #include "mseg.h"
 #include "network.h"
 #include "options.h"
+#include "paper.h"
 #include "say.h"
 
 typedef struct info_args {
     int os;
     int64_t size;
     const char *cpu;
-    bool json;
+    bool json, paper;
 } info_args;
 
 #define FIELD(name) offsetof(info_args, name)
@@ -20,6 +21,9 @@ static const mseg_option options[] = {
     {0, "size", MSEG_OPTION_INT, FIELD(size), "N", .help = "side of the square canvas (default 513)", .min = 1, .max = 65537},
     {0, "cpu", MSEG_OPTION_TEXT, FIELD(cpu), "SET", .help = "kernels: scalar, avx2 or avx512 (default: the best, or $MSEG_CPU)"},
     {0, "json", MSEG_OPTION_FLAG, FIELD(json), NULL, .help = "the same as JSON"},
+    {0, "paper", MSEG_OPTION_FLAG, FIELD(paper), NULL,
+     .help =
+         "no MODEL: tables 7, 3 and 4 of arXiv 1801.04381 with what mseg counts beside them (they have their own --os, --size)"},
     {0},
 };
 static const mseg_option_group groups[] = {{"Options", 0, options}, {0}};
@@ -30,7 +34,7 @@ static const mseg_usage usage = {
             "rates, multiply-adds, parameters and memory. MODEL is a file or a name, as for\n"
             "'mseg run -m', or an architecture without trained weights: mnv2, mnv1, resnet50 or\n"
             "resnet101 with options behind colons, e.g. mnv2:1.4, mnv1:0.5:aspp,\n"
-            "resnet101:aspp:beta, mnv2:imagenet.\n",
+            "resnet101:aspp:beta, mnv2:imagenet (the manual lists them).\n",
     .groups = groups,
     .max_operands = 1,
 };
@@ -190,6 +194,12 @@ int mseg_cmd_info(int argc, char **argv)
     int count, status;
     if (!mseg_options_parse(&usage, argc, argv, &args, &count, &status))
         return status;
+    if (args.paper && count) {
+        mseg_say("info: --paper takes no MODEL; 'mseg info --help' tells more");
+        return MSEG_EXIT_UNUSABLE;
+    }
+    if (args.paper)
+        return mseg_paper_print(args.cpu, args.json) ? MSEG_EXIT_OK : MSEG_EXIT_UNUSABLE;
     mseg_model *model = NULL;
     mseg_session *session = NULL;
     shown s;

@@ -17,6 +17,7 @@ typedef struct run_args {
     mseg_network_args network;
     const char *masks, *overlays, *scores, *palette, *json, *shard;
     double alpha;
+    int64_t tile, overlap; /* 0: not in tiles; -1: the library's overlap */
     bool recursive, quiet, verbose;
 } run_args;
 
@@ -45,9 +46,19 @@ static const mseg_option output_options[] = {
     {'v', "verbose", MSEG_OPTION_FLAG, FIELD(verbose), NULL, .help = "a line per image"},
     {0},
 };
+static const mseg_option tile_options[] = {
+    {0, "tile", MSEG_OPTION_INT, FIELD(tile), "N",
+     .help = "at full resolution in overlapping tiles of N x N pixels, N = k * output stride + 1, e.g. 513, instead of --size, "
+             "--resize and --pad; memory does not depend on the picture's height",
+     .min = 1, .max = 16385},
+    {0, "overlap", MSEG_OPTION_INT, FIELD(overlap), "N",
+     .help = "least overlap of neighbouring tiles in pixels (default a quarter of the tile)", .max = 16384},
+    {0},
+};
 static const mseg_option_group groups[] = {
     {"Inputs", 0, input_options},
     {"Outputs", 0, output_options},
+    {"Large pictures", 0, tile_options},
     {"Network", FIELD(network), mseg_network_options},
     {0},
 };
@@ -94,9 +105,15 @@ typedef struct report {
 
 /* ---- one image --------------------------------------------------------------------------------------------------------- */
 
+/* What is told about an image. */
+typedef struct figures {
+    int width, height;
+    double decode_ms, resize_ms, network_ms, label_ms, write_ms;
+    int64_t pixels[256]; /* per class */
+} figures;
+
 static void count_pixels(const mseg_image *labels, int64_t counts[256])
 {
-    memset(counts, 0, 256 * sizeof counts[0]);
     for (int y = 0; y < labels->height; y++) {
         const uint8_t *row = labels->data + (size_t)y * labels->stride;
         for (int x = 0; x < labels->width; x++)
@@ -109,55 +126,107 @@ static double to_microseconds(double ms)
     return (double)(int64_t)(ms * 1e3 + 0.5) / 1e3;
 }
 
-static char *describe(const batch *b, const mseg_input *input, const mseg_result *result, double decode_ms, double write_ms)
+static char *describe(const batch *b, const mseg_input *input, const figures *f)
 {
-    int64_t counts[256];
-    count_pixels(&result->labels, counts);
     mseg_json *root = mseg_json_object();
     mseg_json_add_string(root, "path", input->path);
-    mseg_json_add_int(root, "width", result->labels.width);
-    mseg_json_add_int(root, "height", result->labels.height);
+    mseg_json_add_int(root, "width", f->width);
+    mseg_json_add_int(root, "height", f->height);
     mseg_json *ms = mseg_json_add_object(root, "ms");
-    mseg_json_add_number(ms, "decode", to_microseconds(decode_ms));
-    mseg_json_add_number(ms, "resize", to_microseconds(result->resize_ms));
-    mseg_json_add_number(ms, "network", to_microseconds(result->network_ms));
-    mseg_json_add_number(ms, "label", to_microseconds(result->label_ms));
-    mseg_json_add_number(ms, "write", to_microseconds(write_ms));
+    mseg_json_add_number(ms, "decode", to_microseconds(f->decode_ms));
+    mseg_json_add_number(ms, "resize", to_microseconds(f->resize_ms));
+    mseg_json_add_number(ms, "network", to_microseconds(f->network_ms));
+    mseg_json_add_number(ms, "label", to_microseconds(f->label_ms));
+    mseg_json_add_number(ms, "write", to_microseconds(f->write_ms));
     mseg_json *pixels = mseg_json_add_object(root, "pixels");
     for (int id = 0; id < 256; id++) {
         char number[16];
         snprintf(number, sizeof number, "class %d", id);
         const char *name = b->outputs.palette.names[id];
-        if (counts[id])
-            mseg_json_add_int(pixels, *name ? name : number, counts[id]);
+        if (f->pixels[id])
+            mseg_json_add_int(pixels, *name ? name : number, f->pixels[id]);
     }
     char *text = mseg_json_print(root, false);
     mseg_json_free(&root);
     return text;
 }
 
-static mseg_status segment(batch *b, mseg_session *session, const mseg_input *input, report *out, mseg_error *err)
+static mseg_status segment_whole(batch *b, mseg_session *session, const mseg_input *input, figures *f, mseg_error *err)
 {
-    if (input->error)
-        return mseg_fail(err, MSEG_INVAL, "%s", input->error);
     mseg_image photo = {0};
     mseg_result result = {0};
     double start = mseg_now();
     mseg_status status = mseg_image_read(&photo, input->path, MSEG_EXIF_APPLY, &b->limits, err);
-    double decode_ms = 1e3 * (mseg_now() - start);
+    f->decode_ms = 1e3 * (mseg_now() - start);
     if (!status)
         status = mseg_segment(session, &photo, &b->run, &result, err);
     start = mseg_now();
     if (!status)
         status = mseg_outputs_write(&b->outputs, &b->inputs, input, &photo, &result, err);
-    double write_ms = 1e3 * (mseg_now() - start);
-    if (!status && b->json.stream && !(out->json = describe(b, input, &result, decode_ms, write_ms)))
+    f->write_ms = 1e3 * (mseg_now() - start);
+    f->width = photo.width;
+    f->height = photo.height;
+    f->resize_ms = result.resize_ms;
+    f->network_ms = result.network_ms;
+    f->label_ms = result.label_ms;
+    if (!status && b->json.stream)
+        count_pixels(&result.labels, f->pixels);
+    mseg_image_free(&photo);
+    return status;
+}
+
+typedef struct tile_sink {
+    mseg_row_outputs files;
+    figures *figures;
+} tile_sink;
+
+static mseg_status take_rows(void *context, const mseg_tile_rows *rows, mseg_error *err)
+{
+    tile_sink *sink = context;
+    const double start = mseg_now();
+    mseg_status status = mseg_row_outputs_put(&sink->files, rows, err);
+    sink->figures->write_ms += 1e3 * (mseg_now() - start);
+    count_pixels(rows->labels, sink->figures->pixels);
+    return status;
+}
+
+static mseg_status segment_tiles(batch *b, mseg_session *session, const mseg_input *input, figures *f, mseg_error *err)
+{
+    const mseg_tile_options options = {(int)b->args->tile, (int)b->args->overlap};
+    tile_sink sink = {.figures = f};
+    mseg_tiled result = {0};
+    mseg_image_reader *reader;
+    const double start = mseg_now();
+    mseg_status status = mseg_image_reader_open(&reader, input->path, MSEG_EXIF_APPLY, &b->limits, err);
+    const double open_ms = 1e3 * (mseg_now() - start);
+    if (status)
+        return status;
+    f->width = mseg_image_reader_width(reader);
+    f->height = mseg_image_reader_height(reader);
+    status = mseg_row_outputs_open(&sink.files, &b->outputs, &b->inputs, input, f->width, f->height, err);
+    if (!status)
+        status = mseg_segment_tiled(session, reader, &options, take_rows, &sink, &result, err);
+    if (!status)
+        status = mseg_row_outputs_commit(&sink.files, err);
+    f->decode_ms = open_ms + result.decode_ms;
+    f->network_ms = result.network_ms;
+    f->label_ms = result.label_ms;
+    mseg_row_outputs_close(&sink.files);
+    mseg_image_reader_close(&reader);
+    return status;
+}
+
+static mseg_status segment(batch *b, mseg_session *session, const mseg_input *input, report *out, mseg_error *err)
+{
+    if (input->error)
+        return mseg_fail(err, MSEG_INVAL, "%s", input->error);
+    figures f = {0};
+    mseg_status status = (b->args->tile ? segment_tiles : segment_whole)(b, session, input, &f, err);
+    if (!status && b->json.stream && !(out->json = describe(b, input, &f)))
         status = mseg_fail(err, MSEG_NOMEM, NULL);
     if (!status && b->args->verbose)
-        out->line =
-            mseg_format("%s: %dx%d, decode %.1f ms, resize %.1f, network %.1f, label %.1f, write %.1f", input->path, photo.width,
-                        photo.height, decode_ms, result.resize_ms, result.network_ms, result.label_ms, write_ms);
-    mseg_image_free(&photo);
+        out->line = mseg_format("%s: %dx%d, decode %.1f ms, resize %.1f, network %.1f, label %.1f, write %.1f", input->path,
+                                f.width, f.height, f.decode_ms, f.resize_ms, f.network_ms, f.label_ms, f.write_ms);
     return status;
 }
 
@@ -229,11 +298,13 @@ static bool close_json(json_sink *sink, const char *path)
     return !err.status;
 }
 
-/* At least as many images as threads: a session per worker, threads over images. Fewer: one session, threads inside. */
+/* At least as many images as threads: a session per worker, threads over images. Fewer, or each of them much work: one session,
+ * threads inside. */
 static mseg_status open_sessions(batch *b, mseg_error *err)
 {
     int jobs = mseg_network_jobs(&b->args->network);
-    b->n_sessions = b->inputs.count >= (size_t)jobs && !mseg_network_repeats(&b->args->network) ? jobs : 1;
+    const bool heavy = b->args->tile || mseg_network_repeats(&b->args->network);
+    b->n_sessions = b->inputs.count >= (size_t)jobs && !heavy ? jobs : 1;
     b->sessions = calloc((size_t)b->n_sessions, sizeof *b->sessions);
     if (!b->sessions || mseg_pool_open(&b->pool, jobs))
         return mseg_fail(err, MSEG_NOMEM, "cannot start %d threads", jobs);
@@ -243,6 +314,39 @@ static mseg_status open_sessions(batch *b, mseg_error *err)
     for (int i = 0; i < b->n_sessions && !status; i++)
         status = mseg_session_open(&b->sessions[i], b->model, b->n_sessions == 1 ? b->pool : NULL, err);
     return status;
+}
+
+/* Whether --tile and --overlap can be followed; false after a line of error. */
+static bool check_tiles(const run_args *args)
+{
+    const mseg_network_args *n = &args->network;
+    const mseg_network_args usual = mseg_network_defaults();
+    const int stride = mseg_output_stride(n->os);
+    if (!args->tile && args->overlap >= 0) {
+        mseg_say("run: --overlap is that of tiles; give --tile N, too");
+        return false;
+    }
+    if (!args->tile)
+        return true;
+    if (args->scores || mseg_network_repeats(n)) {
+        mseg_say("run: --scores, --scales, --flip and --mf do not go with --tile");
+        return false;
+    }
+    if (n->size != usual.size || n->pad != usual.pad || n->resize == MSEG_RESIZE_STRETCH) {
+        mseg_say("run: --tile works at full resolution; --size, --resize and --pad do not go with it");
+        return false;
+    }
+    if (!mseg_size_fits("run", "tile", args->tile, stride))
+        return false;
+    if (args->tile <= stride) {
+        mseg_say("run: --tile %d is too small; the smallest is %d", (int)args->tile, stride + 1);
+        return false;
+    }
+    if (args->overlap <= args->tile - 1 - stride)
+        return true;
+    mseg_say("run: --overlap %d is too much; tiles of %d can share %d", (int)args->overlap, (int)args->tile,
+             (int)args->tile - 1 - stride);
+    return false;
 }
 
 /* All that can stop the run before its first image; false after a line of error. */
@@ -259,6 +363,8 @@ static bool prepare(batch *b, char *const *paths, int count)
         mseg_say("run: --scores are the logits of one run of the network, which --scales, --flip and --mf do not have");
         return false;
     }
+    if (!check_tiles(args))
+        return false;
     b->limits = mseg_network_limits(&args->network);
     b->outputs = (mseg_outputs){.masks = args->masks, .overlays = args->overlays, .scores = args->scores, .alpha = args->alpha};
     if (mseg_palette_load(&b->outputs.palette, args->palette, &err)) {
@@ -310,7 +416,8 @@ static void release(batch *b)
 
 int mseg_cmd_run(int argc, char **argv)
 {
-    run_args args = {.network = mseg_network_defaults(), .masks = "mseg-out/masks", .palette = "voc", .alpha = 0.5};
+    run_args args = {
+        .network = mseg_network_defaults(), .masks = "mseg-out/masks", .palette = "voc", .alpha = 0.5, .overlap = -1};
     int count, status;
     if (!mseg_options_parse(&usage, argc, argv, &args, &count, &status))
         return status;

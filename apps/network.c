@@ -98,12 +98,12 @@ mseg_limits mseg_network_limits(const mseg_network_args *args)
     return limits;
 }
 
-bool mseg_size_fits(const char *command, int64_t size, int output_stride)
+bool mseg_size_fits(const char *command, const char *option, int64_t size, int output_stride)
 {
     int64_t below = (size - 1) / output_stride * output_stride + 1;
     if (below == size)
         return true;
-    mseg_say("%s: --size %lld is not k * %d + 1; the nearest are %lld and %lld", command, (long long)size, output_stride,
+    mseg_say("%s: --%s %lld is not k * %d + 1; the nearest are %lld and %lld", command, option, (long long)size, output_stride,
              (long long)below, (long long)below + output_stride);
     return false;
 }
@@ -171,7 +171,7 @@ bool mseg_network_open(const char *command, const mseg_network_args *args, mseg_
 {
     mseg_model_options options = mseg_model_options_default();
     options.output_stride = mseg_output_stride(args->os);
-    if (!mseg_size_fits(command, args->size, options.output_stride))
+    if (!mseg_size_fits(command, "size", args->size, options.output_stride))
         return false;
     if (run) {
         *run = mseg_run_options_default();

@@ -39,8 +39,8 @@ bool mseg_network_repeats(const mseg_network_args *args);
 /** What --max-pixels asks for. */
 mseg_limits mseg_network_limits(const mseg_network_args *args);
 
-/** Whether size = k * output stride + 1; if not, says so in one line on behalf of command. */
-bool mseg_size_fits(const char *command, int64_t size, int output_stride);
+/** Whether size, the value of --option, is k * output stride + 1; if not, says so in one line on behalf of command. */
+bool mseg_size_fits(const char *command, const char *option, int64_t size, int output_stride);
 
 /** The path of the model called name (a file, or a name in the model folders; NULL: $MSEG_MODEL or the default), to be freed.
  * NULL after saying in one line how to get one. */

@@ -129,6 +129,23 @@ static mseg_status write_one(int kind, const char *path, const mseg_outputs *out
     return kind == 1 ? write_overlay(path, outputs, photo, result, err) : write_npy(path, result, err);
 }
 
+/* Where a file of an input goes, to be freed. */
+static mseg_status find_path(char **path, const char *folder, const char *extension, const mseg_inputs *inputs,
+                             const mseg_input *input, mseg_error *err)
+{
+    *path = mseg_output_path(folder, input, extension);
+    if (!*path)
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    if (mseg_inputs_hold(inputs, *path))
+        return mseg_fail(err, MSEG_INVAL, "would replace the input %s; choose another output folder", *path);
+    return MSEG_OK;
+}
+
+static mseg_status fail_writing(mseg_error *err, mseg_status status, const char *path, const mseg_error *reason)
+{
+    return mseg_fail(err, status, "cannot write %s: %s", path, reason->text);
+}
+
 mseg_status mseg_outputs_write(const mseg_outputs *outputs, const mseg_inputs *inputs, const mseg_input *input,
                                const mseg_image *photo, const mseg_result *result, mseg_error *err)
 {
@@ -138,15 +155,74 @@ mseg_status mseg_outputs_write(const mseg_outputs *outputs, const mseg_inputs *i
     for (int i = 0; i < FOLDERS && !status; i++) {
         if (!folders[i])
             continue;
-        char *path = mseg_output_path(folders[i], input, i == 2 ? "npy" : "png");
+        char *path;
         mseg_error reason = {0};
-        if (!path)
-            status = mseg_fail(err, MSEG_NOMEM, NULL);
-        else if (mseg_inputs_hold(inputs, path))
-            status = mseg_fail(err, MSEG_INVAL, "would replace the input %s; choose another output folder", path);
-        else if ((status = write_one(i, path, outputs, photo, result, &reason)))
-            mseg_fail(err, status, "cannot write %s: %s", path, reason.text);
+        status = find_path(&path, folders[i], i == 2 ? "npy" : "png", inputs, input, err);
+        if (!status && (status = write_one(i, path, outputs, photo, result, &reason)))
+            fail_writing(err, status, path, &reason);
         free(path);
     }
     return status;
+}
+
+/* ---- row by row -------------------------------------------------------------------------------------------------------- */
+
+mseg_status mseg_row_outputs_open(mseg_row_outputs *rows, const mseg_outputs *outputs, const mseg_inputs *inputs,
+                                  const mseg_input *input, int width, int height, mseg_error *err)
+{
+    const char *folders[] = {outputs->masks, outputs->overlays};
+    const mseg_png_format formats[] = {{width, height, 1, outputs->palette.rgb, 256}, {width, height, 3, NULL, 0}};
+    mseg_status status = MSEG_OK;
+    *rows = (mseg_row_outputs){.outputs = outputs};
+    for (int i = 0; i < 2 && !status; i++) {
+        mseg_error reason = {0};
+        if (!folders[i])
+            continue;
+        status = find_path(&rows->paths[i], folders[i], "png", inputs, input, err);
+        if (!status && (status = mseg_row_writer_open(&rows->writers[i], rows->paths[i], &formats[i], &reason)))
+            fail_writing(err, status, rows->paths[i], &reason);
+    }
+    return status;
+}
+
+static mseg_status put_overlay(mseg_row_outputs *rows, const mseg_tile_rows *part, mseg_error *err)
+{
+    const mseg_outputs *o = rows->outputs;
+    mseg_image picture = {0};
+    mseg_status status = mseg_overlay_rows(&picture, part->photo, part->labels, part->below, &o->palette, o->alpha, err);
+    if (!status)
+        status = mseg_row_writer_put(rows->writers[1], &picture, err);
+    mseg_image_free(&picture);
+    return status;
+}
+
+mseg_status mseg_row_outputs_put(mseg_row_outputs *rows, const mseg_tile_rows *part, mseg_error *err)
+{
+    mseg_error reason = {0};
+    mseg_status status = mseg_row_writer_put(rows->writers[0], part->labels, &reason);
+    if (status)
+        return fail_writing(err, status, rows->paths[0], &reason);
+    if (rows->writers[1] && (status = put_overlay(rows, part, &reason)))
+        fail_writing(err, status, rows->paths[1], &reason);
+    return status;
+}
+
+mseg_status mseg_row_outputs_commit(mseg_row_outputs *rows, mseg_error *err)
+{
+    mseg_status status = MSEG_OK;
+    for (int i = 0; i < 2 && !status; i++) {
+        mseg_error reason = {0};
+        if (rows->writers[i] && (status = mseg_row_writer_commit(&rows->writers[i], &reason)))
+            fail_writing(err, status, rows->paths[i], &reason);
+    }
+    return status;
+}
+
+void mseg_row_outputs_close(mseg_row_outputs *rows)
+{
+    for (int i = 0; i < 2; i++) {
+        mseg_row_writer_discard(&rows->writers[i]);
+        free(rows->paths[i]);
+    }
+    *rows = (mseg_row_outputs){0};
 }

@@ -25,4 +25,20 @@ char *mseg_output_path(const char *folder, const mseg_input *input, const char *
 mseg_status mseg_outputs_write(const mseg_outputs *outputs, const mseg_inputs *inputs, const mseg_input *input,
                                const mseg_image *photo, const mseg_result *result, mseg_error *err);
 
+/* The same for a result that comes a few rows at a time: the mask, and the overlay if wanted. */
+typedef struct mseg_row_outputs {
+    const mseg_outputs *outputs;
+    char *paths[2];
+    mseg_row_writer *writers[2];
+} mseg_row_outputs;
+
+/** Opens the files of a picture of that size; they appear when committed. Errors as above. */
+mseg_status mseg_row_outputs_open(mseg_row_outputs *rows, const mseg_outputs *outputs, const mseg_inputs *inputs,
+                                  const mseg_input *input, int width, int height, mseg_error *err);
+mseg_status mseg_row_outputs_put(mseg_row_outputs *rows, const mseg_tile_rows *part, mseg_error *err);
+mseg_status mseg_row_outputs_commit(mseg_row_outputs *rows, mseg_error *err);
+
+/** Frees everything and throws away what was not committed; safe on an all-zero *rows. */
+void mseg_row_outputs_close(mseg_row_outputs *rows);
+
 #endif

@@ -71,13 +71,20 @@ static mseg_status mobilenet_v2(mseg_weights *weights, const architecture *a, in
     return mseg_weights_seeded_add(weights, "backbone.last", *features, 1, in);
 }
 
+/* slim's MobileNetV1 cuts off, down to 8. */
+static int channels_v1(const architecture *a, int full)
+{
+    const int wanted = (int)(full * a->width);
+    return wanted < 8 ? 8 : wanted;
+}
+
 static mseg_status mobilenet_v1(mseg_weights *weights, const architecture *a, int *features)
 {
     static const int outputs[] = {64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024};
-    int in = channels(a, 32);
+    int in = channels_v1(a, 32);
     mseg_status status = mseg_weights_seeded_add(weights, "backbone.stem", in, 3, 3);
     for (int i = 0; i < 13 && !status; i++) {
-        const int out = channels(a, outputs[i]);
+        const int out = channels_v1(a, outputs[i]);
         status = add_depthwise(weights, in, "backbone.block%d.depthwise", i);
         if (!status)
             status = add(weights, out, 1, in, "backbone.block%d.%s", i, "pointwise");
@@ -189,6 +196,20 @@ bool mseg_architecture_known(const char *description)
     return find_family(description) != NULL;
 }
 
+/* What is wrong with options that each exist; NULL when nothing is. */
+static const char *contradiction(const architecture *a)
+{
+    if ((a->last || a->exact) && a->family->backbone != mobilenet_v2)
+        return "last and exact are for mnv2";
+    if (a->beta && a->family->backbone != resnet)
+        return "beta is for resnet";
+    if (a->aspp && a->separable)
+        return "aspp and separable exclude each other";
+    if (a->imagenet && (a->aspp || a->separable || a->nopool || a->last))
+        return "imagenet is another head, without aspp, separable, nopool and last";
+    return NULL;
+}
+
 static mseg_status parse(architecture *a, const char *description, mseg_error *err)
 {
     *a = (architecture){.width = 1, .family = find_family(description)};
@@ -209,7 +230,8 @@ static mseg_status parse(architecture *a, const char *description, mseg_error *e
     }
     if (!a->classes)
         a->classes = a->imagenet ? 1001 : 21;
-    return MSEG_OK;
+    const char *wrong = contradiction(a);
+    return wrong ? mseg_fail(err, MSEG_INVAL, "%s", wrong) : MSEG_OK;
 }
 
 mseg_status mseg_architecture_weights(mseg_weights **weights, const char *description, mseg_error *err)

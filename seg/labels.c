@@ -7,6 +7,7 @@ typedef struct label_job {
     const mseg_logits *logits;
     const mseg_kernels *kernels;
     mseg_axis rows;
+    int first, count; /* the rows to do */
     mseg_columns columns;
     int parts;
     float *lines;       /* per part, one row of interpolated logits [columns][classes] */
@@ -18,7 +19,7 @@ static void interpolate(const mseg_logits *l, int top, int bottom, float f, floa
 {
     const size_t width = (size_t)l->width, classes = (size_t)l->classes, n = width * classes;
     if (!l->planar) {
-        const float *a = l->data + (size_t)top * n, *b = l->data + (size_t)bottom * n;
+        const float *a = l->data + (size_t)(top - l->first_row) * n, *b = l->data + (size_t)(bottom - l->first_row) * n;
         for (size_t i = 0; i < n; i++)
             line[i] = a[i] + (b[i] - a[i]) * f;
         return;
@@ -37,19 +38,18 @@ static void run_rows(void *context, int part, int worker)
     const label_job *job = context;
     const mseg_logits *l = job->logits;
     float *line = job->lines + (size_t)part * (size_t)l->width * (size_t)l->classes;
-    const int height = job->rows.n;
-    const int y0 = (int)((long)height * part / job->parts), y1 = (int)((long)height * (part + 1) / job->parts);
+    const int y0 = (int)((long)job->count * part / job->parts), y1 = (int)((long)job->count * (part + 1) / job->parts);
     for (int y = y0; y < y1; y++) {
         int top, bottom;
         float f;
-        mseg_axis_at(&job->rows, y, &top, &bottom, &f);
+        mseg_axis_at(&job->rows, job->first + y, &top, &bottom, &f);
         interpolate(l, top, bottom, f, line);
         if (job->labels)
             job->kernels->argmax(line, l->classes, job->columns.runs, job->columns.n_runs, job->columns.fraction,
                                  job->labels->data + (size_t)y * job->labels->stride);
         else
             job->kernels->softmax(line, l->classes, job->columns.runs, job->columns.n_runs, job->columns.fraction,
-                                  job->sums + (size_t)y * (size_t)l->scaled_width, (size_t)l->scaled_width * (size_t)height);
+                                  job->sums + (size_t)y * (size_t)l->scaled_width, (size_t)l->scaled_width * (size_t)job->count);
     }
 }
 
@@ -70,15 +70,21 @@ static mseg_status run(label_job *job, int width, int height, bool mirrored, con
     return status;
 }
 
+mseg_status mseg_label_rows(mseg_image *labels, int first, int height, const mseg_logits *logits, const mseg_kernels *kernels,
+                            mseg_pool *pool)
+{
+    label_job job = {.kernels = kernels, .labels = labels, .first = first, .count = labels->height};
+    return run(&job, labels->width, height, false, logits, pool);
+}
+
 mseg_status mseg_labels(mseg_image *labels, const mseg_logits *logits, const mseg_kernels *kernels, mseg_pool *pool)
 {
-    label_job job = {.kernels = kernels, .labels = labels};
-    return run(&job, labels->width, labels->height, false, logits, pool);
+    return mseg_label_rows(labels, 0, labels->height, logits, kernels, pool);
 }
 
 mseg_status mseg_add_probabilities(float *sums, const mseg_logits *logits, bool mirrored, const mseg_kernels *kernels,
                                    mseg_pool *pool)
 {
-    label_job job = {.kernels = kernels, .sums = sums};
+    label_job job = {.kernels = kernels, .sums = sums, .count = logits->scaled_height};
     return run(&job, logits->scaled_width, logits->scaled_height, mirrored, logits, pool);
 }

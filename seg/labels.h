@@ -15,12 +15,18 @@ typedef struct mseg_logits {
     int canvas_width, canvas_height;
     int scaled_width, scaled_height; /* the image on the canvas, top left */
     bool planar;
+    int first_row; /* data starts with this row of height (not planar) */
 } mseg_logits;
 
 /** Labels every pixel of an image of labels' size (created by the caller, 1 channel): the logits are interpolated bilinearly at
  * the pixel (align_corners on the canvas; NUMERICS.md, "Back to the original") and the first maximum wins. Full-size logits never
  * exist: a row at a time. classes <= 256. Errors: MSEG_NOMEM. */
 mseg_status mseg_labels(mseg_image *labels, const mseg_logits *logits, const mseg_kernels *kernels, mseg_pool *pool);
+
+/** The same for a strip: labels holds rows first .. first + labels->height - 1 of an image of height rows. Of the logits only the
+ * rows that these lie between must be there. */
+mseg_status mseg_label_rows(mseg_image *labels, int first, int height, const mseg_logits *logits, const mseg_kernels *kernels,
+                            mseg_pool *pool);
 
 /** Adds the softmax of logits, interpolated at each of scaled_width x scaled_height pixels (mirrored: the network saw the canvas
  * turned left to right), to sums [classes, scaled_height, scaled_width]. The logits' canvas is the size of the one that the image

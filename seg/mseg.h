@@ -14,6 +14,8 @@
 #include "base/pool.h"
 #include "base/status.h"
 #include "image/image.h"
+#include "image/reader.h"
+#include "image/row_writer.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -40,9 +42,10 @@ mseg_model_options mseg_model_options_default(void);
  * whose shapes do not fit together. */
 mseg_status mseg_model_open(mseg_model **model, const char *path, const mseg_model_options *options, mseg_error *err);
 
-/** A model with pseudo-random weights, for benchmarks and for counting: "mnv2[:WIDTH][:aspp][:nopool]", e.g. "mnv2:0.5:aspp"; 21
- * classes. The same description gives the same weights everywhere. Errors: MSEG_NOENT when no network is called so, MSEG_INVAL,
- * MSEG_NOMEM. */
+/** A model with pseudo-random weights, for benchmarks and for counting: NETWORK[:OPTION]..., e.g. "mnv2:0.5:aspp". NETWORK: mnv2,
+ * mnv1, resnet14, resnet50, resnet101. OPTION: a width multiplier, aspp, separable, nopool, last, exact, beta, imagenet, classes=N
+ * (docs/mseg.1 tells what they are); 21 classes by default. The same description gives the same weights everywhere. Errors:
+ * MSEG_NOENT when no network is called so, MSEG_INVAL, MSEG_NOMEM. */
 mseg_status mseg_model_open_random(mseg_model **model, const char *architecture, const mseg_model_options *options,
                                    mseg_error *err);
 
@@ -119,6 +122,38 @@ mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const m
 mseg_status mseg_classify(mseg_session *session, const mseg_image *image, int size, double crop, const float **scores,
                           mseg_error *err);
 
+/* Large pictures: overlapping tiles at full resolution, their logits blended. */
+typedef struct mseg_tile_options {
+    int size;    /* side of a tile, k * output stride + 1 with k >= 1; default 513 */
+    int overlap; /* least pixels that neighbours share besides their border, rounded up to a multiple of the output stride; 0 ..
+                    size - 1 - output stride; negative (default): a quarter of the side */
+} mseg_tile_options;
+
+mseg_tile_options mseg_tile_options_default(void);
+
+/* Finished rows of a tiled picture. */
+typedef struct mseg_tile_rows {
+    int first;                        /* number of the first one */
+    const mseg_image *photo, *labels; /* as many rows of RGB and of class ids */
+    const uint8_t *below;             /* the labels of the row after them, NULL at the bottom */
+} mseg_tile_rows;
+
+/** Takes finished rows, which are gone when it returns; what it returns other than MSEG_OK ends the run with that status. */
+typedef mseg_status (*mseg_tile_fn)(void *context, const mseg_tile_rows *rows, mseg_error *err);
+
+typedef struct mseg_tiled {
+    int tiles_across, tiles_down;
+    double decode_ms, network_ms, label_ms;
+} mseg_tiled;
+
+/** Segments a picture that no row has been read of, top to bottom, threads inside a tile; rows are handed to take in order. Equal,
+ * for a picture no larger than one tile, to mseg_segment without resizing on a square canvas of that size. Bytes of memory,
+ * whatever the height (W: the picture's width; S, N: output stride and tile size; C: classes): the network's arena for a canvas
+ * of N x N, 3 W (N + S + 1) for photo rows, 4 C (W/S + 2) (N/S + 3 + threads) for logits and 70 W for labels and tables; the
+ * decoder (image/reader.h) and the callback come on top. options may be NULL. Errors: those of the reader and of take, MSEG_INVAL, MSEG_NOMEM. */
+mseg_status mseg_segment_tiled(mseg_session *session, mseg_image_reader *reader, const mseg_tile_options *options,
+                               mseg_tile_fn take, void *context, mseg_tiled *result, mseg_error *err);
+
 /* ---- inspecting a plan ------------------------------------------------------------------------------------------------- */
 
 typedef struct mseg_layer {
@@ -175,6 +210,10 @@ const char *mseg_palette_name(int index);
  * *out is created. Sizes must agree (MSEG_MISMATCH). */
 mseg_status mseg_overlay(mseg_image *out, const mseg_image *photo, const mseg_image *labels, const mseg_palette *palette,
                          double alpha, mseg_error *err);
+
+/** The same for some rows of a picture; below: the labels of the row after them, NULL at the bottom. */
+mseg_status mseg_overlay_rows(mseg_image *out, const mseg_image *photo, const mseg_image *labels, const uint8_t *below,
+                              const mseg_palette *palette, double alpha, mseg_error *err);
 
 /* ---- judging ----------------------------------------------------------------------------------------------------------- */
 

@@ -27,8 +27,8 @@ static void draw_boundary(uint8_t *out, const uint8_t *labels, const uint8_t *be
     }
 }
 
-mseg_status mseg_overlay(mseg_image *out, const mseg_image *photo, const mseg_image *labels, const mseg_palette *palette,
-                         double alpha, mseg_error *err)
+mseg_status mseg_overlay_rows(mseg_image *out, const mseg_image *photo, const mseg_image *labels, const uint8_t *below,
+                              const mseg_palette *palette, double alpha, mseg_error *err)
 {
     *out = (mseg_image){0};
     if (photo->channels != 3 || labels->channels != 1)
@@ -45,9 +45,15 @@ mseg_status mseg_overlay(mseg_image *out, const mseg_image *photo, const mseg_im
     for (int y = 0; y < out->height; y++) {
         uint8_t *row = out->data + (size_t)y * out->stride;
         const uint8_t *ids = labels->data + (size_t)y * labels->stride;
-        const uint8_t *below = y + 1 < out->height ? ids + labels->stride : ids;
+        const uint8_t *next = y + 1 < out->height ? ids + labels->stride : below ? below : ids;
         blend_row(row, photo->data + (size_t)y * photo->stride, ids, out->width, palette->rgb, parts);
-        draw_boundary(row, ids, below, out->width);
+        draw_boundary(row, ids, next, out->width);
     }
     return MSEG_OK;
+}
+
+mseg_status mseg_overlay(mseg_image *out, const mseg_image *photo, const mseg_image *labels, const mseg_palette *palette,
+                         double alpha, mseg_error *err)
+{
+    return mseg_overlay_rows(out, photo, labels, NULL, palette, alpha, err);
 }

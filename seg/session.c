@@ -1,23 +1,13 @@
+#include "seg/session.h"
+
 #include <math.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/alloc.h"
-#include "graph/plan.h"
 #include "seg/labels.h"
-#include "seg/model.h"
 #include "seg/preprocess.h"
 #include "seg/resample.h"
-
-struct mseg_session {
-    const mseg_model *model;
-    mseg_pool *pool;
-    mseg_plan *plan; /* for the canvas below */
-    int width, height;
-    mseg_image labels;
-    float *sums, *resized; /* multi-scale: probabilities, the canvas at one scale */
-    size_t sums_size, resized_size;
-};
 
 mseg_status mseg_session_open(mseg_session **out, const mseg_model *model, mseg_pool *pool, mseg_error *err)
 {
@@ -52,7 +42,7 @@ static mseg_status ensure_plan(mseg_session *session, int width, int height, mse
                           &session->model->cpu, err);
 }
 
-static double now_ms(void)
+double mseg_now_ms(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -62,17 +52,28 @@ static double now_ms(void)
 /* Runs the plan on the picture and fills in the result's logits. */
 static void forward(mseg_session *session, const mseg_picture *picture, mseg_result *result)
 {
-    double start = now_ms();
+    double start = mseg_now_ms();
     result->logits = mseg_plan_run(session->plan, picture, session->pool);
     mseg_plan_output_size(session->plan, &result->logits_width, &result->logits_height, &result->classes);
     result->canvas_width = session->width;
     result->canvas_height = session->height;
-    result->network_ms += now_ms() - start;
+    result->network_ms += mseg_now_ms() - start;
 }
 
 static mseg_picture picture_of(const mseg_image *image)
 {
     return (mseg_picture){.data = image->data, .stride = image->stride, .width = image->width, .height = image->height};
+}
+
+mseg_status mseg_session_run(mseg_session *session, const mseg_image *image, int width, int height, mseg_result *result,
+                             mseg_error *err)
+{
+    mseg_status status = ensure_plan(session, width, height, err);
+    if (status)
+        return status;
+    const mseg_picture picture = picture_of(image);
+    forward(session, &picture, result);
+    return MSEG_OK;
 }
 
 static mseg_status ensure_labels(mseg_session *session, int width, int height)
@@ -85,12 +86,12 @@ static mseg_status ensure_labels(mseg_session *session, int width, int height)
 
 static mseg_status label(mseg_session *session, const mseg_image *image, const mseg_logits *logits, mseg_result *result)
 {
-    double start = now_ms();
+    double start = mseg_now_ms();
     mseg_status status = ensure_labels(session, image->width, image->height);
     if (!status)
         status = mseg_labels(&session->labels, logits, session->model->kernels, session->pool);
     result->labels = session->labels;
-    result->label_ms += now_ms() - start;
+    result->label_ms += mseg_now_ms() - start;
     return status;
 }
 
@@ -134,11 +135,9 @@ static void softmax(const float *logits, int n, float *out)
 static mseg_status run_once(mseg_session *session, const mseg_image *image, const mseg_image *input, const mseg_geometry *g,
                             mseg_result *result, mseg_error *err)
 {
-    mseg_status status = ensure_plan(session, g->canvas_width, g->canvas_height, err);
+    mseg_status status = mseg_session_run(session, input, g->canvas_width, g->canvas_height, result, err);
     if (status)
         return status;
-    const mseg_picture picture = picture_of(input);
-    forward(session, &picture, result);
     const mseg_logits logits = logits_of(result);
     status = label(session, image, &logits, result);
     return status ? mseg_fail(err, status, NULL) : MSEG_OK;
@@ -153,7 +152,7 @@ static mseg_status run_scale(mseg_session *session, const mseg_image *input, con
     if (status)
         return status;
     mseg_picture picture = picture_of(input);
-    double start = now_ms();
+    double start = mseg_now_ms();
     if (width != g->canvas_width || height != g->canvas_height) {
         status = ensure_floats(&session->resized, &session->resized_size, (size_t)width * (size_t)height * 3);
         if (!status)
@@ -161,16 +160,16 @@ static mseg_status run_scale(mseg_session *session, const mseg_image *input, con
                                    session->model->kernels, session->pool);
         picture.normalised = session->resized;
     }
-    result->resize_ms += now_ms() - start;
+    result->resize_ms += mseg_now_ms() - start;
     for (int turn = 0; turn <= flip && !status; turn++) {
         picture.mirrored = turn;
         forward(session, &picture, result);
-        start = now_ms();
+        start = mseg_now_ms();
         result->canvas_width = g->canvas_width;
         result->canvas_height = g->canvas_height;
         const mseg_logits logits = logits_of(result);
         status = mseg_add_probabilities(session->sums, &logits, turn, session->model->kernels, session->pool);
-        result->label_ms += now_ms() - start;
+        result->label_ms += mseg_now_ms() - start;
     }
     return status ? mseg_fail(err, status, NULL) : MSEG_OK;
 }
@@ -204,11 +203,18 @@ static mseg_status run_scales(mseg_session *session, const mseg_image *image, co
     return status ? mseg_fail(err, status, NULL) : MSEG_OK;
 }
 
+mseg_status mseg_session_check(const mseg_session *session, mseg_error *err)
+{
+    return session->model->info.classifier
+               ? mseg_fail(err, MSEG_INVAL, "the model is an ImageNet classifier: 'mseg classify' runs it")
+               : MSEG_OK;
+}
+
 static mseg_status check_options(const mseg_session *session, const mseg_image *image, const mseg_run_options *options,
                                  mseg_error *err)
 {
-    if (session->model->info.classifier)
-        return mseg_fail(err, MSEG_INVAL, "the model is an ImageNet classifier: 'mseg classify' runs it");
+    if (mseg_session_check(session, err))
+        return MSEG_INVAL;
     if (image->channels != 3)
         return mseg_fail(err, MSEG_INVAL, "an RGB image is needed, this one has %d channel(s)", image->channels);
     for (int i = 0; i < options->n_scales; i++)
@@ -231,13 +237,13 @@ mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const m
         status = mseg_geometry_plan(&g, image->width, image->height, session->model->info.output_stride, options, err);
     if (status)
         return status;
-    double start = now_ms();
+    double start = mseg_now_ms();
     if (g.scaled_width != image->width || g.scaled_height != image->height) {
         if ((status = mseg_image_resize(&resized, image, g.scaled_width, g.scaled_height, err)))
             return status;
         input = &resized;
     }
-    result->resize_ms = now_ms() - start;
+    result->resize_ms = mseg_now_ms() - start;
     result->scaled_width = g.scaled_width;
     result->scaled_height = g.scaled_height;
     if (options->n_scales || options->flip)
@@ -264,13 +270,11 @@ mseg_status mseg_classify(mseg_session *session, const mseg_image *image, int si
     part.height -= 2 * top;
     part.data += (size_t)top * part.stride + (size_t)left * 3;
     mseg_status status = mseg_image_resize(&resized, &part, size, size, err);
-    if (!status)
-        status = ensure_plan(session, size, size, err);
     if (!status && (status = ensure_floats(&session->sums, &session->sums_size, (size_t)classes)))
         mseg_fail(err, status, NULL);
+    if (!status)
+        status = mseg_session_run(session, &resized, size, size, &result, err);
     if (!status) {
-        const mseg_picture picture = picture_of(&resized);
-        forward(session, &picture, &result);
         softmax(result.logits, classes, session->sums);
         *scores = session->sums;
     }
@@ -283,12 +287,7 @@ mseg_status mseg_session_forward(mseg_session *session, const mseg_image *canvas
     *result = (mseg_result){.scaled_width = canvas->width, .scaled_height = canvas->height};
     if (canvas->channels != 3)
         return mseg_fail(err, MSEG_INVAL, "an RGB image is needed, this one has %d channel(s)", canvas->channels);
-    mseg_status status = ensure_plan(session, canvas->width, canvas->height, err);
-    if (status)
-        return status;
-    const mseg_picture picture = picture_of(canvas);
-    forward(session, &picture, result);
-    return MSEG_OK;
+    return mseg_session_run(session, canvas, canvas->width, canvas->height, result, err);
 }
 
 mseg_status mseg_session_plan(mseg_session *session, int width, int height, mseg_plan_info *info, mseg_error *err)

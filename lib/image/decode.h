@@ -14,10 +14,32 @@ mseg_status mseg_image_decode(mseg_image *image, FILE *in, mseg_orientation orie
                               mseg_error *err);
 mseg_status mseg_image_decode_labels(mseg_image *image, FILE *in, const mseg_limits *limits, mseg_error *err);
 
-/* The codecs; in stands at the start of the file, *image is all zero. */
-mseg_status mseg_png_decode(mseg_image *image, FILE *in, bool labels, const mseg_limits *limits, mseg_error *err);
-mseg_status mseg_jpeg_decode(mseg_image *image, FILE *in, mseg_orientation orientation, const mseg_limits *limits,
-                             mseg_error *err);
+/* A picture being decoded, the first field of each codec's own struct. */
+typedef struct mseg_decoder {
+    int width, height, channels; /* as stored, before turning */
+    int orientation;             /* EXIF's, 1..8; 1 when it is to be ignored */
+    bool at_once;                /* interlaced: all rows in one call */
+    /* The next n rows, stride bytes apart; after the last one the end of the file is checked, too. Not to be called again after
+     * a failure. */
+    mseg_status (*read)(struct mseg_decoder *decoder, uint8_t *rows, size_t stride, int n, mseg_error *err);
+    void (*close)(struct mseg_decoder *decoder);
+} mseg_decoder;
+
+/** Tells the kind of picture and reads its header. labels: samples as mseg_image_read_labels wants them, else RGB. in, which the
+ * decoder reads from until closed, stays the caller's. On failure *decoder is NULL. */
+mseg_status mseg_decoder_open(mseg_decoder **decoder, FILE *in, bool labels, mseg_orientation orientation,
+                              const mseg_limits *limits, mseg_error *err);
+
+/** NULL-safe; sets *decoder to NULL. */
+void mseg_decoder_close(mseg_decoder **decoder);
+
+/** The whole picture, turned as its orientation asks, from a decoder that has read no rows yet. On failure *image is all zero. */
+mseg_status mseg_decoder_read_all(mseg_decoder *decoder, mseg_image *image, mseg_error *err);
+
+/* The codecs; in stands at the start of the file. */
+mseg_status mseg_png_open(mseg_decoder **decoder, FILE *in, bool labels, const mseg_limits *limits, mseg_error *err);
+mseg_status mseg_jpeg_open(mseg_decoder **decoder, FILE *in, mseg_orientation orientation, const mseg_limits *limits,
+                           mseg_error *err);
 
 /** MSEG_LIMIT with a text when width x height is over the limit. */
 mseg_status mseg_check_pixels(uint64_t width, uint64_t height, const mseg_limits *limits, mseg_error *err);

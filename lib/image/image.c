@@ -134,28 +134,62 @@ static mseg_status identify(FILE *in, kind *found, mseg_error *err)
     return status;
 }
 
-mseg_status mseg_image_decode(mseg_image *image, FILE *in, mseg_orientation orientation, const mseg_limits *limits,
-                              mseg_error *err)
+mseg_status mseg_decoder_open(mseg_decoder **decoder, FILE *in, bool labels, mseg_orientation orientation,
+                              const mseg_limits *limits, mseg_error *err)
 {
-    kind found;
-    memset(image, 0, sizeof *image);
+    kind found = KIND_OTHER;
+    *decoder = NULL;
     mseg_status status = identify(in, &found, err);
     if (status)
         return status;
-    return found == KIND_PNG ? mseg_png_decode(image, in, false, limits, err)
-                             : mseg_jpeg_decode(image, in, orientation, limits, err);
+    if (found == KIND_PNG)
+        return mseg_png_open(decoder, in, labels, limits, err);
+    if (labels)
+        return mseg_fail(err, MSEG_FORMAT, "a JPEG; label maps must be PNG, because JPEG changes the labels");
+    return mseg_jpeg_open(decoder, in, orientation, limits, err);
+}
+
+void mseg_decoder_close(mseg_decoder **decoder)
+{
+    if (*decoder)
+        (*decoder)->close(*decoder);
+    *decoder = NULL;
+}
+
+mseg_status mseg_decoder_read_all(mseg_decoder *decoder, mseg_image *image, mseg_error *err)
+{
+    mseg_status status = mseg_image_create(image, decoder->width, decoder->height, decoder->channels);
+    if (status)
+        return mseg_fail(err, status, "out of memory");
+    status = decoder->read(decoder, image->data, image->stride, image->height, err);
+    if (!status && (status = mseg_image_orient(image, decoder->orientation)))
+        mseg_fail(err, status, "out of memory");
+    if (status)
+        mseg_image_free(image);
+    return status;
+}
+
+static mseg_status decode(mseg_image *image, FILE *in, bool labels, mseg_orientation orientation, const mseg_limits *limits,
+                          mseg_error *err)
+{
+    mseg_decoder *decoder;
+    memset(image, 0, sizeof *image);
+    mseg_status status = mseg_decoder_open(&decoder, in, labels, orientation, limits, err);
+    if (!status)
+        status = mseg_decoder_read_all(decoder, image, err);
+    mseg_decoder_close(&decoder);
+    return status;
+}
+
+mseg_status mseg_image_decode(mseg_image *image, FILE *in, mseg_orientation orientation, const mseg_limits *limits,
+                              mseg_error *err)
+{
+    return decode(image, in, false, orientation, limits, err);
 }
 
 mseg_status mseg_image_decode_labels(mseg_image *image, FILE *in, const mseg_limits *limits, mseg_error *err)
 {
-    kind found;
-    memset(image, 0, sizeof *image);
-    mseg_status status = identify(in, &found, err);
-    if (status)
-        return status;
-    if (found != KIND_PNG)
-        return mseg_fail(err, MSEG_FORMAT, "a JPEG; label maps must be PNG, because JPEG changes the labels");
-    return mseg_png_decode(image, in, true, limits, err);
+    return decode(image, in, true, MSEG_EXIF_IGNORE, limits, err);
 }
 
 mseg_status mseg_image_read(mseg_image *image, const char *path, mseg_orientation orientation, const mseg_limits *limits,

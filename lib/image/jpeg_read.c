@@ -6,6 +6,7 @@
 
 #include <jerror.h> /* its numbers depend on what jpeglib.h defines */
 
+#include "base/alloc.h"
 #include "image/decode.h"
 
 /* Scans that a progressive file may have: each costs a pass over all coefficients, so that a small file could keep us busy for
@@ -14,15 +15,20 @@ enum { MAX_SCANS = 500, BUFFER_SIZE = 1 << 14, ROWS = 8 };
 
 /* Everything lives here and not in locals of the function that calls setjmp, so that longjmp clobbers nothing. */
 typedef struct jpeg_reader {
+    mseg_decoder decoder;
     struct jpeg_decompress_struct jpeg; /* client_data: this reader */
     struct jpeg_error_mgr errors;
     struct jpeg_source_mgr source;
     struct jpeg_progress_mgr progress;
     jmp_buf jump;
     FILE *in;
-    mseg_image *image;
+    JSAMPARRAY cmyk; /* one row; NULL: RGB is read */
+    /* Of the call in progress. */
     mseg_orientation orientation;
     const mseg_limits *limits;
+    uint8_t *rows;
+    size_t stride;
+    int n;
     mseg_error *err;
     mseg_status status;
     JOCTET buffer[BUFFER_SIZE];
@@ -131,16 +137,14 @@ static void open_reader(jpeg_reader *r)
         jpeg_save_markers(jpeg, JPEG_APP0 + 1, 0xffff);
 }
 
-static void read_rows(jpeg_reader *r)
+static void read_rgb_rows(jpeg_reader *r)
 {
-    struct jpeg_decompress_struct *jpeg = &r->jpeg;
-    while (jpeg->output_scanline < jpeg->output_height) {
+    for (int y = 0; y < r->n;) {
         JSAMPROW rows[ROWS];
-        JDIMENSION n = jpeg->output_height - jpeg->output_scanline;
-        n = n < ROWS ? n : ROWS;
-        for (JDIMENSION i = 0; i < n; i++)
-            rows[i] = r->image->data + (size_t)(jpeg->output_scanline + i) * r->image->stride;
-        jpeg_read_scanlines(jpeg, rows, n);
+        int n = r->n - y < ROWS ? r->n - y : ROWS;
+        for (int i = 0; i < n; i++)
+            rows[i] = r->rows + (size_t)(y + i) * r->stride;
+        y += (int)jpeg_read_scanlines(&r->jpeg, rows, (JDIMENSION)n);
     }
 }
 
@@ -153,14 +157,12 @@ static int divide_255(int product)
 /* libjpeg hands out CMYK as stored: Adobe's files hold 255 - ink. Each of r, g, b = (255 - black) * (255 - ink) / 255. */
 static void read_cmyk_rows(jpeg_reader *r)
 {
-    struct jpeg_decompress_struct *jpeg = &r->jpeg;
-    const int flip = jpeg->saw_Adobe_marker ? 255 : 0;
-    JSAMPARRAY row = jpeg->mem->alloc_sarray((j_common_ptr)jpeg, JPOOL_IMAGE, jpeg->output_width * 4, 1);
-    while (jpeg->output_scanline < jpeg->output_height) {
-        uint8_t *out = r->image->data + (size_t)jpeg->output_scanline * r->image->stride;
-        jpeg_read_scanlines(jpeg, row, 1);
-        const uint8_t *in = row[0];
-        for (int x = 0; x < r->image->width; x++, in += 4, out += 3) {
+    const int flip = r->jpeg.saw_Adobe_marker ? 255 : 0;
+    for (int y = 0; y < r->n; y++) {
+        uint8_t *out = r->rows + (size_t)y * r->stride;
+        jpeg_read_scanlines(&r->jpeg, r->cmyk, 1);
+        const uint8_t *in = r->cmyk[0];
+        for (int x = 0; x < r->decoder.width; x++, in += 4, out += 3) {
             int light = 255 - (in[3] ^ flip);
             for (int c = 0; c < 3; c++)
                 out[c] = (uint8_t)(light - divide_255((in[c] ^ flip) * light));
@@ -178,7 +180,7 @@ static int find_orientation(const struct jpeg_decompress_struct *jpeg)
     return 1;
 }
 
-static void read_file(jpeg_reader *r)
+static void read_header(jpeg_reader *r)
 {
     struct jpeg_decompress_struct *jpeg = &r->jpeg;
     open_reader(r);
@@ -189,44 +191,69 @@ static void read_file(jpeg_reader *r)
     bool cmyk = jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK;
     jpeg->out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
     jpeg_start_decompress(jpeg);
-    r->status = mseg_image_create(r->image, (int)jpeg->output_width, (int)jpeg->output_height, 3);
-    if (r->status)
-        fail(r, r->status, "out of memory", "");
     if (cmyk)
+        r->cmyk = jpeg->mem->alloc_sarray((j_common_ptr)jpeg, JPOOL_IMAGE, jpeg->output_width * 4, 1);
+    r->decoder.width = (int)jpeg->output_width;
+    r->decoder.height = (int)jpeg->output_height;
+    r->decoder.channels = 3;
+    r->decoder.orientation = find_orientation(jpeg);
+}
+
+static void read_rows(jpeg_reader *r)
+{
+    if (r->cmyk)
         read_cmyk_rows(r);
     else
-        read_rows(r);
-    int orientation = find_orientation(jpeg);
-    jpeg_finish_decompress(jpeg);
-    r->status = mseg_image_orient(r->image, orientation);
-    if (r->status)
-        fail(r, r->status, "out of memory", "");
+        read_rgb_rows(r);
+    if (r->jpeg.output_scanline == r->jpeg.output_height)
+        jpeg_finish_decompress(&r->jpeg);
 }
 
-static void run(jpeg_reader *r)
+static mseg_status run(jpeg_reader *r, void (*step)(jpeg_reader *), mseg_error *err)
 {
+    r->err = err;
     if (!setjmp(r->jump))
-        read_file(r);
+        step(r);
+    return r->status;
 }
 
-mseg_status mseg_jpeg_decode(mseg_image *image, FILE *in, mseg_orientation orientation, const mseg_limits *limits,
-                             mseg_error *err)
+static mseg_status on_rows(mseg_decoder *decoder, uint8_t *rows, size_t stride, int n, mseg_error *err)
 {
-    jpeg_reader r;
-    memset(&r, 0, offsetof(jpeg_reader, buffer));
-    r.in = in;
-    r.image = image;
-    r.orientation = orientation;
-    r.limits = limits;
-    r.err = err;
-    r.jpeg.err = jpeg_std_error(&r.errors);
-    r.errors.error_exit = on_error;
-    r.errors.emit_message = on_message;
-    r.errors.output_message = on_output;
-    r.jpeg.client_data = &r;
-    run(&r);
-    jpeg_destroy_decompress(&r.jpeg);
-    if (r.status)
-        mseg_image_free(image);
-    return r.status;
+    jpeg_reader *r = (jpeg_reader *)decoder;
+    r->rows = rows;
+    r->stride = stride;
+    r->n = n;
+    return run(r, read_rows, err);
+}
+
+static void on_close(mseg_decoder *decoder)
+{
+    jpeg_reader *r = (jpeg_reader *)decoder;
+    jpeg_destroy_decompress(&r->jpeg);
+    mseg_free(&r);
+}
+
+mseg_status mseg_jpeg_open(mseg_decoder **decoder, FILE *in, mseg_orientation orientation, const mseg_limits *limits,
+                           mseg_error *err)
+{
+    *decoder = NULL;
+    jpeg_reader *r = mseg_alloc(sizeof *r);
+    if (!r)
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    r->decoder.read = on_rows;
+    r->decoder.close = on_close;
+    r->in = in;
+    r->orientation = orientation;
+    r->limits = limits;
+    r->jpeg.err = jpeg_std_error(&r->errors);
+    r->errors.error_exit = on_error;
+    r->errors.emit_message = on_message;
+    r->errors.output_message = on_output;
+    r->jpeg.client_data = r;
+    mseg_status status = run(r, read_header, err);
+    if (status)
+        on_close(&r->decoder);
+    else
+        *decoder = &r->decoder;
+    return status;
 }

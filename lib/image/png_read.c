@@ -3,16 +3,23 @@
 #include <setjmp.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "image/decode.h"
 
 /* Everything lives here and not in locals of the function that calls setjmp, so that longjmp clobbers nothing. */
 typedef struct png_reader {
+    mseg_decoder decoder;
     png_structp png;
     png_infop info;
     FILE *in;
-    mseg_image *image;
+    int passes;
+    int y; /* the next row */
+    /* Of the call in progress. */
     bool labels;
     const mseg_limits *limits;
+    uint8_t *rows;
+    size_t stride;
+    int n;
     mseg_error *err;
     mseg_status status;
 } png_reader;
@@ -73,22 +80,7 @@ static int ask_stored(png_reader *r, int color, int depth)
     return color == PNG_COLOR_TYPE_RGB || color == PNG_COLOR_TYPE_RGB_ALPHA ? 3 : 1;
 }
 
-static void read_pixels(png_reader *r, int width, int height, int channels)
-{
-    int passes = png_set_interlace_handling(r->png);
-    png_read_update_info(r->png, r->info);
-    r->status = mseg_image_create(r->image, width, height, channels);
-    if (r->status)
-        fail(r, r->status, "out of memory", "");
-    if (png_get_rowbytes(r->png, r->info) != r->image->stride)
-        fail(r, MSEG_FORMAT, "damaged PNG", "");
-    for (int pass = 0; pass < passes; pass++)
-        for (int y = 0; y < height; y++)
-            png_read_row(r->png, r->image->data + (size_t)y * r->image->stride, NULL);
-    png_read_end(r->png, NULL);
-}
-
-static void read_file(png_reader *r)
+static void read_header(png_reader *r)
 {
     png_set_read_fn(r->png, r, on_read);
     png_set_user_limits(r->png, INT_MAX, INT_MAX);
@@ -101,27 +93,69 @@ static void read_file(png_reader *r)
         png_longjmp(r->png, 1);
     int color = png_get_color_type(r->png, r->info), depth = png_get_bit_depth(r->png, r->info);
     int channels = r->labels ? ask_stored(r, color, depth) : ask_rgb(r, color, depth);
-    read_pixels(r, (int)width, (int)height, channels);
+    r->passes = png_set_interlace_handling(r->png);
+    png_read_update_info(r->png, r->info);
+    if (png_get_rowbytes(r->png, r->info) != (size_t)width * (size_t)channels)
+        fail(r, MSEG_FORMAT, "damaged PNG", "");
+    r->decoder.width = (int)width;
+    r->decoder.height = (int)height;
+    r->decoder.channels = channels;
+    r->decoder.orientation = 1;
+    r->decoder.at_once = r->passes > 1;
 }
 
-static void run(png_reader *r)
+static void read_rows(png_reader *r)
 {
+    for (int pass = 0; pass < r->passes; pass++)
+        for (int y = 0; y < r->n; y++)
+            png_read_row(r->png, r->rows + (size_t)y * r->stride, NULL);
+    r->y += r->n;
+    if (r->y == r->decoder.height)
+        png_read_end(r->png, NULL);
+}
+
+static mseg_status run(png_reader *r, void (*step)(png_reader *), mseg_error *err)
+{
+    r->err = err;
     if (!setjmp(png_jmpbuf(r->png)))
-        read_file(r);
+        step(r);
+    return r->status;
 }
 
-mseg_status mseg_png_decode(mseg_image *image, FILE *in, bool labels, const mseg_limits *limits, mseg_error *err)
+static mseg_status on_rows(mseg_decoder *decoder, uint8_t *rows, size_t stride, int n, mseg_error *err)
 {
-    png_reader r = {.in = in, .image = image, .labels = labels, .limits = limits, .err = err};
-    r.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &r, on_error, on_warning);
-    if (r.png)
-        r.info = png_create_info_struct(r.png);
-    if (r.info)
-        run(&r);
+    png_reader *r = (png_reader *)decoder;
+    r->rows = rows;
+    r->stride = stride;
+    r->n = n;
+    return run(r, read_rows, err);
+}
+
+static void on_close(mseg_decoder *decoder)
+{
+    png_reader *r = (png_reader *)decoder;
+    png_destroy_read_struct(&r->png, &r->info, NULL);
+    mseg_free(&r);
+}
+
+mseg_status mseg_png_open(mseg_decoder **decoder, FILE *in, bool labels, const mseg_limits *limits, mseg_error *err)
+{
+    *decoder = NULL;
+    png_reader *r = mseg_alloc(sizeof *r);
+    if (!r)
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    r->decoder.read = on_rows;
+    r->decoder.close = on_close;
+    r->in = in;
+    r->labels = labels;
+    r->limits = limits;
+    r->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, r, on_error, on_warning);
+    if (r->png)
+        r->info = png_create_info_struct(r->png);
+    mseg_status status = r->info ? run(r, read_header, err) : mseg_fail(err, MSEG_NOMEM, NULL);
+    if (status)
+        on_close(&r->decoder);
     else
-        r.status = mseg_fail(err, MSEG_NOMEM, NULL);
-    png_destroy_read_struct(&r.png, &r.info, NULL);
-    if (r.status)
-        mseg_image_free(image);
-    return r.status;
+        *decoder = &r->decoder;
+    return status;
 }

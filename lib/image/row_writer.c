@@ -1,0 +1,48 @@
+#include "image/row_writer.h"
+
+#include "base/alloc.h"
+#include "base/output.h"
+#include "image/encode.h"
+
+struct mseg_row_writer {
+    mseg_output output;
+    mseg_png_encoder *encoder;
+};
+
+mseg_status mseg_row_writer_open(mseg_row_writer **out, const char *path, const mseg_png_format *format, mseg_error *err)
+{
+    mseg_row_writer *writer = *out = mseg_alloc(sizeof *writer);
+    if (!writer)
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    mseg_status status = mseg_output_open(&writer->output, path, err);
+    if (!status)
+        status = mseg_png_encoder_open(&writer->encoder, writer->output.file, format, err);
+    if (status)
+        mseg_row_writer_discard(out);
+    return status;
+}
+
+mseg_status mseg_row_writer_put(mseg_row_writer *writer, const mseg_image *rows, mseg_error *err)
+{
+    return mseg_png_encoder_put(writer->encoder, rows, err);
+}
+
+mseg_status mseg_row_writer_commit(mseg_row_writer **writer, mseg_error *err)
+{
+    mseg_status status = MSEG_OK;
+    if (!mseg_png_encoder_is_complete((*writer)->encoder))
+        status = mseg_fail(err, MSEG_INVAL, "rows are missing");
+    if (!status)
+        status = mseg_output_commit(&(*writer)->output, err);
+    mseg_row_writer_discard(writer);
+    return status;
+}
+
+void mseg_row_writer_discard(mseg_row_writer **writer)
+{
+    if (!*writer)
+        return;
+    mseg_png_encoder_close(&(*writer)->encoder);
+    mseg_output_discard(&(*writer)->output);
+    mseg_free(writer);
+}

@@ -1,0 +1,32 @@
+#ifndef MSEG_IMAGE_ROW_WRITER_H
+#define MSEG_IMAGE_ROW_WRITER_H
+
+#include <stdint.h>
+
+#include "image/image.h"
+
+/* What a PNG is to be; 8 bits a sample. */
+typedef struct mseg_png_format {
+    int width, height;
+    int channels;                /* 1 or 3 */
+    const uint8_t (*palette)[3]; /* r, g, b of each of entries ids; needed only while opening */
+    int entries;                 /* 1 .. 256: indexed; 0: gray or RGB */
+} mseg_png_format;
+
+/* A PNG file written a few rows at a time: memory for two rows, whatever the height. Whole or not at all (base/output.h). */
+typedef struct mseg_row_writer mseg_row_writer;
+
+/** On failure *writer is NULL. Errors: those of mseg_output_open, MSEG_INVAL, MSEG_NOMEM. */
+mseg_status mseg_row_writer_open(mseg_row_writer **writer, const char *path, const mseg_png_format *format, mseg_error *err);
+
+/** Writes the next rows->height rows, of the PNG's width and channels. After a failure only discarding is left. Errors: MSEG_IO,
+ * MSEG_INVAL for rows of another kind, too many of them or ids that the palette has no entry for. */
+mseg_status mseg_row_writer_put(mseg_row_writer *writer, const mseg_image *rows, mseg_error *err);
+
+/** Puts the file in place. *writer is NULL afterwards, whatever happened. MSEG_INVAL when rows are missing. */
+mseg_status mseg_row_writer_commit(mseg_row_writer **writer, mseg_error *err);
+
+/** Throws the file away; NULL-safe; sets *writer to NULL. */
+void mseg_row_writer_discard(mseg_row_writer **writer);
+
+#endif
