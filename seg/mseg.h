@@ -43,9 +43,9 @@ mseg_model_options mseg_model_options_default(void);
 mseg_status mseg_model_open(mseg_model **model, const char *path, const mseg_model_options *options, mseg_error *err);
 
 /** A model with pseudo-random weights, for benchmarks and for counting: NETWORK[:OPTION]..., e.g. "mnv2:0.5:aspp". NETWORK: mnv2,
- * mnv1, resnet14, resnet50, resnet101. OPTION: a width multiplier, aspp, separable, nopool, last, exact, beta, imagenet, classes=N
- * (docs/mseg.1 tells what they are); 21 classes by default. The same description gives the same weights everywhere. Errors:
- * MSEG_NOENT when no network is called so, MSEG_INVAL, MSEG_NOMEM. */
+ * mnv1, resnet14, resnet50, resnet101. OPTION: a width multiplier, aspp, separable, nopool, last, exact, beta, imagenet,
+ * classes=N (docs/mseg.1 tells what they are); 21 classes by default. The same description gives the same weights everywhere.
+ * Errors: MSEG_NOENT when no network is called so, MSEG_INVAL, MSEG_NOMEM. */
 mseg_status mseg_model_open_random(mseg_model **model, const char *architecture, const mseg_model_options *options,
                                    mseg_error *err);
 
@@ -146,11 +146,12 @@ typedef struct mseg_tiled {
     double decode_ms, network_ms, label_ms;
 } mseg_tiled;
 
-/** Segments a picture that no row has been read of, top to bottom, threads inside a tile; rows are handed to take in order. Equal,
- * for a picture no larger than one tile, to mseg_segment without resizing on a square canvas of that size. Bytes of memory,
- * whatever the height (W: the picture's width; S, N: output stride and tile size; C: classes): the network's arena for a canvas
- * of N x N, 3 W (N + S + 1) for photo rows, 4 C (W/S + 2) (N/S + 3 + threads) for logits and 70 W for labels and tables; the
- * decoder (image/reader.h) and the callback come on top. options may be NULL. Errors: those of the reader and of take, MSEG_INVAL, MSEG_NOMEM. */
+/** Segments a picture that no row has been read of, top to bottom, threads inside a tile; rows are handed to take in order.
+ * Equal, for a picture no larger than one tile, to mseg_segment without resizing on a square canvas of that size. Bytes of
+ * memory, whatever the height (W: the picture's width; S, N: output stride and tile size; C: classes): the network's arena for a
+ * canvas of N x N, 3 W (N + S + 1) for photo rows, 4 C (W/S + 2) (N/S + 3 + threads) for logits and 70 W for labels and tables;
+ * the decoder (image/reader.h) and the callback come on top. options may be NULL. Errors: those of the reader and of take,
+ * MSEG_INVAL, MSEG_NOMEM. */
 mseg_status mseg_segment_tiled(mseg_session *session, mseg_image_reader *reader, const mseg_tile_options *options,
                                mseg_tile_fn take, void *context, mseg_tiled *result, mseg_error *err);
 
