@@ -20,3 +20,10 @@ int mseg_atrous_stride(mseg_atrous *atrous, int stride, int *rate)
     atrous->reached *= stride;
     return stride;
 }
+
+mseg_status mseg_backbone_stem(const mseg_builder *b, mseg_value *out)
+{
+    mseg_conv stem = {.n_inputs = 1, .add = -1, .stride = 2, .rate = 1, .activation = MSEG_RELU6};
+    mseg_status status = mseg_graph_input(b->graph, &stem.inputs[0]);
+    return status ? mseg_fail(b->err, status, NULL) : mseg_build_conv(b, "backbone.stem", &stem, out);
+}

@@ -34,4 +34,7 @@ typedef struct mseg_atrous {
 /** Counts a layer of that stride in; returns the stride it is to have, its own rate in *rate. */
 int mseg_atrous_stride(mseg_atrous *atrous, int stride, int *rate);
 
+/** The input and the MobileNets' first convolution, backbone.stem: 3x3, stride 2, ReLU6. */
+mseg_status mseg_backbone_stem(const mseg_builder *builder, mseg_value *out);
+
 #endif

@@ -15,11 +15,7 @@ static bool owns(const mseg_weights *weights)
 static mseg_status build(const mseg_builder *b, int output_stride, mseg_value *features)
 {
     mseg_atrous atrous = {output_stride, 2, 1};
-    mseg_conv stem = {.n_inputs = 1, .add = -1, .stride = 2, .rate = 1, .activation = MSEG_RELU6};
-    mseg_status status = mseg_graph_input(b->graph, &stem.inputs[0]);
-    if (status)
-        return mseg_fail(b->err, status, NULL);
-    status = mseg_build_conv(b, "backbone.stem", &stem, features);
+    mseg_status status = mseg_backbone_stem(b, features);
     for (int i = 0; i < BLOCKS && !status; i++) {
         char layer[48];
         mseg_inverted_residual block = {.input = *features, .depthwise_activation = MSEG_RELU6, .project_activation = MSEG_RELU6};

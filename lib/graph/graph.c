@@ -24,7 +24,8 @@ void mseg_graph_close(mseg_graph **pointer)
     if (!graph)
         return;
     for (int i = 0; i < graph->n_ops; i++)
-        graph->ops[i].type->free(&graph->ops[i]);
+        if (graph->ops[i].type->free)
+            graph->ops[i].type->free(&graph->ops[i]);
     mseg_free(&graph->ops);
     mseg_free(&graph->values);
     mseg_free(pointer);

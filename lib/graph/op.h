@@ -14,9 +14,9 @@ typedef struct mseg_operator {
     const char *kind;
     /** Appends the steps that compute op. */
     mseg_status (*plan)(mseg_planner *planner, const mseg_op *op);
-    /** Multiplies for an output map of that many pixels from an input map of so many. */
+    /** Multiplies for an output map of that many pixels from an input map of so many; NULL: none. */
     int64_t (*madds)(const mseg_op *op, int64_t in_pixels, int64_t out_pixels);
-    void (*free)(mseg_op *op);
+    void (*free)(mseg_op *op); /* what the operator holds; NULL: nothing */
 } mseg_operator;
 
 extern const mseg_operator mseg_operator_input, mseg_operator_conv, mseg_operator_inverted_residual, mseg_operator_global_pool,

@@ -35,17 +35,4 @@ static mseg_status plan(mseg_planner *planner, const mseg_op *op)
     return step->in.tensor < 0 || step->out.tensor < 0 ? MSEG_NOMEM : MSEG_OK;
 }
 
-static int64_t madds(const mseg_op *op, int64_t in_pixels, int64_t out_pixels)
-{
-    (void)op;
-    (void)in_pixels;
-    (void)out_pixels;
-    return 0;
-}
-
-static void release(mseg_op *op)
-{
-    (void)op;
-}
-
-const mseg_operator mseg_operator_global_pool = {"global average pool", plan, madds, release};
+const mseg_operator mseg_operator_global_pool = {"global average pool", .plan = plan};

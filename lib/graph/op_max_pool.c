@@ -45,17 +45,4 @@ static mseg_status plan(mseg_planner *planner, const mseg_op *op)
     return MSEG_OK;
 }
 
-static int64_t madds(const mseg_op *op, int64_t in_pixels, int64_t out_pixels)
-{
-    (void)op;
-    (void)in_pixels;
-    (void)out_pixels;
-    return 0;
-}
-
-static void release(mseg_op *op)
-{
-    (void)op;
-}
-
-const mseg_operator mseg_operator_max_pool = {"max pool", plan, madds, release};
+const mseg_operator mseg_operator_max_pool = {"max pool", .plan = plan};

@@ -283,7 +283,7 @@ mseg_plan_layer mseg_plan_layer_at(const mseg_plan *plan, int index)
         .kernel = op->kernel,
         .stride = op->stride,
         .rate = op->rate,
-        .madds = op->type->madds(op, in_pixels, out_pixels),
+        .madds = op->type->madds ? op->type->madds(op, in_pixels, out_pixels) : 0,
         .params = op->params,
         .peak_bytes = alive_bytes(plan, step),
         .step = step,
