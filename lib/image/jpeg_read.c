@@ -1,12 +1,12 @@
 #include <setjmp.h>
 #include <stdio.h> /* jpeglib.h needs it first */
+#include <stdlib.h>
 #include <string.h>
 
 #include <jpeglib.h>
 
 #include <jerror.h> /* its numbers depend on what jpeglib.h defines */
 
-#include "base/alloc.h"
 #include "image/decode.h"
 
 /* Scans that a progressive file may have: each costs a pass over all coefficients, so that a small file could keep us busy for
@@ -230,14 +230,14 @@ static void on_close(mseg_decoder *decoder)
 {
     jpeg_reader *r = (jpeg_reader *)decoder;
     jpeg_destroy_decompress(&r->jpeg);
-    mseg_free(&r);
+    free(r);
 }
 
 mseg_status mseg_jpeg_open(mseg_decoder **decoder, FILE *in, mseg_orientation orientation, const mseg_limits *limits,
                            mseg_error *err)
 {
     *decoder = NULL;
-    jpeg_reader *r = mseg_alloc(sizeof *r);
+    jpeg_reader *r = calloc(1, sizeof *r);
     if (!r)
         return mseg_fail(err, MSEG_NOMEM, NULL);
     r->decoder.read = on_rows;

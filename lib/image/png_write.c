@@ -5,7 +5,6 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "base/alloc.h"
 #include "image/encode.h"
 
 /* Everything lives here and not in locals of the function that calls setjmp, so that longjmp clobbers nothing. */
@@ -119,7 +118,7 @@ mseg_status mseg_png_encoder_open(mseg_png_encoder **out, FILE *file, const mseg
     mseg_status status = check_format(format, err);
     if (status)
         return status;
-    mseg_png_encoder *e = mseg_alloc(sizeof *e);
+    mseg_png_encoder *e = calloc(1, sizeof *e);
     if (!e)
         return mseg_fail(err, MSEG_NOMEM, NULL);
     e->out = file;
@@ -156,7 +155,8 @@ void mseg_png_encoder_close(mseg_png_encoder **pointer)
     mseg_png_encoder *e = *pointer;
     if (e)
         png_destroy_write_struct(&e->png, &e->info);
-    mseg_free(pointer);
+    free(e);
+    *pointer = NULL;
 }
 
 mseg_status mseg_image_encode_png(const mseg_image *image, const uint8_t (*palette)[3], int entries, uint8_t **bytes,

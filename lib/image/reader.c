@@ -1,8 +1,8 @@
 #include "image/reader.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "image/decode.h"
 #include "image/file.h"
 
@@ -35,7 +35,7 @@ mseg_status mseg_image_reader_open(mseg_image_reader **out, const char *path, ms
                                    const mseg_limits *limits, mseg_error *err)
 {
     const mseg_limits used = limits ? *limits : mseg_limits_default();
-    mseg_image_reader *reader = *out = mseg_alloc(sizeof *reader);
+    mseg_image_reader *reader = *out = calloc(1, sizeof *reader);
     if (!reader)
         return mseg_fail(err, MSEG_NOMEM, NULL);
     mseg_status status = mseg_file_open(&reader->in, path, used.max_file_bytes, err);
@@ -82,5 +82,6 @@ void mseg_image_reader_close(mseg_image_reader **reader)
     if ((*reader)->in)
         fclose((*reader)->in);
     mseg_image_free(&(*reader)->whole);
-    mseg_free(reader);
+    free(*reader);
+    *reader = NULL;
 }

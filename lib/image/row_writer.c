@@ -1,6 +1,7 @@
 #include "image/row_writer.h"
 
-#include "base/alloc.h"
+#include <stdlib.h>
+
 #include "base/output.h"
 #include "image/encode.h"
 
@@ -11,7 +12,7 @@ struct mseg_row_writer {
 
 mseg_status mseg_row_writer_open(mseg_row_writer **out, const char *path, const mseg_png_format *format, mseg_error *err)
 {
-    mseg_row_writer *writer = *out = mseg_alloc(sizeof *writer);
+    mseg_row_writer *writer = *out = calloc(1, sizeof *writer);
     if (!writer)
         return mseg_fail(err, MSEG_NOMEM, NULL);
     mseg_status status = mseg_output_open(&writer->output, path, err);
@@ -44,5 +45,6 @@ void mseg_row_writer_discard(mseg_row_writer **writer)
         return;
     mseg_png_encoder_close(&(*writer)->encoder);
     mseg_output_discard(&(*writer)->output);
-    mseg_free(writer);
+    free(*writer);
+    *writer = NULL;
 }
