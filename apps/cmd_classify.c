@@ -48,7 +48,8 @@ typedef struct classifier {
     mseg_session *session;
     char **labels;
     int n_labels, classes;
-    int *order; /* classes, most probable first */
+    int *order;         /* classes, most probable first */
+    mseg_output output; /* of --json FILE */
     FILE *json;
     bool text;
 } classifier;
@@ -100,10 +101,10 @@ static mseg_status prepare(classifier *c, mseg_error *err)
         status = mseg_fail(err, MSEG_NOMEM, NULL);
     if (!status && args->labels)
         status = read_labels(c, args->labels, err);
-    if (!status && args->json && strcmp(args->json, "-") && !(c->json = fopen(args->json, "w")))
-        status = mseg_fail(err, MSEG_IO, "%s: %s", args->json, strerror(errno));
-    if (!status && args->json && !c->json)
-        c->json = stdout;
+    if (!status && args->json && strcmp(args->json, "-"))
+        status = mseg_output_open(&c->output, args->json, err);
+    if (!status && args->json)
+        c->json = c->output.file ? c->output.file : stdout;
     c->text = !args->quiet && c->json != stdout;
     if (status)
         mseg_say("classify: %s", err->text);
@@ -169,6 +170,7 @@ static mseg_status classify(classifier *c, const mseg_input *input, mseg_error *
 
 static void close_all(classifier *c)
 {
+    mseg_output_discard(&c->output);
     for (int i = 0; c->labels && i < c->classes; i++)
         free(c->labels[i]);
     free(c->labels);
@@ -201,8 +203,8 @@ int mseg_cmd_classify(int argc, char **argv)
             mseg_say("%s: %s", inputs.items[i].path, err.text);
             exit_status = MSEG_EXIT_SOME_FAILED;
         }
-    if (c.json && (fflush(c.json) || ferror(c.json) || (c.json != stdout && fclose(c.json)))) {
-        mseg_say("%s: cannot write: %s", args.json, strerror(errno));
+    if (c.output.file && mseg_output_commit(&c.output, &err)) {
+        mseg_say("%s: %s", args.json, err.text);
         exit_status = MSEG_EXIT_SOME_FAILED;
     }
 done:

@@ -274,7 +274,7 @@ static void check_float64(mseg_cpu_level level)
     }
     print_message("%s: %d goldens, logits within %.2g, %d near ties fell the other way\n", mseg_cpu_level_name(level), checked,
                   worst, differ);
-    print_message("SKIP: %d goldens of the multi-scale strategy, which this test does not run\n", strategies);
+    print_message("%d goldens of the multi-scale strategy are test_strategies' (tests/paper)\n", strategies);
     if (others)
         print_message("SKIP: %d goldens, too slow with sanitizers\n", others);
     assert_true(checked >= 3 && checked + others >= 24);
