@@ -3,12 +3,12 @@
 
 /* The block as one operator (arXiv 1801.04381, section 5.1). Expansion, depthwise and projection are stages of a pass: rows of
  * the expanded map live in a ring, so it never exists whole. A pass makes a group of the expanded channels, the projection adding
- * up over the groups (the paper's t-way split), with groups so large that their weights and rings stay in the second-level cache.
+ * up over the groups (the paper's t-way split); see group_channels() for when there is more than one.
  * With an atrous rate r at stride 1, rows y, y + r, y + 2r ... need only one another: r passes of every r-th row, each with a
  * ring of three rows and no overlap. */
 
 /* Rows that a stage makes at a time: two share their weights, and the rows that the depthwise convolution reads. */
-enum { ROWS = 2 };
+enum { ROWS = 2, CACHES = 8 };
 
 typedef struct group {
     int first, channels;
@@ -78,7 +78,9 @@ static size_t zero_floats(const mseg_planner *planner, const mseg_op *op, int wi
     return ((size_t)width + 2 * (size_t)op->rate) * (mseg_planner_whole(planner, channels) + MSEG_ALIGN / sizeof(float));
 }
 
-/* Channels per group, whole panels of the expansion; all of them when the operator does not expand. */
+/* Channels per group, whole panels of the expansion; all of them when the operator does not expand. Every further group reads and
+ * writes the output once more, which was measured to cost more than streaming weights from the last-level cache does, from 9
+ * pixels a row on: so groups are for working sets beyond what a core has of that, taken as CACHES second-level caches. */
 static int group_channels(const mseg_planner *planner, const mseg_op *op)
 {
     const struct mseg_size *in = &planner->plan->sizes[op->inputs[0]], *out = &planner->plan->sizes[op->out];
@@ -86,7 +88,7 @@ static int group_channels(const mseg_planner *planner, const mseg_op *op)
         return op->expanded;
     size_t rings = (size_t)(op->stride * (ROWS - 1) + 3) * (size_t)(in->width + 2 * op->rate) + (size_t)(ROWS * out->width);
     size_t bytes = ((size_t)op->in_channels + (size_t)op->out_channels + 9 + rings) * sizeof(float);
-    size_t budget = planner->cpu.l2_bytes * 3 / 4;
+    size_t budget = planner->cpu.l2_bytes * CACHES;
     int nr = op->expand.nr;
     int groups = (int)(((size_t)op->expanded * bytes + budget - 1) / budget);
     int channels = (int)mseg_round_up((size_t)((op->expanded + groups - 1) / groups), (size_t)nr);
