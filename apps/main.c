@@ -1,4 +1,3 @@
-#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -82,10 +81,6 @@ static int dispatch(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    /* Pictures come from the system and go back to it one by one. glibc would raise this threshold after the first of them and
-     * keep pictures of many sizes on a heap that small results, allocated in between, prevent from shrinking: megabytes per
-     * thousand. */
-    mallopt(M_MMAP_THRESHOLD, 128 << 10);
     int status = dispatch(argc, argv);
     if (fflush(stdout) || ferror(stdout)) {
         mseg_say("cannot write to standard output");

@@ -14,14 +14,18 @@ size_t mseg_round_up(size_t value, size_t step)
     return (value + step - 1) / step * step;
 }
 
+/* On top of calloc, with the distance to its memory in the byte before ours: glibc's aligned_alloc (before 2.38) cannot reuse the
+ * holes that its own blocks leave, and the heap of a long batch of images grows without end. */
 void *mseg_alloc(size_t bytes)
 {
-    if (bytes > SIZE_MAX - MSEG_ALIGN)
+    if (bytes > SIZE_MAX - 2 * MSEG_ALIGN)
         return NULL;
-    size_t padded = mseg_round_up(bytes ? bytes : 1, MSEG_ALIGN);
-    void *memory = aligned_alloc(MSEG_ALIGN, padded);
-    if (memory)
-        memset(memory, 0, padded);
+    uint8_t *memory = calloc(1, mseg_round_up(bytes ? bytes : 1, MSEG_ALIGN) + MSEG_ALIGN);
+    if (!memory)
+        return NULL;
+    size_t distance = MSEG_ALIGN - (uintptr_t)memory % MSEG_ALIGN;
+    memory += distance;
+    memory[-1] = (uint8_t)distance;
     return memory;
 }
 
@@ -33,9 +37,10 @@ void *mseg_alloc_array(size_t count, size_t size)
 
 void mseg_free(void *pointer)
 {
-    void *memory;
+    uint8_t *memory;
     memcpy(&memory, pointer, sizeof memory);
-    free(memory);
+    if (memory)
+        free(memory - memory[-1]);
     memory = NULL;
     memcpy(pointer, &memory, sizeof memory);
 }
