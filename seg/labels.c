@@ -1,5 +1,7 @@
 #include "seg/labels.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "seg/sampling.h"
 
@@ -10,9 +12,8 @@ typedef struct label_job {
     int first, count; /* the rows to do */
     mseg_columns columns;
     int parts;
-    float *lines;       /* per part, one row of interpolated logits [columns][classes] */
-    mseg_image *labels; /* either label */
-    float *sums;        /* or add probabilities */
+    float *lines; /* per part, one row of interpolated logits [columns][classes] */
+    mseg_image *labels;
 } label_job;
 
 static void interpolate(const mseg_logits *l, int top, int bottom, float f, float *line)
@@ -44,18 +45,14 @@ static void run_rows(void *context, int part, int worker)
         float f;
         mseg_axis_at(&job->rows, job->first + y, &top, &bottom, &f);
         interpolate(l, top, bottom, f, line);
-        if (job->labels)
-            job->kernels->argmax(line, l->classes, job->columns.runs, job->columns.n_runs, job->columns.fraction,
-                                 job->labels->data + (size_t)y * job->labels->stride);
-        else
-            job->kernels->softmax(line, l->classes, job->columns.runs, job->columns.n_runs, job->columns.fraction,
-                                  job->sums + (size_t)y * (size_t)l->scaled_width, (size_t)l->scaled_width * (size_t)job->count);
+        job->kernels->argmax(line, l->classes, job->columns.runs, job->columns.n_runs, job->columns.fraction,
+                             job->labels->data + (size_t)y * job->labels->stride);
     }
 }
 
-static mseg_status run(label_job *job, int width, int height, bool mirrored, const mseg_logits *l, mseg_pool *pool)
+static mseg_status run(label_job *job, int width, int height, const mseg_logits *l, mseg_pool *pool)
 {
-    const mseg_axis across = {width, l->scaled_width, l->canvas_width, l->width, mirrored};
+    const mseg_axis across = {width, l->scaled_width, l->canvas_width, l->width, l->mirrored};
     job->logits = l;
     job->rows = (mseg_axis){height, l->scaled_height, l->canvas_height, l->height, false};
     job->parts = mseg_pool_threads(pool);
@@ -74,7 +71,7 @@ mseg_status mseg_label_rows(mseg_image *labels, int first, int height, const mse
                             mseg_pool *pool)
 {
     label_job job = {.kernels = kernels, .labels = labels, .first = first, .count = labels->height};
-    return run(&job, labels->width, height, false, logits, pool);
+    return run(&job, labels->width, height, logits, pool);
 }
 
 mseg_status mseg_labels(mseg_image *labels, const mseg_logits *logits, const mseg_kernels *kernels, mseg_pool *pool)
@@ -82,9 +79,64 @@ mseg_status mseg_labels(mseg_image *labels, const mseg_logits *logits, const mse
     return mseg_label_rows(labels, 0, labels->height, logits, kernels, pool);
 }
 
-mseg_status mseg_add_probabilities(float *sums, const mseg_logits *logits, bool mirrored, const mseg_kernels *kernels,
-                                   mseg_pool *pool)
+typedef struct sum_job {
+    float *sums;
+    const mseg_logits *maps;
+    mseg_columns *columns; /* per map */
+    int n, parts;
+    float *lines; /* per part, a row of the widest map */
+    size_t line;
+    const mseg_kernels *kernels;
+} sum_job;
+
+/* Rows of the sums: each is made by all maps before the next, and so stays in the cache. */
+static void sum_rows(void *context, int part, int worker)
 {
-    label_job job = {.kernels = kernels, .sums = sums, .count = logits->scaled_height};
-    return run(&job, logits->scaled_width, logits->scaled_height, mirrored, logits, pool);
+    (void)worker;
+    const sum_job *job = context;
+    const int width = job->maps[0].scaled_width, height = job->maps[0].scaled_height, classes = job->maps[0].classes;
+    const size_t plane = (size_t)width * (size_t)height;
+    float *line = job->lines + (size_t)part * job->line;
+    const int y0 = (int)((long)height * part / job->parts), y1 = (int)((long)height * (part + 1) / job->parts);
+    for (int y = y0; y < y1; y++) {
+        float *row = job->sums + (size_t)y * (size_t)width;
+        for (int c = 0; c < classes; c++)
+            memset(row + (size_t)c * plane, 0, (size_t)width * sizeof *row);
+        for (int i = 0; i < job->n; i++) {
+            const mseg_logits *l = &job->maps[i];
+            const mseg_axis rows = {height, height, l->canvas_height, l->height, false};
+            int top, bottom;
+            float f;
+            mseg_axis_at(&rows, y, &top, &bottom, &f);
+            interpolate(l, top, bottom, f, line);
+            job->kernels->softmax(line, classes, job->columns[i].runs, job->columns[i].n_runs, job->columns[i].fraction, row,
+                                  plane);
+        }
+    }
+}
+
+mseg_status mseg_sum_probabilities(float *sums, const mseg_logits *maps, int n, const mseg_kernels *kernels, mseg_pool *pool)
+{
+    sum_job job = {.sums = sums, .maps = maps, .n = n, .parts = mseg_pool_threads(pool), .kernels = kernels};
+    mseg_status status = MSEG_OK;
+    job.columns = mseg_alloc_array((size_t)n, sizeof *job.columns);
+    for (int i = 0; i < n; i++) {
+        const size_t line = (size_t)maps[i].width * (size_t)maps[i].classes;
+        job.line = line > job.line ? line : job.line;
+    }
+    job.lines = mseg_alloc_array(job.line, (size_t)job.parts * sizeof *job.lines);
+    if (!job.columns || !job.lines)
+        status = MSEG_NOMEM;
+    for (int i = 0; i < n && !status; i++) {
+        const mseg_logits *l = &maps[i];
+        status = mseg_columns_of(&job.columns[i],
+                                 &(mseg_axis){l->scaled_width, l->scaled_width, l->canvas_width, l->width, l->mirrored});
+    }
+    if (!status)
+        mseg_pool_for(pool, job.parts, sum_rows, &job);
+    for (int i = 0; i < n && job.columns; i++)
+        mseg_columns_free(&job.columns[i]);
+    mseg_free(&job.columns);
+    mseg_free(&job.lines);
+    return status;
 }

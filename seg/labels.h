@@ -15,6 +15,7 @@ typedef struct mseg_logits {
     int canvas_width, canvas_height;
     int scaled_width, scaled_height; /* the image on the canvas, top left */
     bool planar;
+    bool mirrored; /* the network saw the canvas turned left to right */
     int first_row; /* data starts with this row of height (not planar) */
 } mseg_logits;
 
@@ -28,10 +29,8 @@ mseg_status mseg_labels(mseg_image *labels, const mseg_logits *logits, const mse
 mseg_status mseg_label_rows(mseg_image *labels, int first, int height, const mseg_logits *logits, const mseg_kernels *kernels,
                             mseg_pool *pool);
 
-/** Adds the softmax of logits, interpolated at each of scaled_width x scaled_height pixels (mirrored: the network saw the canvas
- * turned left to right), to sums [classes, scaled_height, scaled_width]. The logits' canvas is the size of the one that the image
- * lies on. Errors: MSEG_NOMEM. */
-mseg_status mseg_add_probabilities(float *sums, const mseg_logits *logits, bool mirrored, const mseg_kernels *kernels,
-                                   mseg_pool *pool);
+/** sums [classes, scaled_height, scaled_width] becomes the sum, in list order, of the softmax of n maps of logits, interpolated
+ * at each pixel. All maps are of the same canvas and image; their sizes differ. Errors: MSEG_NOMEM. */
+mseg_status mseg_sum_probabilities(float *sums, const mseg_logits *maps, int n, const mseg_kernels *kernels, mseg_pool *pool);
 
 #endif

@@ -5,7 +5,8 @@
 #include "base/alloc.h"
 #include "seg/sampling.h"
 
-/* A pixel of three floats and one that belongs to its neighbour: four are loaded and stored at once, rows have one to spare. */
+/* A pixel of three floats and one that belongs to its neighbour: four are loaded and stored at once, source rows have some to
+ * spare. */
 typedef float quad __attribute__((vector_size(16)));
 
 typedef struct resample_job {
@@ -16,7 +17,7 @@ typedef struct resample_job {
     int width, canvas_width;
     const int *left; /* per output column: the source columns and the fraction */
     const float *fraction;
-    float *lines; /* per part: three rows of the canvas and one of the output */
+    float *lines; /* per part: three rows of the canvas */
     size_t line;
     int parts;
 } resample_job;
@@ -32,23 +33,30 @@ static void canvas_row(const resample_job *job, int y, float *row)
     memset(row + filled, 0, (n - filled) * sizeof *row);
 }
 
-static void stretch_row(const resample_job *job, const float *source, float *line)
+static quad between_pixels(const resample_job *job, const float *source, int x)
 {
-    for (int x = 0; x < job->width; x++) {
-        quad a, b;
-        memcpy(&a, source + (size_t)job->left[x] * 3, sizeof a);
-        memcpy(&b, source + (size_t)job->left[x] * 3 + 3, sizeof b);
-        a += (b - a) * job->fraction[x];
-        memcpy(line + (size_t)x * 3, &a, sizeof a);
+    quad a, b;
+    memcpy(&a, source + (size_t)job->left[x] * 3, sizeof a);
+    memcpy(&b, source + (size_t)job->left[x] * 3 + 3, sizeof b);
+    return a + (b - a) * job->fraction[x];
+}
+
+static void stretch_row(const resample_job *job, const float *source, float *out)
+{
+    const int last = job->width - 1;
+    for (int x = 0; x < last; x++) {
+        const quad pixel = between_pixels(job, source, x);
+        memcpy(out + (size_t)x * 3, &pixel, sizeof pixel);
     }
+    const quad pixel = between_pixels(job, source, last);
+    memcpy(out + (size_t)last * 3, &pixel, 3 * sizeof *out);
 }
 
 static void run_rows(void *context, int part, int worker)
 {
     (void)worker;
     const resample_job *job = context;
-    float *top = job->lines + (size_t)part * 4 * job->line, *bottom = top + job->line, *between = bottom + job->line;
-    float *stretched = between + job->line;
+    float *top = job->lines + (size_t)part * 3 * job->line, *bottom = top + job->line, *between = bottom + job->line;
     const int height = job->rows.n;
     const int y0 = (int)((long)height * part / job->parts), y1 = (int)((long)height * (part + 1) / job->parts);
     for (int y = y0, held = -1; y < y1; y++) {
@@ -62,8 +70,7 @@ static void run_rows(void *context, int part, int worker)
         }
         for (size_t i = 0; i < (size_t)job->canvas_width * 3; i++)
             between[i] = top[i] + (bottom[i] - top[i]) * f;
-        stretch_row(job, between, stretched);
-        memcpy(job->out + (size_t)y * (size_t)job->width * 3, stretched, (size_t)job->width * 3 * sizeof *stretched);
+        stretch_row(job, between, job->out + (size_t)y * (size_t)job->width * 3);
     }
 }
 
@@ -82,8 +89,8 @@ mseg_status mseg_resample(float *out, int width, int height, const mseg_image *i
     mseg_status status = MSEG_NOMEM;
     int *left = mseg_alloc_array((size_t)width, sizeof *left);
     float *fraction = mseg_alloc_array((size_t)width, sizeof *fraction);
-    job.line = ((size_t)(canvas_width > width ? canvas_width : width) + 2) * 3;
-    job.lines = mseg_alloc_array(job.line * 4, (size_t)job.parts * sizeof *job.lines);
+    job.line = ((size_t)canvas_width + 2) * 3;
+    job.lines = mseg_alloc_array(job.line * 3, (size_t)job.parts * sizeof *job.lines);
     if (!left || !fraction || !job.lines)
         goto done;
     for (int x = 0, right; x < width; x++)

@@ -28,6 +28,7 @@ void mseg_session_close(mseg_session **pointer)
     mseg_image_free(&session->labels);
     mseg_free(&session->sums);
     mseg_free(&session->resized);
+    mseg_free(&session->maps);
     mseg_free(pointer);
 }
 
@@ -143,9 +144,19 @@ static mseg_status run_once(mseg_session *session, const mseg_image *image, cons
     return status ? mseg_fail(err, status, NULL) : MSEG_OK;
 }
 
-/* The canvas at one scale, as it is and perhaps turned left to right; its probabilities are added to the sums. */
+/* Floats of the logits that a canvas side gives rise to, at most. */
+static size_t most_logits(const mseg_session *session, const mseg_geometry *g, double scale)
+{
+    const int stride = session->model->info.output_stride;
+    const size_t width = (size_t)((g->canvas_width - 1) * scale + 1) / (size_t)stride + 1;
+    const size_t height = (size_t)((g->canvas_height - 1) * scale + 1) / (size_t)stride + 1;
+    return width * height * (size_t)session->model->info.classes;
+}
+
+/* The canvas at one scale, as it is and perhaps turned left to right: the logits are copied to *to and described in maps[*n] and
+ * so on. */
 static mseg_status run_scale(mseg_session *session, const mseg_image *input, const mseg_geometry *g, double scale, bool flip,
-                             mseg_result *result, mseg_error *err)
+                             float **to, mseg_logits *maps, int *n, mseg_result *result, mseg_error *err)
 {
     const int width = (int)((g->canvas_width - 1) * scale + 1), height = (int)((g->canvas_height - 1) * scale + 1);
     mseg_status status = ensure_plan(session, width, height, err);
@@ -158,37 +169,53 @@ static mseg_status run_scale(mseg_session *session, const mseg_image *input, con
         if (!status)
             status = mseg_resample(session->resized, width, height, input, g->canvas_width, g->canvas_height,
                                    session->model->kernels, session->pool);
+        if (status)
+            return mseg_fail(err, status, NULL);
         picture.normalised = session->resized;
     }
     result->resize_ms += mseg_now_ms() - start;
-    for (int turn = 0; turn <= flip && !status; turn++) {
+    for (int turn = 0; turn <= flip; turn++) {
         picture.mirrored = turn;
         forward(session, &picture, result);
-        start = mseg_now_ms();
-        result->canvas_width = g->canvas_width;
-        result->canvas_height = g->canvas_height;
-        const mseg_logits logits = logits_of(result);
-        status = mseg_add_probabilities(session->sums, &logits, turn, session->model->kernels, session->pool);
-        result->label_ms += mseg_now_ms() - start;
+        mseg_logits *map = &maps[(*n)++];
+        *map = logits_of(result);
+        map->canvas_width = g->canvas_width;
+        map->canvas_height = g->canvas_height;
+        map->mirrored = turn;
+        const size_t floats = (size_t)map->width * (size_t)map->height * (size_t)map->classes;
+        memcpy(*to, map->data, floats * sizeof **to);
+        map->data = *to;
+        *to += floats;
     }
-    return status ? mseg_fail(err, status, NULL) : MSEG_OK;
+    return MSEG_OK;
 }
 
 static mseg_status run_scales(mseg_session *session, const mseg_image *image, const mseg_image *input, const mseg_geometry *g,
                               const mseg_run_options *options, mseg_result *result, mseg_error *err)
 {
+    enum { MOST = sizeof options->scales / sizeof *options->scales };
     const double one = 1;
     const double *scales = options->n_scales ? options->scales : &one;
     const int n_scales = options->n_scales ? options->n_scales : 1;
-    const size_t n = (size_t)g->scaled_width * (size_t)g->scaled_height * (size_t)session->model->info.classes;
-    mseg_status status = ensure_floats(&session->sums, &session->sums_size, n);
+    mseg_logits maps[2 * MOST];
+    int n_maps = 0;
+    size_t floats = 0;
+    for (int i = 0; i < n_scales; i++)
+        floats += most_logits(session, g, scales[i]) * (options->flip ? 2 : 1);
+    const size_t pixels = (size_t)g->scaled_width * (size_t)g->scaled_height;
+    mseg_status status = ensure_floats(&session->sums, &session->sums_size, pixels * (size_t)session->model->info.classes);
+    if (!status)
+        status = ensure_floats(&session->maps, &session->maps_size, floats);
     if (status)
         return mseg_fail(err, status, "no memory for the probabilities of %d x %d pixels", g->scaled_width, g->scaled_height);
-    memset(session->sums, 0, n * sizeof *session->sums);
-    for (int i = 0; i < n_scales && !status; i++)
-        status = run_scale(session, input, g, scales[i], options->flip, result, err);
-    if (status)
-        return status;
+    float *to = session->maps;
+    for (int i = 0; i < n_scales; i++)
+        if ((status = run_scale(session, input, g, scales[i], options->flip, &to, maps, &n_maps, result, err)))
+            return status;
+    result->logits = NULL;
+    double start = mseg_now_ms();
+    status = mseg_sum_probabilities(session->sums, maps, n_maps, session->model->kernels, session->pool);
+    result->label_ms += mseg_now_ms() - start;
     const mseg_logits map = {.data = session->sums,
                              .planar = true,
                              .width = g->scaled_width,
@@ -198,8 +225,8 @@ static mseg_status run_scales(mseg_session *session, const mseg_image *image, co
                              .canvas_height = g->scaled_height,
                              .scaled_width = g->scaled_width,
                              .scaled_height = g->scaled_height};
-    result->logits = NULL;
-    status = label(session, image, &map, result);
+    if (!status)
+        status = label(session, image, &map, result);
     return status ? mseg_fail(err, status, NULL) : MSEG_OK;
 }
 

@@ -10,8 +10,9 @@ struct mseg_session {
     mseg_plan *plan; /* for the canvas below */
     int width, height;
     mseg_image labels;
-    float *sums, *resized; /* multi-scale: probabilities, the canvas at one scale */
-    size_t sums_size, resized_size;
+    /* multi-scale: probabilities, the canvas at one scale, the logits of all scales */
+    float *sums, *resized, *maps;
+    size_t sums_size, resized_size, maps_size;
 };
 
 /** Runs the network on a canvas of width x height with image at its top left: fills in the result's logits and canvas and adds to
