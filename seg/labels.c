@@ -12,24 +12,42 @@ typedef struct label_job {
     int first, count; /* the rows to do */
     mseg_columns columns;
     int parts;
-    float *lines; /* per part, one row of interpolated logits [columns][classes] */
+    float *lines; /* per part: a row of interpolated logits [columns][classes], or label_planar's scratch */
+    size_t line;
     mseg_image *labels;
 } label_job;
 
+/* The row between rows top and bottom of an interleaved map. */
 static void interpolate(const mseg_logits *l, int top, int bottom, float f, float *line)
 {
-    const size_t width = (size_t)l->width, classes = (size_t)l->classes, n = width * classes;
-    if (!l->planar) {
-        const float *a = l->data + (size_t)(top - l->first_row) * n, *b = l->data + (size_t)(bottom - l->first_row) * n;
-        for (size_t i = 0; i < n; i++)
-            line[i] = a[i] + (b[i] - a[i]) * f;
-        return;
-    }
-    for (size_t c = 0; c < classes; c++) {
-        const float *plane = l->data + c * width * (size_t)l->height;
-        const float *a = plane + (size_t)top * width, *b = plane + (size_t)bottom * width;
+    const size_t n = (size_t)l->width * (size_t)l->classes;
+    const float *a = l->data + (size_t)(top - l->first_row) * n, *b = l->data + (size_t)(bottom - l->first_row) * n;
+    for (size_t i = 0; i < n; i++)
+        line[i] = a[i] + (b[i] - a[i]) * f;
+}
+
+/* Labels a row of pixels from a planar map, class by class. scratch: the map's width and the labels' in floats. */
+static void label_planar(const label_job *job, int top, int bottom, float f, float *scratch, uint8_t *labels)
+{
+    const mseg_logits *l = job->logits;
+    const size_t width = (size_t)l->width, plane = width * (size_t)l->height;
+    float *line = scratch, *best = scratch + width;
+    for (int c = 0; c < l->classes; c++) {
+        const float *a = l->data + (size_t)c * plane + (size_t)top * width,
+                    *b = l->data + (size_t)c * plane + (size_t)bottom * width;
         for (size_t x = 0; x < width; x++)
-            line[x * classes + c] = a[x] + (b[x] - a[x]) * f;
+            line[x] = a[x] + (b[x] - a[x]) * f;
+        for (int r = 0; r < job->columns.n_runs; r++) {
+            const mseg_column_run run = job->columns.runs[r];
+            const float left = line[run.left], step = line[run.right] - left;
+            for (int x = run.x0; x < run.x1; x++) {
+                const float y = left + step * job->columns.fraction[x];
+                if (c == 0 || y > best[x]) {
+                    best[x] = y;
+                    labels[x] = (uint8_t)c;
+                }
+            }
+        }
     }
 }
 
@@ -38,15 +56,19 @@ static void run_rows(void *context, int part, int worker)
     (void)worker;
     const label_job *job = context;
     const mseg_logits *l = job->logits;
-    float *line = job->lines + (size_t)part * (size_t)l->width * (size_t)l->classes;
+    float *line = job->lines + (size_t)part * job->line;
     const int y0 = (int)((long)job->count * part / job->parts), y1 = (int)((long)job->count * (part + 1) / job->parts);
     for (int y = y0; y < y1; y++) {
         int top, bottom;
         float f;
         mseg_axis_at(&job->rows, job->first + y, &top, &bottom, &f);
+        uint8_t *labels = job->labels->data + (size_t)y * job->labels->stride;
+        if (l->planar) {
+            label_planar(job, top, bottom, f, line, labels);
+            continue;
+        }
         interpolate(l, top, bottom, f, line);
-        job->kernels->argmax(line, l->classes, job->columns.runs, job->columns.n_runs, job->columns.fraction,
-                             job->labels->data + (size_t)y * job->labels->stride);
+        job->kernels->argmax(line, l->classes, job->columns.runs, job->columns.n_runs, job->columns.fraction, labels);
     }
 }
 
@@ -56,7 +78,8 @@ static mseg_status run(label_job *job, int width, int height, const mseg_logits 
     job->logits = l;
     job->rows = (mseg_axis){height, l->scaled_height, l->canvas_height, l->height, false};
     job->parts = mseg_pool_threads(pool);
-    job->lines = mseg_alloc_array((size_t)l->width * (size_t)l->classes, (size_t)job->parts * sizeof *job->lines);
+    job->line = l->planar ? (size_t)l->width + (size_t)width : (size_t)l->width * (size_t)l->classes;
+    job->lines = mseg_alloc_array(job->line, (size_t)job->parts * sizeof *job->lines);
     mseg_status status = mseg_columns_of(&job->columns, &across);
     if (!status && !job->lines)
         status = MSEG_NOMEM;

@@ -2,7 +2,10 @@
 
 #include "kernels/registry.h"
 
-enum { CLASSES = 256 };
+/* Runs are often shorter than a vector: their logits are first collected, and the exponentials taken of whole vectors. A window's
+ * rows have room for a vector that begins in its last column, so that only loads and stores of the caller's memory are masked
+ * (masked stores do not forward to loads). */
+enum { CLASSES = 256, WINDOW = 64, ROOM = WINDOW + 16 };
 
 /* e^x for x <= 0: 2^n * e^r with |r| <= ln 2 / 2, e^r by the polynomial of Cephes' expf (error below 2 units in the last place).
  */
@@ -21,31 +24,61 @@ static inline __m512 exponential(__m512 x)
     return _mm512_scalef_ps(p, n);
 }
 
+static inline __mmask16 first_lanes(int n)
+{
+    return n >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << n) - 1);
+}
+
+/* The interpolated logits of pixels x0 <= x < x1 of one run, from column at of the window on. */
+static inline void interpolate(const float *row, int classes, const mseg_column_run *run, const float *fraction, int x0, int x1,
+                               float (*y)[ROOM], int at)
+{
+    const float *left = row + (size_t)run->left * (size_t)classes, *right = row + (size_t)run->right * (size_t)classes;
+    for (int x = x0; x < x1; x += 16, at += 16) {
+        const __mmask16 lanes = first_lanes(x1 - x);
+        const __m512 f = _mm512_maskz_loadu_ps(lanes, fraction + x);
+        for (int c = 0; c < classes; c++)
+            _mm512_storeu_ps(y[c] + at, _mm512_fmadd_ps(_mm512_set1_ps(right[c] - left[c]), f, _mm512_set1_ps(left[c])));
+    }
+}
+
+/* Adds the softmax of the window's first n columns to sums. */
+static inline void add_window(float (*y)[ROOM], int classes, int n, float *sums, size_t stride)
+{
+    for (int x = 0; x < n; x += 16) {
+        const __mmask16 lanes = first_lanes(n - x);
+        __m512 most = _mm512_set1_ps(-__builtin_inff()), sum = _mm512_setzero_ps();
+        for (int c = 0; c < classes; c++)
+            most = _mm512_max_ps(most, _mm512_loadu_ps(y[c] + x));
+        for (int c = 0; c < classes; c++) {
+            const __m512 e = exponential(_mm512_sub_ps(_mm512_loadu_ps(y[c] + x), most));
+            _mm512_storeu_ps(y[c] + x, e);
+            sum = _mm512_add_ps(sum, e);
+        }
+        const __m512 scale = _mm512_div_ps(_mm512_set1_ps(1.0f), sum);
+        for (int c = 0; c < classes; c++) {
+            float *at = sums + (size_t)c * stride + (size_t)x;
+            const __m512 e = _mm512_loadu_ps(y[c] + x);
+            _mm512_mask_storeu_ps(at, lanes, _mm512_fmadd_ps(e, scale, _mm512_maskz_loadu_ps(lanes, at)));
+        }
+    }
+}
+
 void mseg_f32_softmax_add__avx512(const float *row, int classes, const mseg_column_run *runs, int n_runs, const float *fraction,
                                   float *sums, size_t stride)
 {
-    __m512 y[CLASSES];
-    for (int r = 0; r < n_runs; r++) {
-        const float *left = row + (size_t)runs[r].left * (size_t)classes;
-        const float *right = row + (size_t)runs[r].right * (size_t)classes;
-        for (int x = runs[r].x0; x < runs[r].x1; x += 16) {
-            const int n = runs[r].x1 - x;
-            const __mmask16 lanes = n >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << n) - 1);
-            const __m512 f = _mm512_maskz_loadu_ps(lanes, fraction + x);
-            __m512 most = _mm512_set1_ps(-__builtin_inff()), sum = _mm512_setzero_ps();
-            for (int c = 0; c < classes; c++) {
-                y[c] = _mm512_fmadd_ps(_mm512_set1_ps(right[c] - left[c]), f, _mm512_set1_ps(left[c]));
-                most = _mm512_max_ps(most, y[c]);
+    float y[CLASSES][ROOM] __attribute__((aligned(64)));
+    int start = 0, filled = 0; /* the window holds pixels start to start + filled */
+    for (int r = 0; r < n_runs; r++)
+        for (int x = runs[r].x0, end; x < runs[r].x1; x = end) {
+            if (filled == WINDOW || x != start + filled) {
+                add_window(y, classes, filled, sums + start, stride);
+                start = x;
+                filled = 0;
             }
-            for (int c = 0; c < classes; c++) {
-                y[c] = exponential(_mm512_sub_ps(y[c], most));
-                sum = _mm512_add_ps(sum, y[c]);
-            }
-            const __m512 scale = _mm512_div_ps(_mm512_set1_ps(1.0f), sum);
-            for (int c = 0; c < classes; c++) {
-                float *at = sums + (size_t)c * stride + (size_t)x;
-                _mm512_mask_storeu_ps(at, lanes, _mm512_fmadd_ps(y[c], scale, _mm512_maskz_loadu_ps(lanes, at)));
-            }
+            end = runs[r].x1 < start + WINDOW ? runs[r].x1 : start + WINDOW;
+            interpolate(row, classes, &runs[r], fraction, x, end, y, filled);
+            filled = end - start;
         }
-    }
+    add_window(y, classes, filled, sums + start, stride);
 }
