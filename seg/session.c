@@ -36,11 +36,10 @@ static mseg_status ensure_plan(mseg_session *session, int width, int height, mse
 {
     if (session->plan && session->width == width && session->height == height)
         return MSEG_OK;
-    mseg_plan_close(&session->plan);
     session->width = width;
     session->height = height;
-    return mseg_plan_open(&session->plan, session->model->graph, width, height, mseg_pool_threads(session->pool),
-                          &session->model->cpu, err);
+    return mseg_plan_replace(&session->plan, session->model->graph, width, height, mseg_pool_threads(session->pool),
+                             &session->model->cpu, err);
 }
 
 double mseg_now_ms(void)

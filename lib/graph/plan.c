@@ -90,7 +90,11 @@ static mseg_status allocate(mseg_plan *plan)
     mseg_status status = place_areas(plan);
     if (status)
         return status;
-    plan->arena = mseg_alloc_array(plan->arena_floats, sizeof *plan->arena);
+    if (plan->arena_room < plan->arena_floats) {
+        mseg_free(&plan->arena);
+        plan->arena = mseg_alloc_array(plan->arena_floats, sizeof *plan->arena);
+        plan->arena_room = plan->arena_floats;
+    }
     plan->tensors = mseg_alloc_array((size_t)plan->n_areas, sizeof *plan->tensors);
     if (!plan->arena || !plan->tensors)
         return MSEG_NOMEM;
@@ -132,19 +136,30 @@ static mseg_status plan_scratch(mseg_planner *planner)
     return MSEG_OK;
 }
 
-mseg_status mseg_plan_open(mseg_plan **out, const mseg_graph *graph, int width, int height, int threads, const mseg_cpu *cpu,
-                           mseg_error *err)
+static mseg_status check(const mseg_graph *graph, int width, int height, int threads, mseg_error *err)
 {
-    *out = NULL;
     if (width < 1 || height < 1 || threads < 1 || graph->output < 1)
         return mseg_fail(err, MSEG_INVAL, "cannot plan for %d x %d pixels", width, height);
     if ((int64_t)width * height > MAX_PIXELS)
         return mseg_fail(err, MSEG_LIMIT, "a canvas of %d x %d pixels is over the limit of 2^30", width, height);
-    mseg_status status = MSEG_NOMEM;
-    mseg_plan *plan = mseg_alloc(sizeof *plan);
-    if (!plan)
-        return mseg_fail(err, MSEG_NOMEM, NULL);
+    return MSEG_OK;
+}
+
+/* arena: memory of room floats that the plan is to own, or NULL. */
+static mseg_status open_plan(mseg_plan **out, const mseg_graph *graph, int width, int height, int threads, const mseg_cpu *cpu,
+                             float *arena, size_t room, mseg_error *err)
+{
+    mseg_status status = check(graph, width, height, threads, err);
+    mseg_plan *plan = status ? NULL : mseg_alloc(sizeof *plan);
+    *out = NULL;
+    if (!plan) {
+        mseg_free(&arena);
+        return status ? status : mseg_fail(err, MSEG_NOMEM, NULL);
+    }
+    status = MSEG_NOMEM;
     mseg_planner planner = {plan, graph, *cpu};
+    plan->arena = arena;
+    plan->arena_room = room;
     plan->graph = graph;
     plan->width = width;
     plan->height = height;
@@ -167,6 +182,26 @@ done:
     }
     *out = plan;
     return status;
+}
+
+mseg_status mseg_plan_open(mseg_plan **out, const mseg_graph *graph, int width, int height, int threads, const mseg_cpu *cpu,
+                           mseg_error *err)
+{
+    return open_plan(out, graph, width, height, threads, cpu, NULL, 0, err);
+}
+
+mseg_status mseg_plan_replace(mseg_plan **plan, const mseg_graph *graph, int width, int height, int threads, const mseg_cpu *cpu,
+                              mseg_error *err)
+{
+    float *arena = NULL;
+    size_t room = 0;
+    if (*plan) {
+        arena = (*plan)->arena;
+        room = (*plan)->arena_room;
+        (*plan)->arena = NULL;
+        mseg_plan_close(plan);
+    }
+    return open_plan(plan, graph, width, height, threads, cpu, arena, room, err);
 }
 
 void mseg_plan_close(mseg_plan **pointer)

@@ -38,6 +38,11 @@ typedef struct mseg_plan_layer {
 mseg_status mseg_plan_open(mseg_plan **plan, const mseg_graph *graph, int width, int height, int threads, const mseg_cpu *cpu,
                            mseg_error *err);
 
+/** Closes *plan (may be NULL) and opens another in its place, as mseg_plan_open, keeping its memory where that is large enough.
+ */
+mseg_status mseg_plan_replace(mseg_plan **plan, const mseg_graph *graph, int width, int height, int threads, const mseg_cpu *cpu,
+                              mseg_error *err);
+
 /** NULL-safe; sets *plan to NULL. */
 void mseg_plan_close(mseg_plan **plan);
 

@@ -85,6 +85,7 @@ struct mseg_plan {
     float **tensors; /* where the areas begin */
     int n_areas, areas_capacity;
     float *arena;
+    size_t arena_room; /* floats that it has, at least arena_floats */
     size_t arena_floats;
     struct mseg_size {
         int width, height;
