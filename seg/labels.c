@@ -51,6 +51,23 @@ static void label_planar(const label_job *job, int top, int bottom, float f, flo
     }
 }
 
+/* As label_planar where every pixel has a position of its own. */
+static void label_same_size(const mseg_logits *l, int y, float *restrict best, uint8_t *restrict labels)
+{
+    const size_t width = (size_t)l->width, plane = width * (size_t)l->height;
+    const float *restrict first = l->data + (size_t)y * width;
+    memcpy(best, first, width * sizeof *best);
+    memset(labels, 0, width);
+    for (int c = 1; c < l->classes; c++) {
+        const float *restrict value = first + (size_t)c * plane;
+        for (size_t x = 0; x < width; x++) {
+            const bool larger = value[x] > best[x];
+            best[x] = larger ? value[x] : best[x];
+            labels[x] = larger ? (uint8_t)c : labels[x];
+        }
+    }
+}
+
 static void run_rows(void *context, int part, int worker)
 {
     (void)worker;
@@ -63,12 +80,14 @@ static void run_rows(void *context, int part, int worker)
         float f;
         mseg_axis_at(&job->rows, job->first + y, &top, &bottom, &f);
         uint8_t *labels = job->labels->data + (size_t)y * job->labels->stride;
-        if (l->planar) {
+        if (l->planar && l->width == job->labels->width && l->height == job->rows.n) {
+            label_same_size(l, job->first + y, line, labels);
+        } else if (l->planar) {
             label_planar(job, top, bottom, f, line, labels);
-            continue;
+        } else {
+            interpolate(l, top, bottom, f, line);
+            job->kernels->argmax(line, l->classes, job->columns.runs, job->columns.n_runs, job->columns.fraction, labels);
         }
-        interpolate(l, top, bottom, f, line);
-        job->kernels->argmax(line, l->classes, job->columns.runs, job->columns.n_runs, job->columns.fraction, labels);
     }
 }
 
