@@ -14,21 +14,26 @@ typedef struct group {
     int first, channels;
 } group;
 
-static mseg_stage expand_stage(const mseg_op *op, group g)
+static mseg_stage pointwise_stage(const mseg_packed *weights, const float *bias)
 {
-    mseg_stage stage = {.run = mseg_stage_conv,
+    return (mseg_stage){.run = mseg_stage_conv,
                         .kernel = 1,
                         .stride = 1,
                         .rate_y = 1,
                         .rate_x = 1,
                         .rows = ROWS,
                         .n_in = 1,
-                        .n0 = g.first,
-                        .n = g.channels,
-                        .k = op->in_channels,
-                        .weights = &op->expand,
-                        .bias = op->expand_bias,
+                        .weights = weights,
+                        .bias = bias,
                         .bias_tensor = -1};
+}
+
+static mseg_stage expand_stage(const mseg_op *op, group g)
+{
+    mseg_stage stage = pointwise_stage(&op->expand, op->expand_bias);
+    stage.n0 = g.first;
+    stage.n = g.channels;
+    stage.k = op->in_channels;
     mseg_stage_clamp(&stage, MSEG_RELU6);
     return stage;
 }
@@ -55,19 +60,10 @@ static mseg_stage depthwise_stage(const mseg_op *op, group g, const struct mseg_
 
 static mseg_stage project_stage(const mseg_op *op, group g)
 {
-    mseg_stage stage = {.run = mseg_stage_conv,
-                        .kernel = 1,
-                        .stride = 1,
-                        .rate_y = 1,
-                        .rate_x = 1,
-                        .rows = ROWS,
-                        .n_in = 1,
-                        .n = op->out_channels,
-                        .k0 = g.first,
-                        .k = g.channels,
-                        .weights = &op->weights,
-                        .bias = op->bias,
-                        .bias_tensor = -1};
+    mseg_stage stage = pointwise_stage(&op->weights, op->bias);
+    stage.n = op->out_channels;
+    stage.k0 = g.first;
+    stage.k = g.channels;
     mseg_stage_clamp(&stage, g.first + g.channels == op->expanded ? op->activation : MSEG_LINEAR);
     return stage;
 }
