@@ -19,7 +19,8 @@ typedef struct info_args {
 static const mseg_option options[] = {
     {0, "os", MSEG_OPTION_CHOICE, FIELD(os), "8|16|32", .help = "output stride (default 16)", .choices = mseg_output_strides},
     {0, "size", MSEG_OPTION_INT, FIELD(size), "N", .help = "side of the square canvas (default 513)", .min = 1, .max = 65537},
-    {0, "cpu", MSEG_OPTION_TEXT, FIELD(cpu), "SET", .help = "kernels: scalar, avx2 or avx512 (default: the best, or $MSEG_CPU)"},
+    {0, "cpu", MSEG_OPTION_TEXT, FIELD(cpu), "SET",
+     .help = "kernels: scalar, avx2, avx512 or zen4 (default: the best, or $MSEG_CPU)"},
     {0, "json", MSEG_OPTION_FLAG, FIELD(json), NULL, .help = "the same as JSON"},
     {0, "paper", MSEG_OPTION_FLAG, FIELD(paper), NULL,
      .help =

@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 /* Kernel sets, weakest first; a machine that has one has all before it. */
-typedef enum mseg_cpu_level { MSEG_CPU_SCALAR, MSEG_CPU_AVX2, MSEG_CPU_AVX512, MSEG_CPU_LEVELS } mseg_cpu_level;
+typedef enum mseg_cpu_level { MSEG_CPU_SCALAR, MSEG_CPU_AVX2, MSEG_CPU_AVX512, MSEG_CPU_ZEN4, MSEG_CPU_LEVELS } mseg_cpu_level;
 
 typedef struct mseg_cpu {
     mseg_cpu_level level;
@@ -15,7 +15,7 @@ typedef struct mseg_cpu {
 /** What this machine has. Thread safe. */
 mseg_cpu mseg_cpu_detect(void);
 
-/** "scalar", "avx2", "avx512". */
+/** "scalar", "avx2", "avx512", "zen4". */
 const char *mseg_cpu_level_name(mseg_cpu_level level);
 
 /** The level of that name, or MSEG_CPU_LEVELS when there is none. */

@@ -45,6 +45,7 @@ static mseg_status plan_first(mseg_planner *planner, const mseg_op *op)
     conv.in[0] = mseg_planner_ring(planner, in->width, in->height, 3, op->kernel * op->rate, mseg_stage_span(&conv, 1));
     conv.n_in = 1;
     conv.out = mseg_planner_value(planner, op->out);
+    mseg_planner_pairs(planner, &conv);
     pass->stages[pass->n_stages++] = (mseg_stage){.run = mseg_stage_normalise, .out = conv.in[0], .rows = op->stride};
     pass->stages[pass->n_stages++] = conv;
     return conv.out.tensor < 0 ? MSEG_NOMEM : MSEG_OK;
@@ -64,6 +65,7 @@ static mseg_status plan_vector(mseg_planner *planner, const mseg_op *op, mseg_ro
     stage.n_in = 1;
     stage.weights = &op->vector;
     stage.k = op->vector.k;
+    mseg_planner_pairs(planner, &stage);
     mseg_stage_clamp(&stage, MSEG_LINEAR);
     *bias = stage.out = mseg_planner_rows(planner, 1, 1, (size_t)op->out_channels, 0);
     pass->stages[pass->n_stages++] = stage;
@@ -93,6 +95,7 @@ static mseg_status plan_rest(mseg_planner *planner, const mseg_op *op, const mse
         return MSEG_NOMEM;
     stage.out = mseg_planner_value(planner, op->out);
     stage.rows = rows_at_a_time(planner, &stage);
+    mseg_planner_pairs(planner, &stage);
     pass->stages[pass->n_stages++] = stage;
     return stage.out.tensor < 0 ? MSEG_NOMEM : MSEG_OK;
 }

@@ -116,6 +116,7 @@ static void append_stages(mseg_planner *planner, const mseg_op *op, group g, mse
     if (op->expand.data) {
         mseg_stage expand = expand_stage(op, g);
         expand.in[0] = *in;
+        mseg_planner_pairs(planner, &expand);
         expand.out = depthwise.in[0] =
             mseg_planner_ring(planner, in->width, in->height, pixel, op->rate, mseg_stage_span(&depthwise, depthwise.rows));
         pass->stages[pass->n_stages++] = expand;
@@ -124,6 +125,7 @@ static void append_stages(mseg_planner *planner, const mseg_op *op, group g, mse
     depthwise.out = mseg_planner_ring(planner, out->width, out_height, pixel, 0, ROWS);
     mseg_stage project = project_stage(op, g);
     project.in[0] = depthwise.out;
+    mseg_planner_pairs(planner, &project);
     pass->stages[pass->n_stages++] = depthwise;
     pass->stages[pass->n_stages++] = project;
 }
@@ -215,6 +217,7 @@ static mseg_status plan_unfused(mseg_planner *planner, const mseg_op *op)
         if ((status = one_stage_step(planner, op, &(mseg_stage){.out.height = in_size->height})))
             return status;
         expand.in[0] = mseg_planner_value(planner, op->inputs[0]);
+        mseg_planner_pairs(planner, &expand);
         expand.out = wide = mseg_planner_rows(planner, in_size->width, in_size->height, pixel, op->rate);
         mseg_planner_last_pass(planner)->stages[0] = expand;
     }
@@ -232,6 +235,7 @@ static mseg_status plan_unfused(mseg_planner *planner, const mseg_op *op)
         return status;
     mseg_planner_keep(planner, depthwise.out.tensor);
     project.in[0] = depthwise.out;
+    mseg_planner_pairs(planner, &project);
     project.has_add = op->residual;
     if (op->residual)
         project.add = mseg_planner_value(planner, op->inputs[0]);

@@ -1,8 +1,11 @@
 #include "graph/pack.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
+
+enum { MAX_NR = 64 };
 
 int mseg_panel_width(const mseg_packed *packed, int n0)
 {
@@ -21,15 +24,77 @@ const float *mseg_panel(const mseg_packed *packed, int n0, int tap, int k0)
     return packed->data + panel_offset(packed, n0) + line * (size_t)mseg_panel_width(packed, n0);
 }
 
+/* Columns of the panel that starts at n0 that work by pairs. */
+static int paired_columns(const mseg_packed *packed, int n0)
+{
+    return (mseg_panel_width(packed, n0) - 1) / packed->pair_vec * packed->pair_vec;
+}
+
+/* pairs = minus the sums that mseg_pair_sums_fn makes, for columns of k lines of weights. The weights' every fourth line has the
+ * other sign already. */
+static void sum_pairs(const float *lines, int width, int k, int columns, float *pairs)
+{
+    double sums[MAX_NR] = {0};
+    for (int i = 0; i < k / 4 * 4; i += 2, lines += 2 * width)
+        for (int j = 0; j < columns; j++)
+            sums[j] += (double)lines[j] * (double)lines[width + j];
+    for (int j = 0; j < columns; j++)
+        pairs[j] = (float)-sums[j];
+}
+
+const float *mseg_panel_pairs(const mseg_packed *packed, int n0, int tap, int k0, int k, float *buffer)
+{
+    if (k == packed->k)
+        return packed->pairs + (size_t)tap * (size_t)packed->n + n0;
+    sum_pairs(mseg_panel(packed, n0, tap, k0), mseg_panel_width(packed, n0), k, paired_columns(packed, n0), buffer);
+    return buffer;
+}
+
+/* The power of two that weights must be divided by to be as large as inputs are expected to be. */
+static float scale_of(double mean_square)
+{
+    enum { LIMIT = 40 };
+    int exponent;
+    if (mean_square == 0)
+        return 1;
+    frexp(sqrt(mean_square) / MSEG_PAIRS_INPUT, &exponent);
+    return ldexpf(1, exponent > LIMIT ? LIMIT : exponent < -LIMIT ? -LIMIT : exponent);
+}
+
+static void pair_panel(mseg_packed *packed, int n0)
+{
+    const int width = mseg_panel_width(packed, n0), columns = paired_columns(packed, n0), lines = packed->taps * packed->k;
+    float *panel = packed->data + panel_offset(packed, n0), *scale = packed->scale + n0;
+    double squares[MAX_NR] = {0};
+    for (int i = 0; i < lines; i++)
+        for (int j = 0; j < columns; j++)
+            squares[j] += (double)panel[i * width + j] * (double)panel[i * width + j];
+    for (int j = 0; j < columns; j++)
+        scale[j] = scale_of(squares[j] / lines);
+    for (int t = 0; t < packed->taps; t++) {
+        float *tap = panel + (size_t)t * (size_t)packed->k * (size_t)width;
+        for (int i = 0; i < packed->k; i++)
+            for (int j = 0; j < columns; j++)
+                tap[i * width + j] /= i % 4 == 3 && i < packed->k / 4 * 4 ? -scale[j] : scale[j];
+        sum_pairs(tap, width, packed->k, columns, packed->pairs + (size_t)t * (size_t)packed->n + n0);
+    }
+}
+
 mseg_status mseg_pack(mseg_packed *packed, const mseg_gemm_kernel *kernel, const float *src, size_t row, const size_t *offsets,
                       int taps, int k, int n)
 {
     *packed = (mseg_packed){.taps = taps, .k = k, .n = n, .nr = kernel->nr, .vec = kernel->vec};
     size_t columns = mseg_round_up((size_t)n, (size_t)kernel->vec);
-    packed->bytes = columns * (size_t)taps * (size_t)k * sizeof(float);
+    size_t weights = columns * (size_t)taps * (size_t)k;
+    packed->bytes = (weights + (kernel->pair_vec ? (size_t)n * (size_t)(taps + 1) : 0)) * sizeof(float);
     packed->data = mseg_alloc(packed->bytes);
     if (!packed->data)
         return MSEG_NOMEM;
+    if (kernel->pair_vec) {
+        packed->pair_vec = kernel->pair_vec;
+        packed->scale = packed->data + weights;
+        packed->pairs = packed->scale + n;
+    }
     for (int n0 = 0; n0 < n; n0 += kernel->nr) {
         int width = mseg_panel_width(packed, n0);
         int used = n - n0 < width ? n - n0 : width;
@@ -39,6 +104,8 @@ mseg_status mseg_pack(mseg_packed *packed, const mseg_gemm_kernel *kernel, const
                 for (int j = 0; j < used; j++)
                     out[j] = src[(size_t)(n0 + j) * row + offsets[t] + (size_t)i];
     }
+    for (int n0 = 0; packed->scale && n0 < n; n0 += kernel->nr)
+        pair_panel(packed, n0);
     return MSEG_OK;
 }
 

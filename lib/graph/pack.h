@@ -11,15 +11,28 @@ typedef struct mseg_packed {
     size_t bytes;
     int taps, k, n;
     int nr, vec;
+    /* For a kernel that works by pairs (scale is not NULL): in every panel, all vectors of pair_vec channels but the last hold
+     * weights divided by their channel's scale, a power of two, and of every four inputs the last one's with the other sign.
+     * pairs: per tap and channel minus the sum of mseg_pair_sums_fn over the weights so divided. */
+    int pair_vec;
+    float *scale, *pairs;
 } mseg_packed;
 
 /** Packs src, whose output channel j holds tap t's k inputs at src[j * row + offsets[t]]. Free data with mseg_free. */
 mseg_status mseg_pack(mseg_packed *packed, const mseg_gemm_kernel *kernel, const float *src, size_t row, const size_t *offsets,
                       int taps, int k, int n);
 
+/* About the root mean square of a layer's inputs, which scales make that of its weights. Sums by pairs are as exact as others as
+ * long as inputs are within a factor of MSEG_PAIRS_RANGE of it (R. P. Brent, Error analysis of algorithms for matrix
+ * multiplication, 1970). */
+enum { MSEG_PAIRS_INPUT = 2, MSEG_PAIRS_RANGE = 16 };
+
 /** The width of the panel that starts at output channel n0, and the weights of one tap of it from input k0 on. */
 int mseg_panel_width(const mseg_packed *packed, int n0);
 const float *mseg_panel(const mseg_packed *packed, int n0, int tap, int k0);
+/** The pairs of the panel's channels for inputs k0 .. k0 + k of a tap, k0 a multiple of 4; in buffer (nr floats) if these are not
+ * all of its inputs. */
+const float *mseg_panel_pairs(const mseg_packed *packed, int n0, int tap, int k0, int k, float *buffer);
 
 /** Depthwise 3x3 weights [9][channels] as [channels / vec][9][vec], zeros behind the last channel. NULL without memory. */
 float *mseg_pack_depthwise(const float *src, int channels, int vec);

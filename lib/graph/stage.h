@@ -46,6 +46,8 @@ struct mseg_stage {
     const float *bias; /* of the whole, NULL: none */
     int bias_tensor;   /* >= 0: a tensor holds the bias */
     bool merged_columns;
+    bool by_pairs;
+    size_t pairs; /* then: where in the scratch the inputs' sums go, a row after the other */
     float min, max;
 };
 
@@ -117,6 +119,8 @@ mseg_rows mseg_planner_value(mseg_planner *planner, mseg_value value);
 mseg_rows mseg_planner_ring(mseg_planner *planner, int width, int height, size_t channels, int pad, int slots);
 /** Makes sure that the last step's scratch has that many zeros for mseg_bases. */
 void mseg_planner_zeros(mseg_planner *planner, size_t floats);
+/** Gives stage, whose inputs and rows are set, the scratch to work by pairs when its weights are for that and it pays. */
+void mseg_planner_pairs(mseg_planner *planner, mseg_stage *stage);
 /** Keeps a tensor alive to the last step. */
 void mseg_planner_keep(mseg_planner *planner, int tensor);
 /** Floats of a value's pixel: its channels, or whole vectors of them. */
@@ -149,6 +153,19 @@ static inline float *mseg_row(const mseg_rows *rows, const mseg_bases *bases, in
 static inline int mseg_stage_span(const mseg_stage *stage, int rows)
 {
     return (rows - 1) * stage->stride + (stage->kernel - 1) * stage->rate_y + 1;
+}
+
+/* Of them, those that a map may have. */
+static inline int mseg_stage_rows(const mseg_stage *stage, int rows)
+{
+    int span = mseg_stage_span(stage, rows);
+    return span < stage->in[0].height ? span : stage->in[0].height;
+}
+
+/* Floats of a row of pairs: the pixels', and the largest sum of a pixel's squares. */
+static inline size_t mseg_stage_pairs_row(const mseg_stage *stage)
+{
+    return (size_t)stage->in[0].width + 1;
 }
 
 static inline void mseg_stage_clamp(mseg_stage *stage, mseg_activation activation)

@@ -49,13 +49,6 @@ INLINE void multiply(const mseg_gemm_args *g, size_t p, const int rows, const in
     }
 }
 
-INLINE __m512 finish(__m512 y, const float *add, __mmask16 mask, const mseg_gemm_args *g)
-{
-    if (add)
-        y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(mask, add));
-    return _mm512_min_ps(_mm512_max_ps(y, _mm512_set1_ps(g->min)), _mm512_set1_ps(g->max));
-}
-
 INLINE void tile(const mseg_gemm_args *g, size_t p, const int rows, const int full, const int half)
 {
     sums acc;
@@ -73,14 +66,18 @@ INLINE void tile(const mseg_gemm_args *g, size_t p, const int rows, const int fu
                 acc.half[i] = _mm512_castps512_ps256(start);
     }
     multiply(g, p, rows, full, half, &acc);
+    const __m512 min = _mm512_set1_ps(g->min), max = _mm512_set1_ps(g->max); /* read now: g may alias what is stored below */
+    const size_t c_stride = g->c_stride, add_stride = g->add_stride;
+    const float *add = g->add ? g->add + p * add_stride : NULL;
+    float *c = g->c + p * c_stride;
 #pragma GCC unroll 14
-    for (int i = 0; i < rows; i++)
+    for (int i = 0; i < rows; i++, c += c_stride)
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; v++) {
-            const size_t pixel = p + (size_t)i;
-            const float *add = g->add ? g->add + pixel * g->add_stride + v * 16 : NULL;
             __m512 y = v < full ? acc.full[i][v] : _mm512_zextps256_ps512(acc.half[i]);
-            _mm512_mask_storeu_ps(g->c + pixel * g->c_stride + v * 16, mask[v], finish(y, add, mask[v], g));
+            if (add)
+                y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(mask[v], add + (size_t)i * add_stride + v * 16));
+            _mm512_mask_storeu_ps(c + v * 16, mask[v], _mm512_min_ps(_mm512_max_ps(y, min), max));
         }
 }
 

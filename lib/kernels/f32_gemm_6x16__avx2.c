@@ -63,17 +63,18 @@ INLINE void tile(const mseg_gemm_args *g, size_t p, const int rows, const int ve
             acc[i][v] = start;
     }
     multiply(g, p, rows, vectors, acc);
-    const __m256 min = _mm256_set1_ps(g->min), max = _mm256_set1_ps(g->max);
+    const __m256 min = _mm256_set1_ps(g->min), max = _mm256_set1_ps(g->max); /* read now: g may alias what is stored below */
+    const size_t c_stride = g->c_stride, add_stride = g->add_stride;
+    const float *add = g->add ? g->add + p * add_stride : NULL;
+    float *c = g->c + p * c_stride;
 #pragma GCC unroll 6
-    for (int i = 0; i < rows; i++)
+    for (int i = 0; i < rows; i++, c += c_stride)
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; v++) {
             __m256 y = acc[i][v];
-            const size_t pixel = p + (size_t)i;
-            if (g->add)
-                y = _mm256_add_ps(y, load(g->add + pixel * g->add_stride + v * 8, n - v * 8));
-            y = _mm256_min_ps(_mm256_max_ps(y, min), max);
-            store(g->c + pixel * g->c_stride + v * 8, y, n - v * 8);
+            if (add)
+                y = _mm256_add_ps(y, load(add + (size_t)i * add_stride + v * 8, n - v * 8));
+            store(c + v * 8, _mm256_min_ps(_mm256_max_ps(y, min), max), n - v * 8);
         }
 }
 

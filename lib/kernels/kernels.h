@@ -24,6 +24,12 @@ typedef struct mseg_gemm_args {
     float *c;
     size_t c_stride;
     float min, max;
+    /* For kernels that work by pairs (Winograd's inner product: x0 y0 + x1 y1 = (x0 + y1)(x1 + y0) - x0 x1 - y0 y1), whose
+     * weights are packed for it. Per tap: the inputs' mseg_pair_sums_fn, pixel p at p * a_pairs_stride, and minus that of the
+     * weights, n floats; a_pairs NULL: not by pairs this time. scale: n floats that channels' sums are multiplied by. */
+    const float *const *a_pairs, *const *b_pairs;
+    size_t a_pairs_stride;
+    const float *scale;
 } mseg_gemm_args;
 
 /** Computes m <= mr pixels from pixel p on. */
@@ -68,10 +74,16 @@ typedef void (*mseg_softmax_fn)(const float *row, int classes, const mseg_column
 /** Does rounds times peak_madds multiply-adds in registers: what no convolution can beat. */
 typedef void (*mseg_peak_fn)(long rounds);
 
+/** out[p] = sum over i = 0, 4, 8 ... of x[i] x[i + 1] - x[i + 2] x[i + 3] for the whole fours of k inputs of every pixel. Returns
+ * the largest sum of the squares of a pixel's whole fours. */
+typedef float (*mseg_pair_sums_fn)(const float *x, size_t stride, int k, int pixels, float *out);
+
 typedef struct mseg_gemm_kernel {
     const char *name;
     mseg_gemm_fn fn;
     int mr, nr, vec;
+    int pair_vec;                /* 0, or: works by pairs in all vectors of that many channels of a panel but the last one */
+    mseg_pair_sums_fn pair_sums; /* then */
 } mseg_gemm_kernel;
 
 /* One kernel set: what runs on one level of instruction set. */

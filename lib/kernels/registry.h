@@ -7,8 +7,8 @@
  * GEMM(isa, LEVEL, mr, nr, vec): mseg_f32_gemm_MRxNR__isa. DWCONV(isa, LEVEL, vec). NORMALISE(isa, LEVEL). ARGMAX(isa, LEVEL).
  * SOFTMAX(isa, LEVEL). PEAK(isa, LEVEL, multiply-adds a round). */
 #if defined(__x86_64__)
-#define MSEG_REGISTRY(GEMM, DWCONV, NORMALISE, ARGMAX, SOFTMAX, PEAK)                                                            \
-    MSEG_REGISTRY_SCALAR(GEMM, DWCONV, NORMALISE, ARGMAX, SOFTMAX, PEAK)                                                         \
+#define MSEG_REGISTRY(GEMM, DWCONV, NORMALISE, ARGMAX, SOFTMAX, PEAK, PAIRS)                                                     \
+    MSEG_REGISTRY_SCALAR(GEMM, DWCONV, NORMALISE, ARGMAX, SOFTMAX, PEAK, PAIRS)                                                  \
     GEMM(avx2, AVX2, 6, 16, 8)                                                                                                   \
     DWCONV(avx2, AVX2, 8)                                                                                                        \
     NORMALISE(avx2, AVX2)                                                                                                        \
@@ -20,11 +20,18 @@
     NORMALISE(avx512, AVX512)                                                                                                    \
     ARGMAX(avx512, AVX512)                                                                                                       \
     SOFTMAX(avx512, AVX512)                                                                                                      \
-    PEAK(avx512, AVX512, 192)
+    PEAK(avx512, AVX512, 192)                                                                                                    \
+    GEMM(zen4, ZEN4, 8, 48, 8)                                                                                                   \
+    DWCONV(avx512, ZEN4, 16)                                                                                                     \
+    NORMALISE(avx512, ZEN4)                                                                                                      \
+    ARGMAX(avx512, ZEN4)                                                                                                         \
+    SOFTMAX(avx512, ZEN4)                                                                                                        \
+    PEAK(avx512, ZEN4, 192)                                                                                                      \
+    PAIRS(zen4, ZEN4, 16)
 #else
 #define MSEG_REGISTRY MSEG_REGISTRY_SCALAR
 #endif
-#define MSEG_REGISTRY_SCALAR(GEMM, DWCONV, NORMALISE, ARGMAX, SOFTMAX, PEAK)                                                     \
+#define MSEG_REGISTRY_SCALAR(GEMM, DWCONV, NORMALISE, ARGMAX, SOFTMAX, PEAK, PAIRS)                                              \
     GEMM(scalar, SCALAR, 4, 8, 4)                                                                                                \
     DWCONV(scalar, SCALAR, 4)                                                                                                    \
     NORMALISE(scalar, SCALAR)                                                                                                    \
@@ -40,7 +47,8 @@
 #define MSEG_SOFTMAX_PROTOTYPE(isa, level)                                                                                       \
     void mseg_f32_softmax_add__##isa(const float *, int, const mseg_column_run *, int, const float *, float *, size_t);
 #define MSEG_PEAK_PROTOTYPE(isa, level, madds) void mseg_fma_peak__##isa(long);
+#define MSEG_PAIRS_PROTOTYPE(isa, level, vec)  float mseg_f32_pair_sums__##isa(const float *, size_t, int, int, float *);
 MSEG_REGISTRY(MSEG_GEMM_PROTOTYPE, MSEG_DWCONV_PROTOTYPE, MSEG_NORMALISE_PROTOTYPE, MSEG_ARGMAX_PROTOTYPE, MSEG_SOFTMAX_PROTOTYPE,
-              MSEG_PEAK_PROTOTYPE)
+              MSEG_PEAK_PROTOTYPE, MSEG_PAIRS_PROTOTYPE)
 
 #endif

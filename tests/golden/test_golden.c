@@ -299,6 +299,12 @@ static void test_float64_avx512(void **state)
     check_float64(MSEG_CPU_AVX512);
 }
 
+static void test_float64_zen4(void **state)
+{
+    (void)state;
+    check_float64(MSEG_CPU_ZEN4);
+}
+
 /* ---- LiteRT, float32 ---- */
 
 /* The bytes that were normalised; the padding below is 0, which no byte gives. */
@@ -357,10 +363,8 @@ static void test_litert_257(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_float64_scalar),
-        cmocka_unit_test(test_float64_avx2),
-        cmocka_unit_test(test_float64_avx512),
-        cmocka_unit_test(test_litert_257),
+        cmocka_unit_test(test_float64_scalar), cmocka_unit_test(test_float64_avx2), cmocka_unit_test(test_float64_avx512),
+        cmocka_unit_test(test_float64_zen4),   cmocka_unit_test(test_litert_257),
     };
     return cmocka_run_group_tests(tests, find_shared, NULL);
 }

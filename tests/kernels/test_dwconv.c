@@ -16,7 +16,7 @@ typedef struct row {
 
 #define DWCONV(isa, lvl, vec) {"f32_dwconv3x3__" #isa, mseg_f32_dwconv3x3__##isa, vec, MSEG_CPU_##lvl},
 #define OTHER(...)
-static const row rows[] = {MSEG_REGISTRY(OTHER, DWCONV, OTHER, OTHER, OTHER, OTHER)};
+static const row rows[] = {MSEG_REGISTRY(OTHER, DWCONV, OTHER, OTHER, OTHER, OTHER, OTHER)};
 
 typedef struct shape {
     int stride, rate, channels, pixels, lines;

@@ -17,7 +17,7 @@ typedef struct row {
 #define GEMM(isa, lvl, mr, nr, vec)                                                                                              \
     {{"f32_gemm_" #mr "x" #nr "__" #isa, mseg_f32_gemm_##mr##x##nr##__##isa, mr, nr, vec}, MSEG_CPU_##lvl},
 #define OTHER(...)
-static const row rows[] = {MSEG_REGISTRY(GEMM, OTHER, OTHER, OTHER, OTHER, OTHER)};
+static const row rows[] = {MSEG_REGISTRY(GEMM, OTHER, OTHER, OTHER, OTHER, OTHER, OTHER)};
 
 enum { MAX_TAPS = 9, MAX_K = 70, MAX_MR = 32, MAX_NR = 64 };
 enum { ADD_NONE, ADD_SEPARATE, ADD_IN_PLACE, ADD_MODES };
@@ -27,12 +27,14 @@ typedef struct shape {
     int a_gap, c_gap, add_gap; /* floats between a pixel's end and the next one's start */
     int add;
     bool bias;
+    int paired; /* columns whose weights are packed for pairs */
+    bool by_pairs;
     float min, max;
     guard_side side;
 } shape;
 
 typedef struct buffers {
-    guard a[MAX_TAPS], b[MAX_TAPS], bias, add, c;
+    guard a[MAX_TAPS], b[MAX_TAPS], a_pairs[MAX_TAPS], b_pairs[MAX_TAPS], bias, scale, add, c;
 } buffers;
 
 static void open_buffers(buffers *s)
@@ -40,8 +42,11 @@ static void open_buffers(buffers *s)
     for (int t = 0; t < MAX_TAPS; t++) {
         guard_open(&s->a[t]);
         guard_open(&s->b[t]);
+        guard_open(&s->a_pairs[t]);
+        guard_open(&s->b_pairs[t]);
     }
     guard_open(&s->bias);
+    guard_open(&s->scale);
     guard_open(&s->add);
     guard_open(&s->c);
 }
@@ -51,8 +56,11 @@ static void close_buffers(buffers *s)
     for (int t = 0; t < MAX_TAPS; t++) {
         guard_close(&s->a[t]);
         guard_close(&s->b[t]);
+        guard_close(&s->a_pairs[t]);
+        guard_close(&s->b_pairs[t]);
     }
     guard_close(&s->bias);
+    guard_close(&s->scale);
     guard_close(&s->add);
     guard_close(&s->c);
 }
@@ -71,17 +79,58 @@ typedef struct expectation {
     double value[MAX_MR][MAX_NR], tolerance[MAX_MR][MAX_NR];
 } expectation;
 
+static int whole_fours(int k)
+{
+    return k / 4 * 4;
+}
+
+/* Minus the sum of the products of a column's pairs; the fourth of every four has the other sign already. */
+static float pairs_of_column(const float *b, int k, int width)
+{
+    double sum = 0;
+    for (int i = 0; i < whole_fours(k); i += 2)
+        sum += (double)b[i * width] * (double)b[(i + 1) * width];
+    return (float)-sum;
+}
+
+/* What weights packed for pairs come with. */
+static void give_pairs(const mseg_gemm_kernel *kernel, buffers *b, const shape *s, int width, mseg_gemm_args *g,
+                       const float **a_pairs, const float **b_pairs)
+{
+    float *scale = guard_floats(&b->scale, (size_t)s->paired, s->side);
+    for (int j = 0; j < s->paired; j++)
+        scale[j] = ldexpf(1, j % 7 - 4);
+    g->scale = scale;
+    for (int t = 0; t < s->taps && s->by_pairs; t++) {
+        float *inputs = guard_floats(&b->a_pairs[t], (size_t)(s->p + s->m), s->side);
+        float *weights = guard_floats(&b->b_pairs[t], (size_t)s->paired, s->side);
+        kernel->pair_sums(g->a[t] + (size_t)s->p * g->a_stride, g->a_stride, s->k, s->m, inputs + s->p);
+        for (int j = 0; j < s->paired; j++)
+            weights[j] = pairs_of_column(g->b[t] + j, s->k, width);
+        a_pairs[t] = inputs;
+        b_pairs[t] = weights;
+    }
+    g->a_pairs = s->by_pairs ? a_pairs : NULL;
+    g->b_pairs = b_pairs;
+    g->a_pairs_stride = 1;
+}
+
 static void expect(expectation *e, const mseg_gemm_args *g, const shape *s, int width)
 {
     for (int i = 0; i < s->m; i++)
         for (int j = 0; j < s->n; j++) {
             const size_t p = (size_t)(s->p + i);
             double sum = s->bias ? (double)g->bias[j] : 0, size = fabs(sum);
+            const double scale = j < s->paired ? (double)g->scale[j] : 1;
             for (int t = 0; t < s->taps; t++)
                 for (int k = 0; k < s->k; k++) {
-                    double product = (double)g->a[t][p * g->a_stride + (size_t)k] * (double)g->b[t][k * width + j];
-                    sum += product;
+                    const float *x = &g->a[t][p * g->a_stride + (size_t)k], *y = &g->b[t][k * width + j];
+                    double product = (double)*x * (double)*y * scale;
+                    bool in_pair = j < s->paired && k < whole_fours(s->k);
+                    sum += in_pair && k % 4 == 3 ? -product : product;
                     size += fabs(product);
+                    if (in_pair && s->by_pairs && k % 2 == 1) /* the products of inputs and of weights come and go again */
+                        size += (fabs((double)x[-1] * (double)x[0]) + fabs((double)y[-width] * (double)y[0])) * scale;
                 }
             if (g->add) {
                 sum += (double)g->add[p * g->add_stride + (size_t)j];
@@ -105,8 +154,8 @@ static void check_output(const mseg_gemm_args *g, const shape *s, const expectat
         }
         double error = fabs((double)g->c[at] - e->value[i][j]);
         if (!(error <= e->tolerance[i][j]))
-            fail_msg("m %d n %d k %d taps %d p %d add %d: output %d, %d is %g, not %g", s->m, s->n, s->k, s->taps, s->p, s->add,
-                     i, j, (double)g->c[at], e->value[i][j]);
+            fail_msg("m %d n %d k %d taps %d p %d add %d by pairs %d: output %d, %d is %g, not %g", s->m, s->n, s->k, s->taps,
+                     s->p, s->add, s->by_pairs, i, j, (double)g->c[at], e->value[i][j]);
     }
 }
 
@@ -126,7 +175,7 @@ static void check_shape(const mseg_gemm_kernel *kernel, buffers *b, const shape 
     const int pixels = s->p + s->m;
     const int width = (s->n + kernel->vec - 1) / kernel->vec * kernel->vec;
     const int c_stride = s->n + s->c_gap, add_stride = s->add == ADD_IN_PLACE ? c_stride : s->n + s->add_gap;
-    const float *a[MAX_TAPS], *weights[MAX_TAPS];
+    const float *a[MAX_TAPS], *weights[MAX_TAPS], *a_pairs[MAX_TAPS], *b_pairs[MAX_TAPS];
     for (int t = 0; t < s->taps; t++) {
         a[t] = map(&b->a[t], s->side, 100 + (uint64_t)t, s->p, pixels, s->k, s->k + s->a_gap);
         float *w = guard_floats(&b->b[t], (size_t)(s->k * width), s->side);
@@ -154,6 +203,8 @@ static void check_shape(const mseg_gemm_kernel *kernel, buffers *b, const shape 
         g.c = guard_floats(&b->c, outputs, s->side);
     if (s->add == ADD_SEPARATE)
         g.add = map(&b->add, s->side, 500, s->p, pixels, s->n, add_stride);
+    if (kernel->pair_vec)
+        give_pairs(kernel, b, s, width, &g, a_pairs, b_pairs);
     memcpy(before, g.c, outputs * sizeof *before);
     expect(&e, &g, s, width);
     kernel->fn(&g, s->p, s->m);
@@ -161,8 +212,9 @@ static void check_shape(const mseg_gemm_kernel *kernel, buffers *b, const shape 
     check_buffers(b, s->taps);
 }
 
-static shape random_shape(uint64_t *state, int m, int n, int k, int taps)
+static shape random_shape(const mseg_gemm_kernel *kernel, uint64_t *state, int m, int n, int k, int taps)
 {
+    const int paired = kernel->pair_vec ? (n - 1) / kernel->pair_vec * kernel->pair_vec : 0;
     static const float clamps[][2] = {{-INFINITY, INFINITY}, {0, INFINITY}, {0, 6}, {-0.5f, 0.25f}};
     const float *clamp = clamps[random_int(state, 0, 3)];
     return (shape){.m = m,
@@ -175,6 +227,8 @@ static shape random_shape(uint64_t *state, int m, int n, int k, int taps)
                    .add_gap = random_int(state, 0, 20) * random_int(state, 0, 1),
                    .add = random_int(state, 0, ADD_MODES - 1),
                    .bias = random_int(state, 0, 1),
+                   .paired = paired,
+                   .by_pairs = kernel->pair_vec && random_int(state, 0, 2),
                    .min = clamp[0],
                    .max = clamp[1],
                    .side = random_int(state, 0, 1) ? GUARD_END : GUARD_START};
@@ -191,13 +245,13 @@ static void check_kernel(const mseg_gemm_kernel *kernel)
         for (int n = 1; n <= kernel->nr; n++)
             for (int repeat = 0; repeat < 6; repeat++) {
                 int k = random_int(&state, 1, MAX_K), taps = repeat % 2 ? 1 : random_int(&state, 1, MAX_TAPS);
-                shape s = random_shape(&state, m, n, k, taps);
+                shape s = random_shape(kernel, &state, m, n, k, taps);
                 check_shape(kernel, &b, &s);
             }
     for (int k = 1; k <= MAX_K; k++)
         for (int taps = 1; taps <= MAX_TAPS; taps++) {
             int m = random_int(&state, 1, kernel->mr), n = random_int(&state, 1, kernel->nr);
-            shape s = random_shape(&state, m, n, k, taps);
+            shape s = random_shape(kernel, &state, m, n, k, taps);
             check_shape(kernel, &b, &s);
         }
     close_buffers(&b);
@@ -209,7 +263,7 @@ static void test_every_gemm_kernel(void **state)
     const mseg_cpu_level best = mseg_cpu_detect().level;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (rows[i].level <= best)
-            check_kernel(&rows[i].kernel);
+            check_kernel(&mseg_kernels_for(rows[i].level)->gemm);
         else
             print_message("SKIP: this machine cannot run %s\n", rows[i].kernel.name);
     }
@@ -225,7 +279,7 @@ static void test_no_taps(void **state)
         const mseg_gemm_kernel *kernel = &rows[i].kernel;
         for (int j = 0; j < kernel->nr; j++)
             bias[j] = (float)j - 2;
-        mseg_gemm_args g = {.n = kernel->nr, .k = 5, .bias = bias, .c = c, .c_stride = MAX_NR, .min = 0, .max = 6};
+        mseg_gemm_args g = {.n = kernel->nr, .k = 5, .bias = bias, .scale = bias, .c = c, .c_stride = MAX_NR, .min = 0, .max = 6};
         if (rows[i].level > best)
             continue;
         kernel->fn(&g, 0, kernel->mr);
@@ -233,6 +287,44 @@ static void test_no_taps(void **state)
             for (int j = 0; j < kernel->nr; j++)
                 assert_float_equal(c[p * MAX_NR + j], fminf(fmaxf(bias[j], 0), 6), 0);
     }
+}
+
+/* Sums by definition, of inputs between NaN. */
+static void test_pair_sums(void **state)
+{
+    (void)state;
+    const mseg_cpu_level best = mseg_cpu_detect().level;
+    guard in;
+    guard_open(&in);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const mseg_gemm_kernel *kernel = &mseg_kernels_for(rows[i].level)->gemm;
+        if (rows[i].level > best || !kernel->pair_vec)
+            continue;
+        for (int k = 1; k <= 200; k++) {
+            enum { PIXELS = 5 };
+            const int stride = k + k % 3;
+            float out[PIXELS + 1];
+            const float *x = map(&in, k % 2 ? GUARD_END : GUARD_START, (uint64_t)k, 0, PIXELS, k, stride);
+            out[PIXELS] = 7;
+            double largest = 0;
+            float squares = kernel->pair_sums(x, (size_t)stride, k, PIXELS, out);
+            for (int p = 0; p < PIXELS; p++) {
+                double sum = 0, size = 0, square = 0;
+                for (int j = 0; j < whole_fours(k); j += 2) {
+                    double product = (double)x[p * stride + j] * (double)x[p * stride + j + 1];
+                    sum += j % 4 ? -product : product;
+                    size += fabs(product);
+                    square += pow((double)x[p * stride + j], 2) + pow((double)x[p * stride + j + 1], 2);
+                }
+                largest = fmax(largest, square);
+                assert_true(fabs((double)out[p] - sum) <= k * (double)FLT_EPSILON * size);
+            }
+            assert_true(out[PIXELS] == 7);
+            assert_true(fabs((double)squares - largest) <= k * (double)FLT_EPSILON * largest);
+            guard_check(&in);
+        }
+    }
+    guard_close(&in);
 }
 
 static void test_sets_hold_the_rows(void **state)
@@ -247,6 +339,7 @@ static void test_sets_hold_the_rows(void **state)
         assert_true(set->gemm.fn == rows[i].kernel.fn && set->gemm.mr == rows[i].kernel.mr);
         assert_true(set->gemm.nr == rows[i].kernel.nr && set->gemm.vec == rows[i].kernel.vec);
         assert_int_equal(set->gemm.nr % set->dwconv_vec, 0); /* groups of whole panels are whole vectors */
+        assert_true(!set->gemm.pair_vec == !set->gemm.pair_sums && set->gemm.nr % 4 == 0); /* and of whole fours */
     }
     assert_non_null(mseg_kernels_for(MSEG_CPU_SCALAR));
     assert_null(mseg_kernels_for(MSEG_CPU_LEVELS));
@@ -256,6 +349,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_gemm_kernel),
+        cmocka_unit_test(test_pair_sums),
         cmocka_unit_test(test_no_taps),
         cmocka_unit_test(test_sets_hold_the_rows),
     };

@@ -22,8 +22,8 @@ typedef struct argmax_row {
 #define NORMALISE(isa, lvl) {"u8_f32_normalise__" #isa, mseg_u8_f32_normalise__##isa, MSEG_CPU_##lvl},
 #define ARGMAX(isa, lvl)    {"f32_argmax__" #isa, mseg_f32_argmax__##isa, MSEG_CPU_##lvl},
 #define OTHER(...)
-static const normalise_row normalise_rows[] = {MSEG_REGISTRY(OTHER, OTHER, NORMALISE, OTHER, OTHER, OTHER)};
-static const argmax_row argmax_rows[] = {MSEG_REGISTRY(OTHER, OTHER, OTHER, ARGMAX, OTHER, OTHER)};
+static const normalise_row normalise_rows[] = {MSEG_REGISTRY(OTHER, OTHER, NORMALISE, OTHER, OTHER, OTHER, OTHER)};
+static const argmax_row argmax_rows[] = {MSEG_REGISTRY(OTHER, OTHER, OTHER, ARGMAX, OTHER, OTHER, OTHER)};
 
 static void check_normalise(const normalise_row *kernel, guard *in_guard, guard *out_guard, int n, guard_side side)
 {

@@ -15,7 +15,7 @@ typedef struct row {
 
 #define SOFTMAX(isa, lvl) {"f32_softmax_add__" #isa, mseg_f32_softmax_add__##isa, MSEG_CPU_##lvl},
 #define OTHER(...)
-static const row rows[] = {MSEG_REGISTRY(OTHER, OTHER, OTHER, OTHER, SOFTMAX, OTHER)};
+static const row rows[] = {MSEG_REGISTRY(OTHER, OTHER, OTHER, OTHER, SOFTMAX, OTHER, OTHER)};
 
 enum { COLUMNS = 4, RUNS = 3 };
 static const int between[RUNS][2] = {{0, 1}, {1, 2}, {3, 3}};

@@ -332,14 +332,17 @@ static void test_avx512(void **state)
     check_level(*state, MSEG_CPU_AVX512);
 }
 
+static void test_zen4(void **state)
+{
+    check_level(*state, MSEG_CPU_ZEN4);
+}
+
 int main(int argc, char **argv)
 {
     the_goldens.folder = argc > 1 ? argv[1] : NULL;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_seeded_values),
-        cmocka_unit_test(test_scalar),
-        cmocka_unit_test(test_avx2),
-        cmocka_unit_test(test_avx512),
+        cmocka_unit_test(test_seeded_values), cmocka_unit_test(test_scalar), cmocka_unit_test(test_avx2),
+        cmocka_unit_test(test_avx512),        cmocka_unit_test(test_zen4),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,0 +1,248 @@
+#include <immintrin.h>
+
+#include "kernels/registry.h"
+
+/* Winograd's inner product (IEEE Trans. Comp. C-17, 1968): x0 y0 + x1 y1 = (x0 + y1)(x1 + y0) - x0 x1 - y0 y1. The last two terms
+ * are sums over a pixel and over an output channel alone, so two multiply-adds become one and two additions. Zen 4 has units
+ * that only add beside those that multiply and add: two vectors of three computed this way keep both busy, 1.5 multiply-adds
+ * for every one that the multipliers could do. Every other pair is (x2 - y3)(y2 - x3), whose terms come with the other sign, so
+ * that the sums do not grow with positive inputs. Operands broadcast from memory must be those of the arithmetic itself: a
+ * broadcast into a register takes an adder's turn. Compilers prefer the register, hence the assembly. */
+
+#define INLINE static inline __attribute__((always_inline))
+
+enum { MR = 8, VECTORS = 3 };
+
+/* sum + (x[0] + y1) * right */
+#define PAIR(right)                                                                                                              \
+    __asm__("vaddps %3%{1to16%}, %6, %1\n\t" right "\n\tvfmadd231ps %1, %2, %0"                                                  \
+            : "+v"(sum), "=&v"(left), "=&v"(other)                                                                               \
+            : "m"(x[0]), "m"(x[1]), "v"(y0), "v"(y1))
+
+INLINE __m512 plus_pair(const float *x, __m512 y0, __m512 y1, __m512 sum)
+{
+    __m512 left, other;
+    PAIR("vaddps %4%{1to16%}, %5, %2");
+    return sum;
+}
+
+INLINE __m512 minus_pair(const float *x, __m512 y0, __m512 y1, __m512 sum)
+{
+    __m512 left, other;
+    PAIR("vsubps %4%{1to16%}, %5, %2");
+    return sum;
+}
+
+INLINE __m512 plus_product(const float *x, __m512 y, __m512 sum)
+{
+    __asm__("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(y), "m"(*x));
+    return sum;
+}
+
+INLINE __m512 minus_product(const float *x, __m512 y, __m512 sum)
+{
+    __asm__("vfnmadd231ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(y), "m"(*x));
+    return sum;
+}
+
+INLINE __m512 difference(__m512 y, const float *x)
+{
+    __asm__("vsubps %1%{1to16%}, %0, %0" : "+v"(y) : "m"(*x));
+    return y;
+}
+
+/* The accumulators of one tile: rows pixels of full vectors of 16 channels and perhaps a half one of 8. All but the last of the
+ * vectors have weights packed for pairs. */
+typedef struct sums {
+    __m512 full[MR][VECTORS];
+    __m256 half[MR];
+} sums;
+
+/* What is known when the code is made, so that every loop over it unrolls and sums lives in registers. */
+typedef struct shape {
+    int rows, full, half;
+    int pairs;
+} shape;
+
+INLINE int width(const shape s)
+{
+    return s.full * 16 + s.half * 8;
+}
+
+INLINE int paired(const shape s)
+{
+    return s.full + s.half - 1;
+}
+
+/* Input k of pixel i: one of three bases plus 0, 1 or 2 strides, which x86 addressing does for nothing. */
+INLINE const float *pixel(const char *const *base, size_t stride, int i, int k)
+{
+    return (const float *)(base[i / 3] + (size_t)(i % 3) * stride) + k;
+}
+
+/* Inputs k and k + 1 of all pixels, by pairs; their weights are two rows at b. */
+INLINE void two_inputs(const char *const *base, size_t stride, int k, const float *b, const shape s, const int minus, sums *acc)
+{
+    __m512 w[2][VECTORS];
+    __asm__ volatile("" ::: "memory"); /* weights are loaded no earlier: there is no register to spare */
+#pragma GCC unroll 3
+    for (int v = 0; v < s.full; v++) {
+        w[0][v] = _mm512_loadu_ps(b + v * 16);
+        w[1][v] = _mm512_loadu_ps(b + width(s) + v * 16);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < s.rows; i++) {
+        const float *x = pixel(base, stride, i, k);
+#pragma GCC unroll 3
+        for (int v = 0; v < s.full; v++) {
+            __m512 *sum = &acc->full[i][v];
+            if (v < paired(s))
+                *sum = minus ? minus_pair(x, w[0][v], w[1][v], *sum) : plus_pair(x, w[0][v], w[1][v], *sum);
+            else
+                *sum = plus_product(x + 1, w[1][v], plus_product(x, w[0][v], *sum));
+        }
+        if (s.half) {
+            acc->half[i] = _mm256_fmadd_ps(_mm256_set1_ps(x[0]), _mm256_loadu_ps(b + s.full * 16), acc->half[i]);
+            acc->half[i] = _mm256_fmadd_ps(_mm256_set1_ps(x[1]), _mm256_loadu_ps(b + width(s) + s.full * 16), acc->half[i]);
+        }
+    }
+}
+
+/* Input k of all pixels by itself; minus: weights packed for pairs have the other sign. */
+INLINE void one_input(const char *const *base, size_t stride, int k, const float *b, const shape s, const int minus, sums *acc)
+{
+#pragma GCC unroll 8
+    for (int i = 0; i < s.rows; i++) {
+        const float *x = pixel(base, stride, i, k);
+#pragma GCC unroll 3
+        for (int v = 0; v < s.full; v++) {
+            __m512 w = _mm512_loadu_ps(b + v * 16), *sum = &acc->full[i][v];
+            *sum = minus && v < paired(s) ? minus_product(x, w, *sum) : plus_product(x, w, *sum);
+        }
+        if (s.half)
+            acc->half[i] = _mm256_fmadd_ps(_mm256_set1_ps(*x), _mm256_loadu_ps(b + s.full * 16), acc->half[i]);
+    }
+}
+
+/* A tap's sums by pairs start with the terms of one factor. */
+INLINE void add_pairs(const mseg_gemm_args *g, int t, size_t p, const shape s, sums *acc)
+{
+#pragma GCC unroll 2
+    for (int v = 0; v < paired(s); v++) {
+        __m512 y = _mm512_loadu_ps(g->b_pairs[t] + v * 16);
+#pragma GCC unroll 8
+        for (int i = 0; i < s.rows; i++) {
+            __m512 start = difference(y, &g->a_pairs[t][(p + (size_t)i) * g->a_pairs_stride]);
+            acc->full[i][v] = t > 0 ? _mm512_add_ps(acc->full[i][v], start) : start;
+        }
+    }
+}
+
+INLINE void multiply(const mseg_gemm_args *g, size_t p, const shape s, sums *acc)
+{
+    const size_t stride = g->a_stride * sizeof(float);
+    for (int t = 0; t < g->taps; t++) {
+        const char *base[(MR + 2) / 3];
+#pragma GCC unroll 3
+        for (int i = 0; i < (s.rows + 2) / 3; i++)
+            base[i] = (const char *)g->a[t] + (p + 3 * (size_t)i) * stride;
+        const float *b = g->b[t];
+        if (s.pairs)
+            add_pairs(g, t, p, s, acc);
+        int k = g->k;
+        for (; k >= 4; k -= 4) {
+            if (s.pairs) {
+                two_inputs(base, stride, 0, b, s, 0, acc);
+                two_inputs(base, stride, 2, b + 2 * width(s), s, 1, acc);
+            } else {
+#pragma GCC unroll 4
+                for (int j = 0; j < 4; j++)
+                    one_input(base, stride, j, b + j * width(s), s, j == 3, acc);
+            }
+#pragma GCC unroll 3
+            for (int i = 0; i < (s.rows + 2) / 3; i++)
+                base[i] += 4 * sizeof(float);
+            b += 4 * width(s);
+        }
+        for (int j = 0; j < k; j++, b += width(s))
+            one_input(base, stride, j, b, s, 0, acc);
+    }
+}
+
+INLINE void tile(const mseg_gemm_args *g, size_t p, const shape s)
+{
+    const int vectors = s.full + s.half;
+    const __mmask16 tail = (__mmask16)((1u << (g->n - (vectors - 1) * 16)) - 1);
+    sums acc;
+#pragma GCC unroll 8
+    for (int i = 0; i < s.rows; i++) {
+#pragma GCC unroll 3
+        for (int v = 0; v < s.full; v++)
+            acc.full[i][v] = _mm512_setzero_ps();
+        acc.half[i] = _mm256_setzero_ps();
+    }
+    multiply(g, p, s, &acc);
+    const __m512 min = _mm512_set1_ps(g->min), max = _mm512_set1_ps(g->max); /* read now: g may alias what is stored below */
+    const size_t c_stride = g->c_stride, add_stride = g->add_stride;
+    const float *const add = g->add ? g->add + p * add_stride : NULL;
+#pragma GCC unroll 3
+    for (int v = 0; v < vectors; v++) {
+        const __mmask16 mask = v == vectors - 1 ? tail : (__mmask16)0xffff;
+        const __m512 bias = g->bias ? _mm512_maskz_loadu_ps(mask, g->bias + v * 16) : _mm512_setzero_ps();
+        const __m512 scale = v < paired(s) ? _mm512_loadu_ps(g->scale + v * 16) : _mm512_setzero_ps();
+        float *c = g->c + p * c_stride + v * 16;
+#pragma GCC unroll 8
+        for (int i = 0; i < s.rows; i++, c += c_stride) {
+            __m512 y = v < s.full ? acc.full[i][v] : _mm512_zextps256_ps512(acc.half[i]);
+            y = v < paired(s) ? _mm512_fmadd_ps(y, scale, bias) : _mm512_add_ps(y, bias);
+            if (add)
+                y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(mask, add + (size_t)i * add_stride + v * 16));
+            _mm512_mask_storeu_ps(c, mask, _mm512_min_ps(_mm512_max_ps(y, min), max));
+        }
+    }
+}
+
+INLINE void tiles(const mseg_gemm_args *g, size_t p, int m, const int full, const int half, const int pairs)
+{
+    switch (m) {
+#define CASE(rows)                                                                                                               \
+    case rows:                                                                                                                   \
+        tile(g, p, (shape){rows, full, half, pairs});                                                                            \
+        break;
+        CASE(1)
+        CASE(2)
+        CASE(3)
+        CASE(4)
+        CASE(5)
+        CASE(6)
+        CASE(7)
+        CASE(8)
+#undef CASE
+    }
+}
+
+void mseg_f32_gemm_8x48__zen4(const mseg_gemm_args *g, int p, int m)
+{
+    const int eighths = (g->n + 7) / 8;
+    switch (g->a_pairs ? 10 * eighths : eighths) {
+#define CASE(n, full, half)                                                                                                      \
+    case n:                                                                                                                      \
+        tiles(g, (size_t)p, m, full, half, 0);                                                                                   \
+        break;
+#define PAIRED(n, full, half)                                                                                                    \
+    CASE(n, full, half)                                                                                                          \
+    case 10 * n:                                                                                                                 \
+        tiles(g, (size_t)p, m, full, half, 1);                                                                                   \
+        break;
+    case 10:
+        CASE(1, 0, 1)
+    case 20:
+        CASE(2, 1, 0)
+        PAIRED(3, 1, 1)
+        PAIRED(4, 2, 0)
+        PAIRED(5, 2, 1)
+        PAIRED(6, 3, 0)
+#undef PAIRED
+#undef CASE
+    }
+}
