@@ -27,7 +27,7 @@ const float *mseg_panel(const mseg_packed *packed, int n0, int tap, int k0)
 /* Columns of the panel that starts at n0 that work by pairs. */
 static int paired_columns(const mseg_packed *packed, int n0)
 {
-    return (mseg_panel_width(packed, n0) - 1) / packed->pair_vec * packed->pair_vec;
+    return packed->paired(packed->n - n0 < packed->nr ? packed->n - n0 : packed->nr);
 }
 
 /* pairs = minus the sums that mseg_pair_sums_fn makes, for columns of k lines of weights. The weights' every fourth line has the
@@ -86,12 +86,12 @@ mseg_status mseg_pack(mseg_packed *packed, const mseg_gemm_kernel *kernel, const
     *packed = (mseg_packed){.taps = taps, .k = k, .n = n, .nr = kernel->nr, .vec = kernel->vec};
     size_t columns = mseg_round_up((size_t)n, (size_t)kernel->vec);
     size_t weights = columns * (size_t)taps * (size_t)k;
-    packed->bytes = (weights + (kernel->pair_vec ? (size_t)n * (size_t)(taps + 1) : 0)) * sizeof(float);
+    packed->bytes = (weights + (kernel->paired ? (size_t)n * (size_t)(taps + 1) : 0)) * sizeof(float);
     packed->data = mseg_alloc(packed->bytes);
     if (!packed->data)
         return MSEG_NOMEM;
-    if (kernel->pair_vec) {
-        packed->pair_vec = kernel->pair_vec;
+    if (kernel->paired) {
+        packed->paired = kernel->paired;
         packed->scale = packed->data + weights;
         packed->pairs = packed->scale + n;
     }

@@ -11,10 +11,10 @@ typedef struct mseg_packed {
     size_t bytes;
     int taps, k, n;
     int nr, vec;
-    /* For a kernel that works by pairs (scale is not NULL): in every panel, all vectors of pair_vec channels but the last hold
-     * weights divided by their channel's scale, a power of two, and of every four inputs the last one's with the other sign.
-     * pairs: per tap and channel minus the sum of mseg_pair_sums_fn over the weights so divided. */
-    int pair_vec;
+    /* For a kernel that works by pairs (scale is not NULL): in every panel, channels that paired() counts hold weights divided by
+     * their scale, a power of two, and of every four inputs the last one's with the other sign. pairs: per tap and channel minus
+     * the sum of mseg_pair_sums_fn over the weights so divided. */
+    int (*paired)(int n);
     float *scale, *pairs;
 } mseg_packed;
 

@@ -15,10 +15,10 @@ typedef struct row_job {
 static void tiles(const row_job *job, int pixels)
 {
     const mseg_gemm_kernel *gemm = &job->bases->kernels->gemm;
-    int n = (pixels + gemm->mr - 1) / gemm->mr;
-    for (int i = 0; i < n; i++) {
-        int p0 = (int)((long)pixels * i / n), p1 = (int)((long)pixels * (i + 1) / n);
-        gemm->fn(&job->args, p0, p1 - p0);
+    int n = (pixels + gemm->mr - 1) / gemm->mr, larger = pixels % n;
+    for (int i = 0, p = 0, m; i < n; i++, p += m) {
+        m = pixels / n + (i < larger);
+        gemm->fn(&job->args, p, m);
     }
 }
 
@@ -75,8 +75,8 @@ static bool row_by_pairs(const row_job *job)
             int iy = job->y * s->stride - s->pad_y + ky * s->rate_y;
             if (iy < 0 || iy >= s->in[i].height)
                 continue;
-            float squares = pairs_row(s, job->bases, i, iy - job->first)[s->in[i].width] / (float)s->k;
-            if (!(squares >= least * least && squares <= most * most))
+            float bound = pairs_row(s, job->bases, i, iy - job->first)[s->in[i].width] / (float)s->k;
+            if (!(bound >= least * least && bound <= most * most))
                 return false;
         }
     return s->by_pairs;

@@ -174,12 +174,13 @@ INLINE void tile(const mseg_gemm_args *g, size_t p, const shape s)
     const int vectors = s.full + s.half;
     const __mmask16 tail = (__mmask16)((1u << (g->n - (vectors - 1) * 16)) - 1);
     sums acc;
+    const __m512 last = g->bias ? _mm512_maskz_loadu_ps(tail, g->bias + (vectors - 1) * 16) : _mm512_setzero_ps();
 #pragma GCC unroll 8
     for (int i = 0; i < s.rows; i++) {
 #pragma GCC unroll 3
         for (int v = 0; v < s.full; v++)
-            acc.full[i][v] = _mm512_setzero_ps();
-        acc.half[i] = _mm256_setzero_ps();
+            acc.full[i][v] = v < paired(s) ? _mm512_setzero_ps() : last;
+        acc.half[i] = _mm512_castps512_ps256(last);
     }
     multiply(g, p, s, &acc);
     const __m512 min = _mm512_set1_ps(g->min), max = _mm512_set1_ps(g->max); /* read now: g may alias what is stored below */
@@ -188,13 +189,14 @@ INLINE void tile(const mseg_gemm_args *g, size_t p, const shape s)
 #pragma GCC unroll 3
     for (int v = 0; v < vectors; v++) {
         const __mmask16 mask = v == vectors - 1 ? tail : (__mmask16)0xffff;
-        const __m512 bias = g->bias ? _mm512_maskz_loadu_ps(mask, g->bias + v * 16) : _mm512_setzero_ps();
+        const __m512 bias = v < paired(s) && g->bias ? _mm512_maskz_loadu_ps(mask, g->bias + v * 16) : _mm512_setzero_ps();
         const __m512 scale = v < paired(s) ? _mm512_loadu_ps(g->scale + v * 16) : _mm512_setzero_ps();
         float *c = g->c + p * c_stride + v * 16;
 #pragma GCC unroll 8
         for (int i = 0; i < s.rows; i++, c += c_stride) {
             __m512 y = v < s.full ? acc.full[i][v] : _mm512_zextps256_ps512(acc.half[i]);
-            y = v < paired(s) ? _mm512_fmadd_ps(y, scale, bias) : _mm512_add_ps(y, bias);
+            if (v < paired(s))
+                y = _mm512_fmadd_ps(y, scale, bias);
             if (add)
                 y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(mask, add + (size_t)i * add_stride + v * 16));
             _mm512_mask_storeu_ps(c, mask, _mm512_min_ps(_mm512_max_ps(y, min), max));
@@ -202,47 +204,46 @@ INLINE void tile(const mseg_gemm_args *g, size_t p, const shape s)
     }
 }
 
-INLINE void tiles(const mseg_gemm_args *g, size_t p, int m, const int full, const int half, const int pairs)
-{
-    switch (m) {
-#define CASE(rows)                                                                                                               \
-    case rows:                                                                                                                   \
-        tile(g, p, (shape){rows, full, half, pairs});                                                                            \
-        break;
-        CASE(1)
-        CASE(2)
-        CASE(3)
-        CASE(4)
-        CASE(5)
-        CASE(6)
-        CASE(7)
-        CASE(8)
-#undef CASE
+/* One function for every number of pixels and eighths of channels, so that each has the registers to itself. */
+typedef void (*tile_fn)(const mseg_gemm_args *g, size_t p);
+
+#define NAME(rows, eighths, pairs) tile_##rows##_##eighths##_##pairs
+#define TILE(rows, eighths, pairs)                                                                                               \
+    static void NAME(rows, eighths, pairs)(const mseg_gemm_args *g, size_t p)                                                    \
+    {                                                                                                                            \
+        tile(g, p, (shape){rows, (eighths) / 2, (eighths) % 2, pairs});                                                          \
     }
-}
+#define TILES(eighths, pairs)                                                                                                    \
+    TILE(1, eighths, pairs)                                                                                                      \
+    TILE(2, eighths, pairs)                                                                                                      \
+    TILE(3, eighths, pairs)                                                                                                      \
+    TILE(4, eighths, pairs)                                                                                                      \
+    TILE(5, eighths, pairs)                                                                                                      \
+    TILE(6, eighths, pairs)                                                                                                      \
+    TILE(7, eighths, pairs)                                                                                                      \
+    TILE(8, eighths, pairs)                                                                                                      \
+    static const tile_fn tiles_##eighths##_##pairs[MR] = {                                                                       \
+        NAME(1, eighths, pairs), NAME(2, eighths, pairs), NAME(3, eighths, pairs), NAME(4, eighths, pairs),                      \
+        NAME(5, eighths, pairs), NAME(6, eighths, pairs), NAME(7, eighths, pairs), NAME(8, eighths, pairs)};
+TILES(1, 0)
+TILES(2, 0)
+TILES(3, 0)
+TILES(3, 1)
+TILES(4, 0)
+TILES(4, 1)
+TILES(5, 0)
+TILES(5, 1)
+TILES(6, 0)
+TILES(6, 1)
 
 void mseg_f32_gemm_8x48__zen4(const mseg_gemm_args *g, int p, int m)
 {
-    const int eighths = (g->n + 7) / 8;
-    switch (g->a_pairs ? 10 * eighths : eighths) {
-#define CASE(n, full, half)                                                                                                      \
-    case n:                                                                                                                      \
-        tiles(g, (size_t)p, m, full, half, 0);                                                                                   \
-        break;
-#define PAIRED(n, full, half)                                                                                                    \
-    CASE(n, full, half)                                                                                                          \
-    case 10 * n:                                                                                                                 \
-        tiles(g, (size_t)p, m, full, half, 1);                                                                                   \
-        break;
-    case 10:
-        CASE(1, 0, 1)
-    case 20:
-        CASE(2, 1, 0)
-        PAIRED(3, 1, 1)
-        PAIRED(4, 2, 0)
-        PAIRED(5, 2, 1)
-        PAIRED(6, 3, 0)
-#undef PAIRED
-#undef CASE
-    }
+    static const tile_fn *const tiles[2][7] = {{NULL, tiles_1_0, tiles_2_0, tiles_3_0, tiles_4_0, tiles_5_0, tiles_6_0},
+                                               {NULL, tiles_1_0, tiles_2_0, tiles_3_1, tiles_4_1, tiles_5_1, tiles_6_1}};
+    tiles[g->a_pairs != NULL][(g->n + 7) / 8][m - 1](g, (size_t)p);
+}
+
+int mseg_f32_paired__zen4(int n)
+{
+    return (n - 1) / 16 * 16;
 }

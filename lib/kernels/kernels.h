@@ -75,15 +75,15 @@ typedef void (*mseg_softmax_fn)(const float *row, int classes, const mseg_column
 typedef void (*mseg_peak_fn)(long rounds);
 
 /** out[p] = sum over i = 0, 4, 8 ... of x[i] x[i + 1] - x[i + 2] x[i + 3] for the whole fours of k inputs of every pixel. Returns
- * the largest sum of the squares of a pixel's whole fours. */
+ * a bound of a pixel's sum of squares over them: no less than the largest, at most 16 times that. */
 typedef float (*mseg_pair_sums_fn)(const float *x, size_t stride, int k, int pixels, float *out);
 
 typedef struct mseg_gemm_kernel {
     const char *name;
     mseg_gemm_fn fn;
     int mr, nr, vec;
-    int pair_vec;                /* 0, or: works by pairs in all vectors of that many channels of a panel but the last one */
-    mseg_pair_sums_fn pair_sums; /* then */
+    int (*paired)(int n); /* how many of a panel's n channels work by pairs, the first ones; NULL: never any */
+    mseg_pair_sums_fn pair_sums;
 } mseg_gemm_kernel;
 
 /* One kernel set: what runs on one level of instruction set. */

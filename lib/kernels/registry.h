@@ -27,7 +27,7 @@
     ARGMAX(avx512, ZEN4)                                                                                                         \
     SOFTMAX(avx512, ZEN4)                                                                                                        \
     PEAK(avx512, ZEN4, 192)                                                                                                      \
-    PAIRS(zen4, ZEN4, 16)
+    PAIRS(zen4, ZEN4)
 #else
 #define MSEG_REGISTRY MSEG_REGISTRY_SCALAR
 #endif
@@ -47,7 +47,9 @@
 #define MSEG_SOFTMAX_PROTOTYPE(isa, level)                                                                                       \
     void mseg_f32_softmax_add__##isa(const float *, int, const mseg_column_run *, int, const float *, float *, size_t);
 #define MSEG_PEAK_PROTOTYPE(isa, level, madds) void mseg_fma_peak__##isa(long);
-#define MSEG_PAIRS_PROTOTYPE(isa, level, vec)  float mseg_f32_pair_sums__##isa(const float *, size_t, int, int, float *);
+#define MSEG_PAIRS_PROTOTYPE(isa, level)                                                                                         \
+    int mseg_f32_paired__##isa(int);                                                                                             \
+    float mseg_f32_pair_sums__##isa(const float *, size_t, int, int, float *);
 MSEG_REGISTRY(MSEG_GEMM_PROTOTYPE, MSEG_DWCONV_PROTOTYPE, MSEG_NORMALISE_PROTOTYPE, MSEG_ARGMAX_PROTOTYPE, MSEG_SOFTMAX_PROTOTYPE,
               MSEG_PEAK_PROTOTYPE, MSEG_PAIRS_PROTOTYPE)
 
