@@ -25,7 +25,7 @@ mseg_status mseg_pack(mseg_packed *packed, const mseg_gemm_kernel *kernel, const
 /* About the root mean square of a layer's inputs, which scales make that of its weights. Sums by pairs are as exact as others as
  * long as inputs are within a factor of MSEG_PAIRS_RANGE of it (R. P. Brent, Error analysis of algorithms for matrix
  * multiplication, 1970). */
-enum { MSEG_PAIRS_INPUT = 2, MSEG_PAIRS_RANGE = 16 };
+enum { MSEG_PAIRS_INPUT = 4, MSEG_PAIRS_RANGE = 16 };
 
 /** The width of the panel that starts at output channel n0, and the weights of one tap of it from input k0 on. */
 int mseg_panel_width(const mseg_packed *packed, int n0);
