@@ -162,7 +162,7 @@ static inline int mseg_stage_rows(const mseg_stage *stage, int rows)
     return span < stage->in[0].height ? span : stage->in[0].height;
 }
 
-/* Floats of a row of pairs: the pixels', and the bound of their sums of squares. */
+/* Floats of a row of pairs: the pixels', and whether the row is of a size for them. */
 static inline size_t mseg_stage_pairs_row(const mseg_stage *stage)
 {
     return (size_t)stage->in[0].width + 1;

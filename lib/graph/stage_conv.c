@@ -53,14 +53,16 @@ static float *pairs_row(const mseg_stage *s, const mseg_bases *bases, int input,
 /* Fills the pairs' rows for output rows y0 <= y < y1; the first input row that they have. */
 static int sum_pairs(const mseg_stage *s, const mseg_bases *bases, int y0, int y1)
 {
+    const float least = (float)MSEG_PAIRS_INPUT / MSEG_PAIRS_RANGE, most = (float)MSEG_PAIRS_INPUT * MSEG_PAIRS_RANGE;
+    const int width = s->in[0].width;
     int first = y0 * s->stride - s->pad_y, past = first + mseg_stage_span(s, y1 - y0);
     first = first < 0 ? 0 : first;
     past = past > s->in[0].height ? s->in[0].height : past;
     for (int i = 0; i < s->n_in; i++)
         for (int y = first; y < past; y++) {
             float *row = pairs_row(s, bases, i, y - first);
-            row[s->in[0].width] =
-                bases->kernels->gemm.pair_sums(mseg_row(&s->in[i], bases, y), s->in[i].pixel, s->k, s->in[i].width, row);
+            float bound = bases->kernels->gemm.pair_sums(mseg_row(&s->in[i], bases, y), s->in[i].pixel, s->k, width, row);
+            row[width] = bound >= least * least * (float)s->k && bound <= most * most * (float)s->k;
         }
     return first;
 }
@@ -69,14 +71,10 @@ static int sum_pairs(const mseg_stage *s, const mseg_bases *bases, int y0, int y
 static bool row_by_pairs(const row_job *job)
 {
     const mseg_stage *s = job->stage;
-    const float least = (float)MSEG_PAIRS_INPUT / MSEG_PAIRS_RANGE, most = (float)MSEG_PAIRS_INPUT * MSEG_PAIRS_RANGE;
     for (int i = 0; s->by_pairs && i < s->n_in; i++)
         for (int ky = 0; ky < s->kernel; ky++) {
             int iy = job->y * s->stride - s->pad_y + ky * s->rate_y;
-            if (iy < 0 || iy >= s->in[i].height)
-                continue;
-            float bound = pairs_row(s, job->bases, i, iy - job->first)[s->in[i].width] / (float)s->k;
-            if (!(bound >= least * least && bound <= most * most))
+            if (iy >= 0 && iy < s->in[i].height && pairs_row(s, job->bases, i, iy - job->first)[s->in[i].width] == 0)
                 return false;
         }
     return s->by_pairs;

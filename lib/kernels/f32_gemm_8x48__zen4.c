@@ -51,8 +51,7 @@ INLINE __m512 difference(__m512 y, const float *x)
     return y;
 }
 
-/* The accumulators of one tile: rows pixels of full vectors of 16 channels and perhaps a half one of 8. All but the last of the
- * vectors have weights packed for pairs. */
+/* The accumulators of one tile: rows pixels of full vectors of 16 channels and perhaps a half one of 8. */
 typedef struct sums {
     __m512 full[MR][VECTORS];
     __m256 half[MR];
@@ -69,9 +68,17 @@ INLINE int width(const shape s)
     return s.full * 16 + s.half * 8;
 }
 
+/* Full vectors whose weights are packed for pairs: all but a last one of three or before a half one. */
 INLINE int paired(const shape s)
 {
-    return s.full + s.half - 1;
+    return s.full == VECTORS ? VECTORS - 1 : s.full;
+}
+
+/* Whether pixel i of vector v is by pairs: two thirds of all, whichever way that comes about. */
+INLINE int by_pairs(const shape s, int i, int v)
+{
+    const int last = v == s.full - 1 && !s.half;
+    return s.pairs && v < paired(s) && (!last || i < (s.full == 1 ? 2 : 1) * s.rows / 3);
 }
 
 /* Input k of pixel i: one of three bases plus 0, 1 or 2 strides, which x86 addressing does for nothing. */
@@ -96,8 +103,10 @@ INLINE void two_inputs(const char *const *base, size_t stride, int k, const floa
 #pragma GCC unroll 3
         for (int v = 0; v < s.full; v++) {
             __m512 *sum = &acc->full[i][v];
-            if (v < paired(s))
+            if (by_pairs(s, i, v))
                 *sum = minus ? minus_pair(x, w[0][v], w[1][v], *sum) : plus_pair(x, w[0][v], w[1][v], *sum);
+            else if (minus && v < paired(s))
+                *sum = minus_product(x + 1, w[1][v], plus_product(x, w[0][v], *sum));
             else
                 *sum = plus_product(x + 1, w[1][v], plus_product(x, w[0][v], *sum));
         }
@@ -124,17 +133,24 @@ INLINE void one_input(const char *const *base, size_t stride, int k, const float
     }
 }
 
+/* The channels of vector v. */
+INLINE __mmask16 mask(const mseg_gemm_args *g, const shape s, int v)
+{
+    return v < s.full + s.half - 1 ? (__mmask16)0xffff : (__mmask16)((1u << (g->n - v * 16)) - 1);
+}
+
 /* A tap's sums by pairs start with the terms of one factor. */
 INLINE void add_pairs(const mseg_gemm_args *g, int t, size_t p, const shape s, sums *acc)
 {
-#pragma GCC unroll 2
+#pragma GCC unroll 3
     for (int v = 0; v < paired(s); v++) {
-        __m512 y = _mm512_loadu_ps(g->b_pairs[t] + v * 16);
+        __m512 y = _mm512_maskz_loadu_ps(mask(g, s, v), g->b_pairs[t] + v * 16);
 #pragma GCC unroll 8
-        for (int i = 0; i < s.rows; i++) {
-            __m512 start = difference(y, &g->a_pairs[t][(p + (size_t)i) * g->a_pairs_stride]);
-            acc->full[i][v] = t > 0 ? _mm512_add_ps(acc->full[i][v], start) : start;
-        }
+        for (int i = 0; i < s.rows; i++)
+            if (by_pairs(s, i, v)) {
+                __m512 start = difference(y, &g->a_pairs[t][(p + (size_t)i) * g->a_pairs_stride]);
+                acc->full[i][v] = t > 0 ? _mm512_add_ps(acc->full[i][v], start) : start;
+            }
     }
 }
 
@@ -172,9 +188,9 @@ INLINE void multiply(const mseg_gemm_args *g, size_t p, const shape s, sums *acc
 INLINE void tile(const mseg_gemm_args *g, size_t p, const shape s)
 {
     const int vectors = s.full + s.half;
-    const __mmask16 tail = (__mmask16)((1u << (g->n - (vectors - 1) * 16)) - 1);
     sums acc;
-    const __m512 last = g->bias ? _mm512_maskz_loadu_ps(tail, g->bias + (vectors - 1) * 16) : _mm512_setzero_ps();
+    const __m512 last =
+        g->bias ? _mm512_maskz_loadu_ps(mask(g, s, vectors - 1), g->bias + (vectors - 1) * 16) : _mm512_setzero_ps();
 #pragma GCC unroll 8
     for (int i = 0; i < s.rows; i++) {
 #pragma GCC unroll 3
@@ -188,9 +204,9 @@ INLINE void tile(const mseg_gemm_args *g, size_t p, const shape s)
     const float *const add = g->add ? g->add + p * add_stride : NULL;
 #pragma GCC unroll 3
     for (int v = 0; v < vectors; v++) {
-        const __mmask16 mask = v == vectors - 1 ? tail : (__mmask16)0xffff;
-        const __m512 bias = v < paired(s) && g->bias ? _mm512_maskz_loadu_ps(mask, g->bias + v * 16) : _mm512_setzero_ps();
-        const __m512 scale = v < paired(s) ? _mm512_loadu_ps(g->scale + v * 16) : _mm512_setzero_ps();
+        const __mmask16 channels = mask(g, s, v);
+        const __m512 bias = v < paired(s) && g->bias ? _mm512_maskz_loadu_ps(channels, g->bias + v * 16) : _mm512_setzero_ps();
+        const __m512 scale = v < paired(s) ? _mm512_maskz_loadu_ps(channels, g->scale + v * 16) : _mm512_setzero_ps();
         float *c = g->c + p * c_stride + v * 16;
 #pragma GCC unroll 8
         for (int i = 0; i < s.rows; i++, c += c_stride) {
@@ -198,8 +214,8 @@ INLINE void tile(const mseg_gemm_args *g, size_t p, const shape s)
             if (v < paired(s))
                 y = _mm512_fmadd_ps(y, scale, bias);
             if (add)
-                y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(mask, add + (size_t)i * add_stride + v * 16));
-            _mm512_mask_storeu_ps(c, mask, _mm512_min_ps(_mm512_max_ps(y, min), max));
+                y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(channels, add + (size_t)i * add_stride + v * 16));
+            _mm512_mask_storeu_ps(c, channels, _mm512_min_ps(_mm512_max_ps(y, min), max));
         }
     }
 }
@@ -227,6 +243,7 @@ typedef void (*tile_fn)(const mseg_gemm_args *g, size_t p);
         NAME(5, eighths, pairs), NAME(6, eighths, pairs), NAME(7, eighths, pairs), NAME(8, eighths, pairs)};
 TILES(1, 0)
 TILES(2, 0)
+TILES(2, 1)
 TILES(3, 0)
 TILES(3, 1)
 TILES(4, 0)
@@ -239,11 +256,13 @@ TILES(6, 1)
 void mseg_f32_gemm_8x48__zen4(const mseg_gemm_args *g, int p, int m)
 {
     static const tile_fn *const tiles[2][7] = {{NULL, tiles_1_0, tiles_2_0, tiles_3_0, tiles_4_0, tiles_5_0, tiles_6_0},
-                                               {NULL, tiles_1_0, tiles_2_0, tiles_3_1, tiles_4_1, tiles_5_1, tiles_6_1}};
+                                               {NULL, tiles_1_0, tiles_2_1, tiles_3_1, tiles_4_1, tiles_5_1, tiles_6_1}};
     tiles[g->a_pairs != NULL][(g->n + 7) / 8][m - 1](g, (size_t)p);
 }
 
 int mseg_f32_paired__zen4(int n)
 {
-    return (n - 1) / 16 * 16;
+    const int eighths = (n + 7) / 8;
+    const int channels = 16 * paired((shape){.full = eighths / 2, .half = eighths % 2});
+    return channels < n ? channels : n;
 }
