@@ -142,16 +142,15 @@ INLINE __mmask16 mask(const mseg_gemm_args *g, const shape s, int v)
 /* A tap's sums by pairs start with the terms of one factor. */
 INLINE void add_pairs(const mseg_gemm_args *g, int t, size_t p, const shape s, sums *acc)
 {
-#pragma GCC unroll 3
-    for (int v = 0; v < paired(s); v++) {
-        __m512 y = _mm512_maskz_loadu_ps(mask(g, s, v), g->b_pairs[t] + v * 16);
+    const float *x = g->a_pairs[t] + p * g->a_pairs_stride;
 #pragma GCC unroll 8
-        for (int i = 0; i < s.rows; i++)
+    for (int i = 0; i < s.rows; i++, x += g->a_pairs_stride)
+#pragma GCC unroll 3
+        for (int v = 0; v < s.full; v++)
             if (by_pairs(s, i, v)) {
-                __m512 start = difference(y, &g->a_pairs[t][(p + (size_t)i) * g->a_pairs_stride]);
+                __m512 start = difference(_mm512_maskz_loadu_ps(mask(g, s, v), g->b_pairs[t] + v * 16), x);
                 acc->full[i][v] = t > 0 ? _mm512_add_ps(acc->full[i][v], start) : start;
             }
-    }
 }
 
 INLINE void multiply(const mseg_gemm_args *g, size_t p, const shape s, sums *acc)
