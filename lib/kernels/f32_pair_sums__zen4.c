@@ -41,10 +41,11 @@ float mseg_f32_pair_sums__zen4(const float *x, size_t stride, int k, int pixels,
         for (int j = 0; j < whole; j += 16)
             for (int i = 0; i < PIXELS; i++)
                 add(_mm512_loadu_ps(pixel[i] + j), &pairs[i], &squares[i]);
-        for (int i = 0; i < PIXELS; i++) {
-            add(_mm512_maskz_loadu_ps(rest, pixel[i] + whole), &pairs[i], &squares[i]);
+        if (rest)
+            for (int i = 0; i < PIXELS; i++)
+                add(_mm512_maskz_loadu_ps(rest, pixel[i] + whole), &pairs[i], &squares[i]);
+        for (int i = 0; i < PIXELS; i++)
             bound = _mm512_max_ps(bound, squares[i]);
-        }
         _mm_mask_storeu_ps(out + p, (__mmask8)((1u << n) - 1), quarters(differences(pairs)));
     }
     return _mm512_reduce_add_ps(bound);
