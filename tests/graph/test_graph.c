@@ -1,3 +1,4 @@
+#include <float.h>
 #include <math.h>
 
 #include "graph/cases.h"
@@ -197,6 +198,56 @@ static void test_pictures(void **state)
     }
 }
 
+/* A 1x1 convolution of maps that are small or large all over is as exact as of any other, whatever its kernel's arithmetic. */
+static void test_magnitudes(void **state)
+{
+    (void)state;
+    enum { SIDE = 5, PIXELS = SIDE * SIDE, CHANNELS = 48 };
+    static const float magnitudes[] = {1e-6f, 1e-3f, 1, 1e3f, 1e6f};
+    float picture[PIXELS * 3], first[CHANNELS * 3], second[CHANNELS * CHANNELS];
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().level; level++)
+        for (size_t m = 0; m < sizeof magnitudes / sizeof *magnitudes; m++) {
+            for (int i = 0; i < PIXELS * 3; i++)
+                picture[i] = random_value(1, (uint64_t)i);
+            for (int i = 0; i < CHANNELS * 3; i++)
+                first[i] = magnitudes[m] * random_value(2, (uint64_t)i);
+            for (int i = 0; i < CHANNELS * CHANNELS; i++)
+                second[i] = random_value(3, (uint64_t)i);
+            mseg_graph *graph;
+            mseg_value value;
+            assert_int_equal(mseg_graph_open(&graph, mseg_kernels_for(level), MSEG_PAD_SAME_TF, false), MSEG_OK);
+            assert_int_equal(mseg_graph_input(graph, &value), MSEG_OK);
+            mseg_conv conv = {.name = "first", .inputs = {value}, .n_inputs = 1, .add = -1, .kernel = 1, .stride = 1, .rate = 1};
+            conv.out_channels = CHANNELS;
+            conv.filter.weight = first;
+            assert_int_equal(mseg_graph_conv(graph, &conv, &value), MSEG_OK);
+            conv.name = "second";
+            conv.inputs[0] = value;
+            conv.filter.weight = second;
+            assert_int_equal(mseg_graph_conv(graph, &conv, &value), MSEG_OK);
+            mseg_graph_output(graph, value);
+            const graph_case c = {.name = "magnitudes", .width = SIDE, .height = SIDE};
+            mseg_plan *plan = case_plan(&c, graph, 1, 1 << 20);
+            const float *out = mseg_plan_run(plan, &(mseg_picture){.normalised = picture}, NULL);
+            for (int p = 0; p < PIXELS; p++)
+                for (int j = 0; j < CHANNELS; j++) {
+                    double sum = 0, size = 0;
+                    for (int k = 0; k < CHANNELS; k++) {
+                        double x = 0;
+                        for (int i = 0; i < 3; i++)
+                            x += (double)picture[p * 3 + i] * (double)first[k * 3 + i];
+                        sum += x * (double)second[j * CHANNELS + k];
+                        size += fabs(x * (double)second[j * CHANNELS + k]);
+                    }
+                    if (!(fabs((double)out[p * CHANNELS + j] - sum) <= 2 * CHANNELS * (double)FLT_EPSILON * size))
+                        fail_msg("%s, magnitude %g: pixel %d, channel %d is %g, not %g", mseg_cpu_level_name(level),
+                                 (double)magnitudes[m], p, j, (double)out[p * CHANNELS + j], sum);
+                }
+            mseg_plan_close(&plan);
+            mseg_graph_close(&graph);
+        }
+}
+
 static void test_scalar(void **state)
 {
     check_level(*state, MSEG_CPU_SCALAR);
@@ -220,8 +271,8 @@ static void test_zen4(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pictures), cmocka_unit_test(test_scalar), cmocka_unit_test(test_avx2),
-        cmocka_unit_test(test_avx512),   cmocka_unit_test(test_zen4),
+        cmocka_unit_test(test_pictures), cmocka_unit_test(test_magnitudes), cmocka_unit_test(test_scalar),
+        cmocka_unit_test(test_avx2),     cmocka_unit_test(test_avx512),     cmocka_unit_test(test_zen4),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
