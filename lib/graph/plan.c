@@ -230,6 +230,12 @@ typedef struct run_context {
     int parts;
 } run_context;
 
+/* Rounded up, because the larger of a map's row classes come first: half of a map of odd height ends with a class. */
+static int first_unit(const mseg_step *step, int parts, int part)
+{
+    return (int)(((long)step->units * part + parts - 1) / parts);
+}
+
 static void run_part(void *argument, int part, int worker)
 {
     (void)worker;
@@ -241,7 +247,7 @@ static void run_part(void *argument, int part, int worker)
         bases.zeros = bases.scratch + step->zeros;
         memset(bases.scratch + step->zeros, 0, step->zeros_floats * sizeof *bases.scratch);
     }
-    int u0 = (int)((long)step->units * part / run->parts), u1 = (int)((long)step->units * (part + 1) / run->parts);
+    int u0 = first_unit(step, run->parts, part), u1 = first_unit(step, run->parts, part + 1);
     step->run(step, &bases, u0, u1);
 }
 
