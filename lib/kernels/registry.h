@@ -5,7 +5,8 @@
 
 /* One row per kernel; prototypes, the sets and the tests all come from here.
  * GEMM(isa, LEVEL, mr, nr, vec): mseg_f32_gemm_MRxNR__isa. DWCONV(isa, LEVEL, vec). NORMALISE(isa, LEVEL). ARGMAX(isa, LEVEL).
- * SOFTMAX(isa, LEVEL). PEAK(isa, LEVEL, multiply-adds a round). */
+ * SOFTMAX(isa, LEVEL). PEAK(isa, LEVEL, multiply-adds a round). PAIRS(isa, LEVEL), for a GEMM that works by pairs:
+ * mseg_f32_paired__isa and mseg_f32_pair_sums__isa. A level may use another one's kernels. */
 #if defined(__x86_64__)
 #define MSEG_REGISTRY(GEMM, DWCONV, NORMALISE, ARGMAX, SOFTMAX, PEAK, PAIRS)                                                     \
     MSEG_REGISTRY_SCALAR(GEMM, DWCONV, NORMALISE, ARGMAX, SOFTMAX, PEAK, PAIRS)                                                  \
