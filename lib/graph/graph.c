@@ -215,6 +215,8 @@ mseg_status mseg_graph_conv(mseg_graph *graph, const mseg_conv *conv, mseg_value
     for (int i = 0; i < conv->n_inputs; i++) {
         op->inputs[op->n_inputs++] = conv->inputs[i];
         op->in_channels += graph->values[conv->inputs[i]].channels;
+        if (maps > 1) /* one stride for all */
+            graph->values[conv->inputs[i]].aligned = true;
     }
     op->add = conv->add;
     op->kernel = conv->kernel;

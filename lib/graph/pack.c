@@ -54,10 +54,9 @@ const float *mseg_panel_pairs(const mseg_packed *packed, int n0, int tap, int k0
 static float scale_of(double mean_square)
 {
     enum { LIMIT = 40 };
-    int exponent;
-    if (mean_square == 0)
-        return 1;
-    frexp(sqrt(mean_square) / MSEG_PAIRS_INPUT, &exponent);
+    int exponent = -LIMIT; /* of no weights at all: what rounding leaves of the inputs' products vanishes */
+    if (mean_square > 0 && isfinite(mean_square))
+        frexp(sqrt(mean_square) / MSEG_PAIRS_INPUT, &exponent);
     return ldexpf(1, exponent > LIMIT ? LIMIT : exponent < -LIMIT ? -LIMIT : exponent);
 }
 

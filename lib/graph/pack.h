@@ -22,9 +22,9 @@ typedef struct mseg_packed {
 mseg_status mseg_pack(mseg_packed *packed, const mseg_gemm_kernel *kernel, const float *src, size_t row, const size_t *offsets,
                       int taps, int k, int n);
 
-/* About the root mean square of a layer's inputs, which scales make that of its weights. Sums by pairs are as exact as others as
- * long as inputs are within a factor of MSEG_PAIRS_RANGE of it (R. P. Brent, Error analysis of algorithms for matrix
- * multiplication, 1970). */
+/* About the root mean square of a layer's inputs, which scales make that of its weights. As long as the largest pixel's is
+ * roughly within a factor of MSEG_PAIRS_RANGE of it, the error of sums by pairs is bounded as that of others is, up to a small
+ * factor (R. P. Brent, Error analysis of algorithms for matrix multiplication, 1970). */
 enum { MSEG_PAIRS_INPUT = 4, MSEG_PAIRS_RANGE = 16 };
 
 /** The width of the panel that starts at output channel n0, and the weights of one tap of it from input k0 on. */

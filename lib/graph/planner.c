@@ -148,7 +148,7 @@ void mseg_planner_zeros(mseg_planner *planner, size_t floats)
 void mseg_planner_pairs(mseg_planner *planner, mseg_stage *stage)
 {
     enum { MIN_K = 16, MIN_N = 16 }; /* from where on it pays */
-    stage->by_pairs = stage->weights->scale && stage->k >= MIN_K && stage->n >= MIN_N;
+    stage->by_pairs = stage->weights->scale && !stage->merged_columns && stage->k >= MIN_K && stage->n >= MIN_N;
     if (stage->by_pairs)
         stage->pairs = take_scratch(last_step(planner), (size_t)stage->n_in * (size_t)mseg_stage_rows(stage, stage->rows) *
                                                             mseg_stage_pairs_row(stage));

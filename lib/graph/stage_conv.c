@@ -67,7 +67,7 @@ static int sum_pairs(const mseg_stage *s, const mseg_bases *bases, int y0, int y
     return first;
 }
 
-/* Whether all inputs of an output row are of a size for which sums by pairs are exact. */
+/* Whether the rows that an output row reads are of a size for pairs. */
 static bool row_by_pairs(const row_job *job)
 {
     const mseg_stage *s = job->stage;
@@ -101,6 +101,7 @@ static void span(row_job *job, int x0, int x1, int columns)
                 b[taps] = mseg_panel(s->weights, job->n0, tap, s->k0);
                 if (job->by_pairs) {
                     a_pairs[taps] = pairs_row(s, job->bases, i, iy - job->first) + ix;
+                    /* of part of the inputs there is one tap: a projection's */
                     b_pairs[taps] = mseg_panel_pairs(s->weights, job->n0, tap, s->k0, s->k, part);
                 }
                 taps++;

@@ -68,13 +68,13 @@ INLINE int width(const shape s)
     return s.full * 16 + s.half * 8;
 }
 
-/* Full vectors whose weights are packed for pairs: all but a last one of three or before a half one. */
+/* Full vectors whose weights are packed for pairs: all, but of three only two. */
 INLINE int paired(const shape s)
 {
     return s.full == VECTORS ? VECTORS - 1 : s.full;
 }
 
-/* Whether pixel i of vector v is by pairs: two thirds of all, whichever way that comes about. */
+/* Whether pixel i of vector v is by pairs: about two thirds of all, for that suits the units. */
 INLINE int by_pairs(const shape s, int i, int v)
 {
     const int last = v == s.full - 1 && !s.half;

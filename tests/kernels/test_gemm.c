@@ -101,10 +101,14 @@ static void give_pairs(const mseg_gemm_kernel *kernel, buffers *b, const shape *
     for (int j = 0; j < s->paired; j++)
         scale[j] = ldexpf(1, j % 7 - 4);
     g->scale = scale;
+    const int stride = 1 + s->k % 3;
     for (int t = 0; t < s->taps && s->by_pairs; t++) {
-        float *inputs = guard_floats(&b->a_pairs[t], (size_t)(s->p + s->m), s->side);
+        float sums[MAX_MR];
+        float *inputs = guard_floats(&b->a_pairs[t], (size_t)((s->p + s->m - 1) * stride + 1), s->side);
         float *weights = guard_floats(&b->b_pairs[t], (size_t)s->paired, s->side);
-        kernel->pair_sums(g->a[t] + (size_t)s->p * g->a_stride, g->a_stride, s->k, s->m, inputs + s->p);
+        kernel->pair_sums(g->a[t] + (size_t)s->p * g->a_stride, g->a_stride, s->k, s->m, sums);
+        for (int i = 0; i < s->m; i++)
+            inputs[(s->p + i) * stride] = sums[i];
         for (int j = 0; j < s->paired; j++)
             weights[j] = pairs_of_column(g->b[t] + j, s->k, width);
         a_pairs[t] = inputs;
@@ -112,7 +116,7 @@ static void give_pairs(const mseg_gemm_kernel *kernel, buffers *b, const shape *
     }
     g->a_pairs = s->by_pairs ? a_pairs : NULL;
     g->b_pairs = b_pairs;
-    g->a_pairs_stride = 1;
+    g->a_pairs_stride = (size_t)stride;
 }
 
 static void expect(expectation *e, const mseg_gemm_args *g, const shape *s, int width)
@@ -159,11 +163,15 @@ static void check_output(const mseg_gemm_args *g, const shape *s, const expectat
     }
 }
 
-static void check_buffers(const buffers *b, int taps)
+static void check_buffers(const buffers *b, const shape *s)
 {
-    for (int t = 0; t < taps; t++) {
+    for (int t = 0; t < s->taps; t++) {
         guard_check(&b->a[t]);
         guard_check(&b->b[t]);
+        if (s->by_pairs) {
+            guard_check(&b->a_pairs[t]);
+            guard_check(&b->b_pairs[t]);
+        }
     }
     guard_check(&b->c);
 }
@@ -209,7 +217,7 @@ static void check_shape(const mseg_gemm_kernel *kernel, buffers *b, const shape 
     expect(&e, &g, s, width);
     kernel->fn(&g, s->p, s->m);
     check_output(&g, s, &e, before);
-    check_buffers(b, s->taps);
+    check_buffers(b, s);
 }
 
 static shape random_shape(const mseg_gemm_kernel *kernel, uint64_t *state, int m, int n, int k, int taps)
