@@ -103,12 +103,12 @@ INLINE void two_inputs(const char *const *base, size_t stride, int k, const floa
 #pragma GCC unroll 3
         for (int v = 0; v < s.full; v++) {
             __m512 *sum = &acc->full[i][v];
-            if (by_pairs(s, i, v))
+            if (by_pairs(s, i, v)) {
                 *sum = minus ? minus_pair(x, w[0][v], w[1][v], *sum) : plus_pair(x, w[0][v], w[1][v], *sum);
-            else if (minus && v < paired(s))
-                *sum = minus_product(x + 1, w[1][v], plus_product(x, w[0][v], *sum));
-            else
-                *sum = plus_product(x + 1, w[1][v], plus_product(x, w[0][v], *sum));
+            } else {
+                *sum = plus_product(x, w[0][v], *sum);
+                *sum = minus && v < paired(s) ? minus_product(x + 1, w[1][v], *sum) : plus_product(x + 1, w[1][v], *sum);
+            }
         }
         if (s.half) {
             acc->half[i] = _mm256_fmadd_ps(_mm256_set1_ps(x[0]), _mm256_loadu_ps(b + s.full * 16), acc->half[i]);
