@@ -125,15 +125,17 @@ static double percentile(const bench *b, const bench_args *args, double p)
     return b->ms[(size_t)(p * (double)(args->runs - 1) + 0.5)];
 }
 
-/* Multiply-adds of the layers that run together with layer i, and whether i is the first of them. */
-static int64_t group_madds(const bench *b, int i, bool *first)
+/* The first of the layers that run together with layer i, and the multiply-adds of them all. */
+static int group_of(const bench *b, int i, int64_t *madds)
 {
-    int64_t sum = 0;
-    int group = mseg_session_layer(b->session, i).group;
-    *first = i == 0 || mseg_session_layer(b->session, i - 1).group != group;
-    for (int k = i; k < b->plan.layers && mseg_session_layer(b->session, k).group == group; k++)
-        sum += mseg_session_layer(b->session, k).madds;
-    return sum;
+    int group = mseg_session_layer(b->session, i).group, first = -1;
+    *madds = 0;
+    for (int k = 0; k < b->plan.layers; k++)
+        if (mseg_session_layer(b->session, k).group == group) {
+            first = first < 0 ? k : first;
+            *madds += mseg_session_layer(b->session, k).madds;
+        }
+    return first;
 }
 
 static long max_rss_bytes(void)
@@ -160,15 +162,16 @@ static void print_text(const bench *b, const bench_args *args)
     printf("\n%-24s %12s %9s %9s %7s\n", "layer", "output", "MMAdds", "ms", "% peak");
     for (int i = 0; i < b->plan.layers; i++) {
         const mseg_layer layer = mseg_session_layer(b->session, i);
-        bool first;
-        double group = (double)group_madds(b, i, &first);
+        int64_t madds_together;
+        const int first = group_of(b, i, &madds_together);
+        const double together = (double)madds_together;
         char shape[32];
         snprintf(shape, sizeof shape, "%dx%dx%d", layer.out_width, layer.out_height, layer.out_channels);
         printf("%-24s %12s %9.1f ", layer.name, shape, (double)layer.madds * 1e-6);
-        if (first)
-            printf("%9.3f %7.1f\n", b->layer_ms[i], b->layer_ms[i] > 0 ? 100 * group / b->layer_ms[i] * 1e3 / b->peak : 0.0);
+        if (first == i)
+            printf("%9.3f %7.1f\n", b->layer_ms[i], b->layer_ms[i] > 0 ? 100 * together / b->layer_ms[i] * 1e3 / b->peak : 0.0);
         else
-            printf("%9s\n", "with it");
+            printf("  with %s\n", mseg_session_layer(b->session, first).name);
     }
 }
 

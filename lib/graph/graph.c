@@ -62,7 +62,7 @@ static mseg_status begin(mseg_graph *graph, const mseg_operator *type, const cha
     if (status)
         return status;
     mseg_op *op = *out = &graph->ops[graph->n_ops];
-    *op = (mseg_op){.type = type, .add = -1, .vector_input = -1, .stride = 1, .rate = 1, .kernel = 1};
+    *op = (mseg_op){.type = type, .add = -1, .vector_input = -1, .folded = -1, .stride = 1, .rate = 1, .kernel = 1};
     snprintf(op->name, sizeof op->name, "%s", name);
     return MSEG_OK;
 }
@@ -304,6 +304,8 @@ mseg_status mseg_graph_inverted_residual(mseg_graph *graph, const mseg_inverted_
 void mseg_graph_output(mseg_graph *graph, mseg_value value)
 {
     graph->output = value;
+    if (!graph->unfused)
+        mseg_fold(graph);
 }
 
 int mseg_graph_channels(const mseg_graph *graph, mseg_value value)

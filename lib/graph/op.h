@@ -47,6 +47,12 @@ struct mseg_op {
     mseg_activation depthwise_activation;
     mseg_packed expand;
     float *expand_bias, *depthwise, *depthwise_bias;
+    /* The 1x1 convolution of the projection's output that plans may do with the projection as one, by the product of their
+     * weights; folded: its output, -1: there is none. pooled: a global pool reads the projection's output, too. */
+    mseg_value folded;
+    bool pooled;
+    mseg_packed folded_weights;
+    float *folded_bias;
 };
 
 typedef struct mseg_value_info {
@@ -66,5 +72,9 @@ struct mseg_graph {
     mseg_value_info *values; /* value i is what operator i makes */
     mseg_value output;
 };
+
+/** Prepares convolutions of linear projections to be one with them, where that is less work and nobody else but global pools
+ * reads what is between (fold.c). Without memory it leaves the graph as it is. */
+void mseg_fold(mseg_graph *graph);
 
 #endif

@@ -102,6 +102,8 @@ static mseg_status plan_rest(mseg_planner *planner, const mseg_op *op, const mse
 
 static mseg_status plan(mseg_planner *planner, const mseg_op *op)
 {
+    if (mseg_planner_is_folded(planner, op))
+        return MSEG_OK;
     mseg_rows bias;
     if (op->vector_input >= 0) {
         mseg_status status = plan_vector(planner, op, &bias);

@@ -23,8 +23,24 @@ static void run(const mseg_step *step, const mseg_bases *bases, int u0, int u1)
     }
 }
 
+mseg_status mseg_plan_average(mseg_planner *planner, const mseg_op *op, const mseg_rows *in, mseg_rows *out)
+{
+    mseg_step *step = mseg_planner_step(planner, op);
+    if (!step)
+        return MSEG_NOMEM;
+    mseg_planner_keep(planner, in->tensor);
+    step->run = run;
+    step->units = (int)in->pixel;
+    step->in = *in;
+    step->out = *out = mseg_planner_rows(planner, 1, 1, in->pixel, 0);
+    return out->tensor < 0 ? MSEG_NOMEM : MSEG_OK;
+}
+
 static mseg_status plan(mseg_planner *planner, const mseg_op *op)
 {
+    const mseg_op *input = &planner->graph->ops[op->inputs[0]];
+    if (mseg_planner_folded(planner, input))
+        return mseg_plan_folded_pool(planner, op, input);
     mseg_step *step = mseg_planner_step(planner, op);
     if (!step)
         return MSEG_NOMEM;

@@ -68,6 +68,16 @@ static mseg_stage project_stage(const mseg_op *op, group g)
     return stage;
 }
 
+/* Projection and folded convolution as one. */
+static mseg_stage folded_stage(const mseg_op *op, const mseg_op *conv)
+{
+    mseg_stage stage = pointwise_stage(&op->folded_weights, op->folded_bias);
+    stage.n = conv->out_channels;
+    stage.k = op->expanded;
+    mseg_stage_clamp(&stage, conv->activation);
+    return stage;
+}
+
 /* A padded row of the depthwise convolution's input, with the line that rings add to a pixel. */
 static size_t zero_floats(const mseg_planner *planner, const mseg_op *op, int width, int channels)
 {
@@ -91,6 +101,23 @@ static int group_channels(const mseg_planner *planner, const mseg_op *op)
     return channels < op->expanded ? channels : op->expanded;
 }
 
+const mseg_op *mseg_planner_folded(const mseg_planner *planner, const mseg_op *op)
+{
+    return op->folded >= 0 && group_channels(planner, op) == op->expanded ? &planner->graph->ops[op->folded] : NULL;
+}
+
+/* Averages of the depthwise map's rows, for a global pool of the folded projection's output. They have that one's value_area. */
+static mseg_rows row_means(mseg_planner *planner, const mseg_op *op)
+{
+    int *tensor = &planner->plan->value_area[op->out], height = planner->plan->sizes[op->out].height;
+    size_t pixel = (size_t)op->expanded;
+    if (*tensor < 0)
+        *tensor = mseg_planner_rows(planner, 1, height, pixel, 0).tensor;
+    else
+        mseg_planner_keep(planner, *tensor);
+    return (mseg_rows){.tensor = *tensor, .height = height, .width = 1, .slots = height, .pixel = pixel, .row = pixel};
+}
+
 /* Every step-th row of a map, from row first on. */
 static mseg_rows every(mseg_rows rows, int first, int step)
 {
@@ -101,8 +128,9 @@ static mseg_rows every(mseg_rows rows, int first, int step)
 }
 
 /* Appends the operator's stages for one group to pass; in is where its input rows are. The last stage's output is left to the
- * caller. */
-static void append_stages(mseg_planner *planner, const mseg_op *op, group g, mseg_pass *pass, const mseg_rows *in, bool split)
+ * caller. conv, means: with a folded convolution, see above. */
+static void append_stages(mseg_planner *planner, const mseg_op *op, group g, mseg_pass *pass, const mseg_rows *in, bool split,
+                          const mseg_op *conv, const mseg_rows *means)
 {
     const struct mseg_size size = {in->width, in->height}, *out = &planner->plan->sizes[op->out];
     mseg_stage depthwise = depthwise_stage(op, g, &size);
@@ -123,10 +151,21 @@ static void append_stages(mseg_planner *planner, const mseg_op *op, group g, mse
     }
     mseg_planner_zeros(planner, zero_floats(planner, op, in->width, g.channels));
     depthwise.out = mseg_planner_ring(planner, out->width, out_height, pixel, 0, ROWS);
-    mseg_stage project = project_stage(op, g);
+    mseg_stage project = conv ? folded_stage(op, conv) : project_stage(op, g);
     project.in[0] = depthwise.out;
     mseg_planner_pairs(planner, &project);
     pass->stages[pass->n_stages++] = depthwise;
+    if (conv && op->pooled)
+        pass->stages[pass->n_stages++] = (mseg_stage){.run = mseg_stage_row_means,
+                                                      .in = {depthwise.out},
+                                                      .n_in = 1,
+                                                      .out = *means,
+                                                      .kernel = 1,
+                                                      .stride = 1,
+                                                      .rate_y = 1,
+                                                      .rate_x = 1,
+                                                      .rows = ROWS,
+                                                      .n = op->expanded};
     pass->stages[pass->n_stages++] = project;
 }
 
@@ -136,27 +175,32 @@ static mseg_status plan_fused(mseg_planner *planner, const mseg_op *op)
     mseg_step *step = mseg_planner_step(planner, op);
     if (!step)
         return MSEG_NOMEM;
-    mseg_rows in = mseg_planner_value(planner, op->inputs[0]), out = mseg_planner_value(planner, op->out);
-    if (in.tensor < 0 || out.tensor < 0)
+    int per_group = group_channels(planner, op);
+    const mseg_op *conv = mseg_planner_folded(planner, op);
+    mseg_rows in = mseg_planner_value(planner, op->inputs[0]), out = mseg_planner_value(planner, conv ? conv->out : op->out);
+    mseg_rows means = {0};
+    if (conv && op->pooled)
+        means = row_means(planner, op);
+    if (in.tensor < 0 || out.tensor < 0 || means.tensor < 0)
         return MSEG_NOMEM;
     int classes = op->stride == 1 && op->rate > 1 ? op->rate : 1;
     if (classes > in.height)
         classes = in.height;
     bool split = classes == op->rate && op->rate > 1;
     classes = split ? classes : 1;
-    int per_group = group_channels(planner, op);
     mseg_planner_zeros(planner, zero_floats(planner, op, in.width, per_group));
     const size_t base = step->scratch_floats; /* behind the zeros, passes take turns in the same scratch */
     size_t largest = base;
     for (int first = 0; first < op->expanded; first += per_group) {
         group g = {first, op->expanded - first < per_group ? op->expanded - first : per_group};
         for (int c = 0, unit = 0; c < classes; c++) {
-            mseg_rows class_in = every(in, c, classes), class_out = every(out, c, classes);
+            mseg_rows class_in = every(in, c, classes), class_out = every(out, c, classes),
+                      class_means = every(means, c, classes);
             mseg_pass *pass = mseg_planner_pass(planner, unit, class_out.height);
             if (!pass)
                 return MSEG_NOMEM;
             step->scratch_floats = base;
-            append_stages(planner, op, g, pass, &class_in, split);
+            append_stages(planner, op, g, pass, &class_in, split, conv, &class_means);
             mseg_stage *project = &pass->stages[pass->n_stages - 1];
             project->out = class_out;
             project->has_add = op->residual || first > 0;
@@ -185,12 +229,16 @@ static mseg_status plan_streamed(mseg_planner *planner, const mseg_op *op)
     before->out = mseg_planner_ring(planner, map.width, map.height, map.pixel, map.pad, slots);
     plan->n_areas--; /* the map was the newest area */
     plan->value_area[op->inputs[0]] = -1;
-    append_stages(planner, op, all, pass, &before->out, false);
+    const mseg_op *conv = mseg_planner_folded(planner, op);
+    mseg_rows means = {0};
+    if (conv && op->pooled)
+        means = row_means(planner, op);
+    append_stages(planner, op, all, pass, &before->out, false, conv, &means);
     mseg_stage *project = &pass->stages[pass->n_stages - 1];
-    project->out = mseg_planner_value(planner, op->out);
+    project->out = mseg_planner_value(planner, conv ? conv->out : op->out);
     pass->rows = step->units = project->out.height;
     step->last_op = (int)(op - planner->graph->ops);
-    return project->out.tensor < 0 ? MSEG_NOMEM : MSEG_OK;
+    return project->out.tensor < 0 || means.tensor < 0 ? MSEG_NOMEM : MSEG_OK;
 }
 
 static mseg_status one_stage_step(mseg_planner *planner, const mseg_op *op, const mseg_stage *stage)
@@ -253,6 +301,24 @@ static mseg_status plan(mseg_planner *planner, const mseg_op *op)
     return plan_fused(planner, op);
 }
 
+mseg_status mseg_plan_folded_pool(mseg_planner *planner, const mseg_op *pool, const mseg_op *block)
+{
+    mseg_rows means = row_means(planner, block), mean;
+    mseg_status status = mseg_plan_average(planner, pool, &means, &mean);
+    if (!status)
+        status = one_stage_step(planner, pool, &(mseg_stage){.out.height = 1});
+    if (status)
+        return status;
+    mseg_planner_keep(planner, mean.tensor);
+    mseg_stage project = project_stage(block, (group){0, block->expanded});
+    project.in[0] = mean;
+    project.rows = 1;
+    mseg_planner_pairs(planner, &project);
+    project.out = mseg_planner_value(planner, pool->out);
+    mseg_planner_last_pass(planner)->stages[0] = project;
+    return project.out.tensor < 0 ? MSEG_NOMEM : MSEG_OK;
+}
+
 static int64_t madds(const mseg_op *op, int64_t in_pixels, int64_t out_pixels)
 {
     int64_t expand = op->expand.data ? in_pixels * op->in_channels * op->expanded : 0;
@@ -267,6 +333,8 @@ static void release(mseg_op *op)
     mseg_free(&op->expand_bias);
     mseg_free(&op->depthwise);
     mseg_free(&op->depthwise_bias);
+    mseg_free(&op->folded_weights.data);
+    mseg_free(&op->folded_bias);
 }
 
 const mseg_operator mseg_operator_inverted_residual = {"inverted residual", plan, madds, release};

@@ -1,6 +1,7 @@
 #include "graph/pack.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -30,6 +31,12 @@ static int paired_columns(const mseg_packed *packed, int n0)
     return packed->paired(packed->n - n0 < packed->nr ? packed->n - n0 : packed->nr);
 }
 
+/* Of every four inputs the last. */
+static bool has_other_sign(const mseg_packed *packed, int k)
+{
+    return k % 4 == 3 && k < packed->k / 4 * 4;
+}
+
 /* pairs = minus the sums that mseg_pair_sums_fn makes, for columns of k lines of weights. The weights' every fourth line has the
  * other sign already. */
 static void sum_pairs(const float *lines, int width, int k, int columns, float *pairs)
@@ -48,6 +55,15 @@ const float *mseg_panel_pairs(const mseg_packed *packed, int n0, int tap, int k0
         return packed->pairs + (size_t)tap * (size_t)packed->n + n0;
     sum_pairs(mseg_panel(packed, n0, tap, k0), mseg_panel_width(packed, n0), k, paired_columns(packed, n0), buffer);
     return buffer;
+}
+
+float mseg_packed_weight(const mseg_packed *packed, int tap, int k, int n)
+{
+    const int n0 = n / packed->nr * packed->nr;
+    float weight = mseg_panel(packed, n0, tap, k)[n - n0];
+    if (!packed->scale || n - n0 >= paired_columns(packed, n0))
+        return weight;
+    return weight * (has_other_sign(packed, k) ? -packed->scale[n] : packed->scale[n]);
 }
 
 /* The power of two that weights must be divided by to be as large as inputs are expected to be. */
@@ -74,7 +90,7 @@ static void pair_panel(mseg_packed *packed, int n0)
         float *tap = panel + (size_t)t * (size_t)packed->k * (size_t)width;
         for (int i = 0; i < packed->k; i++)
             for (int j = 0; j < columns; j++)
-                tap[i * width + j] /= i % 4 == 3 && i < packed->k / 4 * 4 ? -scale[j] : scale[j];
+                tap[i * width + j] /= has_other_sign(packed, i) ? -scale[j] : scale[j];
         sum_pairs(tap, width, packed->k, columns, packed->pairs + (size_t)t * (size_t)packed->n + n0);
     }
 }

@@ -30,6 +30,8 @@ enum { MSEG_PAIRS_INPUT = 4, MSEG_PAIRS_RANGE = 16 };
 /** The width of the panel that starts at output channel n0, and the weights of one tap of it from input k0 on. */
 int mseg_panel_width(const mseg_packed *packed, int n0);
 const float *mseg_panel(const mseg_packed *packed, int n0, int tap, int k0);
+/** The weight of input k of a tap and output channel n, as it was packed. */
+float mseg_packed_weight(const mseg_packed *packed, int tap, int k, int n);
 /** The pairs of the panel's channels for inputs k0 .. k0 + k of a tap, k0 a multiple of 4; in buffer (nr floats) if these are not
  * all of its inputs. */
 const float *mseg_panel_pairs(const mseg_packed *packed, int n0, int tap, int k0, int k, float *buffer);

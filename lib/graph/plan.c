@@ -113,7 +113,7 @@ static mseg_status plan_ops(mseg_planner *planner)
         mseg_status status = op->type->plan(planner, op);
         if (status)
             return status;
-        plan->op_step[i] = plan->n_steps - 1;
+        plan->op_step[i] = mseg_planner_is_folded(planner, op) ? plan->op_step[op->inputs[0]] : plan->n_steps - 1;
     }
     plan->output = mseg_planner_value(planner, planner->graph->output);
     return plan->output.tensor < 0 ? MSEG_NOMEM : MSEG_OK;

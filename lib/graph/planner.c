@@ -162,6 +162,11 @@ int mseg_planner_pad(const mseg_op *op, int in)
     return total > 0 ? total / 2 : 0;
 }
 
+bool mseg_planner_is_folded(const mseg_planner *planner, const mseg_op *op)
+{
+    return op->n_inputs == 1 && mseg_planner_folded(planner, &planner->graph->ops[op->inputs[0]]) == op;
+}
+
 bool mseg_planner_streams(const mseg_planner *planner, const mseg_op *op)
 {
     const mseg_plan *plan = planner->plan;
@@ -170,7 +175,7 @@ bool mseg_planner_streams(const mseg_planner *planner, const mseg_op *op)
         planner->graph->output == in || !plan->n_steps)
         return false;
     const mseg_step *step = &plan->steps[plan->n_steps - 1];
-    if (planner->graph->ops[step->last_op].out != in || step->n_passes != 1 || step->passes[0].n_stages + 3 > MSEG_MAX_STAGES)
+    if (planner->graph->ops[step->last_op].out != in || step->n_passes != 1 || step->passes[0].n_stages + 4 > MSEG_MAX_STAGES)
         return false;
     size_t bytes =
         (size_t)plan->sizes[in].width * (size_t)plan->sizes[in].height * mseg_planner_pixel(planner, in) * sizeof(float);

@@ -133,10 +133,22 @@ int mseg_planner_pad(const mseg_op *op, int in);
  * large to keep in the cache. */
 bool mseg_planner_streams(const mseg_planner *planner, const mseg_op *op);
 
+/** The convolution of block's output that its steps compute with the projection as one; NULL: none (also of other operators). */
+const mseg_op *mseg_planner_folded(const mseg_planner *planner, const mseg_op *block);
+/** Whether op is such a convolution. */
+bool mseg_planner_is_folded(const mseg_planner *planner, const mseg_op *op);
+/** Appends a step that averages a map in into the new 1x1 map *out, of as many channels as in has floats a pixel. */
+mseg_status mseg_plan_average(mseg_planner *planner, const mseg_op *op, const mseg_rows *in, mseg_rows *out);
+/** Appends the steps that compute pool, the global average of block's output, when block was planned with the convolution of that
+ * as one: the projection of the average of what it projects. */
+mseg_status mseg_plan_folded_pool(mseg_planner *planner, const mseg_op *pool, const mseg_op *block);
+
 /* ---- the stages (stage_*.c) ---- */
 void mseg_stage_normalise(const mseg_stage *stage, const mseg_bases *bases, int y0, int y1);
 void mseg_stage_conv(const mseg_stage *stage, const mseg_bases *bases, int y0, int y1);
 void mseg_stage_depthwise(const mseg_stage *stage, const mseg_bases *bases, int y0, int y1);
+/** A row's average pixel, for global pooling. */
+void mseg_stage_row_means(const mseg_stage *stage, const mseg_bases *bases, int y0, int y1);
 /** Zeroes the columns of padding beside a row of out; row: its pixel 0. Channels between the last one and pixel need no care: no
  * lane of a depthwise convolution reaches another. */
 void mseg_clear_pads(const mseg_rows *out, float *row);

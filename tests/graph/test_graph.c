@@ -331,6 +331,101 @@ static void test_concatenation_of_unlike_maps(void **state)
     }
 }
 
+enum { FOLD_SIDE = 23, FOLD_EXPANDED = 56, FOLD_MIDDLE = 40, FOLD_OUT = 24 };
+
+/* A head like DeepLabv3's behind a linear block; layers 2 and *conv may be one. */
+static mseg_graph *fold_graph(mseg_cpu_level level, bool unfused, int rate, bool pool_last, mseg_value *conv)
+{
+    static float weights[FOLD_EXPANDED * FOLD_MIDDLE + FOLD_MIDDLE * FOLD_OUT], bias[FOLD_EXPANDED];
+    fill(weights, sizeof weights / sizeof *weights, 5, 1);
+    fill(bias, FOLD_EXPANDED, 6, 1);
+    mseg_value value, branches[2], pooled;
+    mseg_graph *graph;
+    assert_int_equal(mseg_graph_open(&graph, mseg_kernels_for(level), MSEG_PAD_SAME_TF, unfused), MSEG_OK);
+    assert_int_equal(mseg_graph_input(graph, &value), MSEG_OK);
+    mseg_conv shape = {.name = "conv", .inputs = {value}, .n_inputs = 1, .add = -1, .kernel = 3, .stride = 1, .rate = 1};
+    shape.out_channels = 16;
+    shape.activation = MSEG_RELU6;
+    shape.filter = (mseg_filter){weights, bias};
+    assert_int_equal(mseg_graph_conv(graph, &shape, &value), MSEG_OK);
+    const mseg_inverted_residual block = {.name = "block",
+                                          .input = value,
+                                          .expanded = FOLD_EXPANDED,
+                                          .stride = 1,
+                                          .rate = rate,
+                                          .out_channels = FOLD_MIDDLE,
+                                          .depthwise_activation = MSEG_RELU6,
+                                          .expand = {weights, bias},
+                                          .depthwise = {weights, bias},
+                                          .project = {weights, bias}};
+    assert_int_equal(mseg_graph_inverted_residual(graph, &block, &value), MSEG_OK);
+    shape = (mseg_conv){.name = "branch", .inputs = {value}, .n_inputs = 1, .add = -1, .kernel = 1, .stride = 1, .rate = 1};
+    shape.out_channels = FOLD_OUT;
+    shape.activation = MSEG_RELU;
+    shape.filter = (mseg_filter){weights, bias};
+    if (pool_last)
+        assert_int_equal(mseg_graph_conv(graph, &shape, conv), MSEG_OK);
+    assert_int_equal(mseg_graph_global_pool(graph, "pool", value, &pooled), MSEG_OK);
+    if (!pool_last)
+        assert_int_equal(mseg_graph_conv(graph, &shape, conv), MSEG_OK);
+    branches[0] = *conv;
+    shape.inputs[0] = pooled;
+    assert_int_equal(mseg_graph_conv(graph, &shape, &branches[1]), MSEG_OK);
+    shape.name = "both";
+    shape.inputs[0] = branches[0];
+    shape.inputs[1] = branches[1];
+    shape.n_inputs = 2;
+    shape.activation = MSEG_LINEAR;
+    assert_int_equal(mseg_graph_conv(graph, &shape, &value), MSEG_OK);
+    mseg_graph_output(graph, value);
+    return graph;
+}
+
+/* A projection and the convolution behind it as one, against whole layers one by one; bit for bit with any number of threads. */
+static void test_folding(void **state)
+{
+    (void)state;
+    enum { COUNT = FOLD_SIDE * FOLD_SIDE * FOLD_OUT };
+    static float expected[COUNT], once[COUNT];
+    const graph_case c = {.name = "folding", .width = FOLD_SIDE, .height = FOLD_SIDE};
+    const mseg_picture picture = case_picture(FOLD_SIDE, FOLD_SIDE, 9);
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().level; level++)
+        for (int variant = 0; variant < 2 * 3 * 2; variant++) {
+            const int rate = 1 + variant / 2 % 3;
+            const size_t cache = variant / 6 ? 1 << 20 : 1 << 10; /* which splits the block, so that it cannot be one */
+            mseg_value conv;
+            mseg_graph *graph = fold_graph(level, true, rate, variant % 2, &conv);
+            mseg_plan *plan = case_plan(&c, graph, 1, cache);
+            assert_true(mseg_plan_layer_at(plan, 2).step != mseg_plan_layer_at(plan, conv).step);
+            memcpy(expected, mseg_plan_run(plan, &picture, NULL), sizeof expected);
+            mseg_plan_close(&plan);
+            mseg_graph_close(&graph);
+            graph = fold_graph(level, false, rate, variant % 2, &conv);
+            for (int threads = 1; threads <= MAX_THREADS; threads++) {
+                mseg_pool *pool;
+                assert_int_equal(mseg_pool_open(&pool, threads), MSEG_OK);
+                plan = case_plan(&c, graph, threads, cache);
+                assert_true((mseg_plan_layer_at(plan, 2).step == mseg_plan_layer_at(plan, conv).step) == (cache == 1 << 20));
+                const float *out = mseg_plan_run(plan, &picture, pool);
+                double largest = 0;
+                for (int i = 0; i < COUNT; i++)
+                    largest = fmax(largest, fabs((double)expected[i]));
+                for (int i = 0; i < COUNT; i++)
+                    if (!(fabs((double)out[i] - (double)expected[i]) <= 3e-6 * largest))
+                        fail_msg("%s, variant %d: value %d is %g, not %g", mseg_cpu_level_name(level), variant, i, (double)out[i],
+                                 (double)expected[i]);
+                if (threads == 1)
+                    memcpy(once, out, sizeof once);
+                assert_memory_equal(out, once, sizeof once);
+                mseg_plan_close(&plan);
+                mseg_pool_close(&pool);
+            }
+            mseg_graph_close(&graph);
+        }
+    mseg_picture used = picture;
+    case_picture_free(&used);
+}
+
 enum { MAGNITUDES_SIDE = 5, MAGNITUDES_CHANNELS = 48, NO_WEIGHTS = 5 };
 
 /* out: first a 1x1 convolution of the picture, then one of that, whose channel NO_WEIGHTS has a bias only. */
@@ -411,9 +506,11 @@ static void test_zen4(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pictures),   cmocka_unit_test(test_stems),  cmocka_unit_test(test_concatenation_of_unlike_maps),
-        cmocka_unit_test(test_magnitudes), cmocka_unit_test(test_scalar), cmocka_unit_test(test_avx2),
-        cmocka_unit_test(test_avx512),     cmocka_unit_test(test_zen4),
+        cmocka_unit_test(test_pictures),   cmocka_unit_test(test_stems),
+        cmocka_unit_test(test_folding),    cmocka_unit_test(test_concatenation_of_unlike_maps),
+        cmocka_unit_test(test_magnitudes), cmocka_unit_test(test_scalar),
+        cmocka_unit_test(test_avx2),       cmocka_unit_test(test_avx512),
+        cmocka_unit_test(test_zen4),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,0 +1,18 @@
+#include <string.h>
+
+#include "graph/stage.h"
+
+void mseg_stage_row_means(const mseg_stage *s, const mseg_bases *bases, int y0, int y1)
+{
+    const mseg_rows *in = &s->in[0];
+    for (int y = y0; y < y1; y++) {
+        const float *row = mseg_row(in, bases, y);
+        float *out = mseg_row(&s->out, bases, y);
+        memset(out, 0, (size_t)s->n * sizeof *out);
+        for (int x = 0; x < in->width; x++, row += in->pixel)
+            for (int c = 0; c < s->n; c++)
+                out[c] += row[c];
+        for (int c = 0; c < s->n; c++)
+            out[c] /= (float)in->width;
+    }
+}
