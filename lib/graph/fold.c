@@ -33,7 +33,9 @@ static bool is_less_work(const mseg_op *block, const mseg_op *conv)
     return k * n < k * m + m * n;
 }
 
-/* weights [n][k] and bias [n] of the product. */
+enum { ROWS = 4 }; /* of the projection at a time */
+
+/* weights [n][k] and bias [n] of the product. Room: row [k], projection [m rounded up to ROWS][k] of zeros. */
 static void multiply(const mseg_op *block, const mseg_op *conv, float *weights, float *bias, double *row, float *projection)
 {
     const int k = block->expanded, m = block->out_channels;
@@ -44,11 +46,15 @@ static void multiply(const mseg_op *block, const mseg_op *conv, float *weights, 
         double sum = (double)conv->bias[n];
         for (int j = 0; j < k; j++)
             row[j] = 0;
-        for (int i = 0; i < m; i++) {
-            const double w = (double)mseg_packed_weight(&conv->weights, 0, i, n);
-            sum += w * (double)block->bias[i];
-            for (int j = 0; j < k; j++)
-                row[j] += w * (double)projection[i * k + j];
+        for (int i = 0; i < m; i += ROWS) {
+            const float *p = projection + i * k;
+            double w[ROWS] = {0};
+            for (int r = 0; r < ROWS && i + r < m; r++) {
+                w[r] = (double)mseg_packed_weight(&conv->weights, 0, i + r, n);
+                sum += w[r] * (double)block->bias[i + r];
+            }
+            for (int j = 0; j < k; j++, p++)
+                row[j] += w[0] * (double)p[0] + w[1] * (double)p[k] + w[2] * (double)p[2 * k] + w[3] * (double)p[3 * k];
         }
         bias[n] = (float)sum;
         for (int j = 0; j < k; j++)
@@ -63,7 +69,7 @@ static void fold(const mseg_graph *graph, mseg_op *block, const mseg_op *conv, b
     float *weights = mseg_alloc_array(n * k, sizeof *weights);
     float *bias = mseg_alloc_array(n, sizeof *bias);
     double *row = mseg_alloc_array(k, sizeof *row);
-    float *projection = mseg_alloc_array((size_t)block->out_channels * k, sizeof *projection);
+    float *projection = mseg_alloc_array(mseg_round_up((size_t)block->out_channels, ROWS) * k, sizeof *projection);
     if (weights && bias && row && projection) {
         multiply(block, conv, weights, bias, row, projection);
         block->folded_bias = mseg_pack_bias(bias, conv->out_channels, gemm->nr);

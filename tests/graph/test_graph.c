@@ -331,7 +331,7 @@ static void test_concatenation_of_unlike_maps(void **state)
     }
 }
 
-enum { FOLD_SIDE = 23, FOLD_EXPANDED = 56, FOLD_MIDDLE = 40, FOLD_OUT = 24 };
+enum { FOLD_SIDE = 23, FOLD_EXPANDED = 56, FOLD_MIDDLE = 38, FOLD_OUT = 24 };
 
 /* A head like DeepLabv3's behind a linear block; layers 2 and *conv may be one. */
 static mseg_graph *fold_graph(mseg_cpu_level level, bool unfused, int rate, bool pool_last, mseg_value *conv)
