@@ -4,7 +4,6 @@
 set -eu
 root=$(cd "$(dirname "$0")" && pwd)
 "$root/.ci/install" build
-model=$("$root/data/get-model.sh") || exit 2
 
 echo "building $root/build/release/mseg ..."
 log=$(mktemp)
@@ -16,6 +15,7 @@ if ! (cd "$root" && cmake --preset release -DMSEG_TESTS=$tests && cmake --build 
     echo "demo.sh: the build failed (output above)" >&2
     exit 1
 fi
+model=$("$root/data/get-model.sh") || exit 2
 
 if [ $# = 0 ]; then
     if [ -d "$root/../shared/images" ]; then

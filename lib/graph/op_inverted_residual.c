@@ -106,9 +106,19 @@ const mseg_op *mseg_planner_folded(const mseg_planner *planner, const mseg_op *o
     return op->folded >= 0 && group_channels(planner, op) == op->expanded ? &planner->graph->ops[op->folded] : NULL;
 }
 
-/* Averages of the depthwise map's rows, for a global pool of the folded projection's output. They have that one's value_area. */
+/* What the last of the operator's stages makes. */
+static mseg_rows output_rows(mseg_planner *planner, const mseg_op *op)
+{
+    const mseg_op *conv = mseg_planner_folded(planner, op);
+    return mseg_planner_value(planner, conv ? conv->out : op->out);
+}
+
+/* Averages of the depthwise map's rows, for a global pool of the folded projection's output; tensor 0 and nothing else when none
+ * is wanted. They have that output's value_area. */
 static mseg_rows row_means(mseg_planner *planner, const mseg_op *op)
 {
+    if (!op->pooled || !mseg_planner_folded(planner, op))
+        return (mseg_rows){0};
     int *tensor = &planner->plan->value_area[op->out], height = planner->plan->sizes[op->out].height;
     size_t pixel = (size_t)op->expanded;
     if (*tensor < 0)
@@ -128,10 +138,11 @@ static mseg_rows every(mseg_rows rows, int first, int step)
 }
 
 /* Appends the operator's stages for one group to pass; in is where its input rows are. The last stage's output is left to the
- * caller. conv, means: with a folded convolution, see above. */
+ * caller. means: where row averages go that a global pool wants. */
 static void append_stages(mseg_planner *planner, const mseg_op *op, group g, mseg_pass *pass, const mseg_rows *in, bool split,
-                          const mseg_op *conv, const mseg_rows *means)
+                          const mseg_rows *means)
 {
+    const mseg_op *conv = mseg_planner_folded(planner, op);
     const struct mseg_size size = {in->width, in->height}, *out = &planner->plan->sizes[op->out];
     mseg_stage depthwise = depthwise_stage(op, g, &size);
     int out_height = out->height;
@@ -176,11 +187,7 @@ static mseg_status plan_fused(mseg_planner *planner, const mseg_op *op)
     if (!step)
         return MSEG_NOMEM;
     int per_group = group_channels(planner, op);
-    const mseg_op *conv = mseg_planner_folded(planner, op);
-    mseg_rows in = mseg_planner_value(planner, op->inputs[0]), out = mseg_planner_value(planner, conv ? conv->out : op->out);
-    mseg_rows means = {0};
-    if (conv && op->pooled)
-        means = row_means(planner, op);
+    mseg_rows in = mseg_planner_value(planner, op->inputs[0]), out = output_rows(planner, op), means = row_means(planner, op);
     if (in.tensor < 0 || out.tensor < 0 || means.tensor < 0)
         return MSEG_NOMEM;
     int classes = op->stride == 1 && op->rate > 1 ? op->rate : 1;
@@ -200,7 +207,7 @@ static mseg_status plan_fused(mseg_planner *planner, const mseg_op *op)
             if (!pass)
                 return MSEG_NOMEM;
             step->scratch_floats = base;
-            append_stages(planner, op, g, pass, &class_in, split, conv, &class_means);
+            append_stages(planner, op, g, pass, &class_in, split, &class_means);
             mseg_stage *project = &pass->stages[pass->n_stages - 1];
             project->out = class_out;
             project->has_add = op->residual || first > 0;
@@ -229,13 +236,10 @@ static mseg_status plan_streamed(mseg_planner *planner, const mseg_op *op)
     before->out = mseg_planner_ring(planner, map.width, map.height, map.pixel, map.pad, slots);
     plan->n_areas--; /* the map was the newest area */
     plan->value_area[op->inputs[0]] = -1;
-    const mseg_op *conv = mseg_planner_folded(planner, op);
-    mseg_rows means = {0};
-    if (conv && op->pooled)
-        means = row_means(planner, op);
-    append_stages(planner, op, all, pass, &before->out, false, conv, &means);
+    mseg_rows means = row_means(planner, op);
+    append_stages(planner, op, all, pass, &before->out, false, &means);
     mseg_stage *project = &pass->stages[pass->n_stages - 1];
-    project->out = mseg_planner_value(planner, conv ? conv->out : op->out);
+    project->out = output_rows(planner, op);
     pass->rows = step->units = project->out.height;
     step->last_op = (int)(op - planner->graph->ops);
     return project->out.tensor < 0 || means.tensor < 0 ? MSEG_NOMEM : MSEG_OK;

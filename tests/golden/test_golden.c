@@ -10,6 +10,7 @@
 
 #include "base/cpu.h"
 #include "golden/npy.h"
+#include "kernels/levels.h"
 #include "mseg.h"
 
 /* Whole models on real photos against outputs of PyTorch in float64 and of Google's LiteRT, which lie in $MSEG_SHARED or in
@@ -250,8 +251,9 @@ static bool chosen(const cJSON *entry)
 #endif
 }
 
-static void check_float64(mseg_cpu_level level)
+static void check_level(void *unused, mseg_cpu_level level)
 {
+    (void)unused;
     int checked = 0, strategies = 0, others = 0, differ = 0;
     double worst = 0;
     const cJSON *entry;
@@ -281,29 +283,7 @@ static void check_float64(mseg_cpu_level level)
     cJSON_Delete(manifest);
 }
 
-static void test_float64_scalar(void **state)
-{
-    (void)state;
-    check_float64(MSEG_CPU_SCALAR);
-}
-
-static void test_float64_avx2(void **state)
-{
-    (void)state;
-    check_float64(MSEG_CPU_AVX2);
-}
-
-static void test_float64_avx512(void **state)
-{
-    (void)state;
-    check_float64(MSEG_CPU_AVX512);
-}
-
-static void test_float64_zen4(void **state)
-{
-    (void)state;
-    check_float64(MSEG_CPU_ZEN4);
-}
+LEVELS(DEFINE_LEVEL_TEST)
 
 /* ---- LiteRT, float32 ---- */
 
@@ -363,8 +343,7 @@ static void test_litert_257(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_float64_scalar), cmocka_unit_test(test_float64_avx2), cmocka_unit_test(test_float64_avx512),
-        cmocka_unit_test(test_float64_zen4),   cmocka_unit_test(test_litert_257),
+        LEVELS(LEVEL_TEST) cmocka_unit_test(test_litert_257),
     };
     return cmocka_run_group_tests(tests, find_shared, NULL);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/cpu.h"
+#include "kernels/levels.h"
 #include "mseg.h"
 #include "weights/seeded.h"
 
@@ -317,32 +318,13 @@ static void check_level(const goldens *all, mseg_cpu_level level)
     assert_true(checked >= (all->folder ? 1 : 180));
 }
 
-static void test_scalar(void **state)
-{
-    check_level(*state, MSEG_CPU_SCALAR);
-}
-
-static void test_avx2(void **state)
-{
-    check_level(*state, MSEG_CPU_AVX2);
-}
-
-static void test_avx512(void **state)
-{
-    check_level(*state, MSEG_CPU_AVX512);
-}
-
-static void test_zen4(void **state)
-{
-    check_level(*state, MSEG_CPU_ZEN4);
-}
+LEVELS(DEFINE_LEVEL_TEST)
 
 int main(int argc, char **argv)
 {
     the_goldens.folder = argc > 1 ? argv[1] : NULL;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_seeded_values), cmocka_unit_test(test_scalar), cmocka_unit_test(test_avx2),
-        cmocka_unit_test(test_avx512),        cmocka_unit_test(test_zen4),
+        LEVELS(LEVEL_TEST) cmocka_unit_test(test_seeded_values),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

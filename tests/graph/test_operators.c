@@ -1,0 +1,305 @@
+#include <float.h>
+#include <math.h>
+
+#include "graph/cases.h"
+#include "graph/stage.h"
+
+/* Small networks by every kernel set against sums in double, or against themselves layer by layer. */
+
+enum { MAX_THREADS = 3 };
+
+typedef struct direct {
+    int side, kernel, stride, pad, out;
+    const float *picture, *weights;
+} direct;
+
+/* Channel j at (y, x) of a convolution of a picture; *size: the sum of its terms' magnitudes. */
+static double direct_sum(const direct *d, int y, int x, int j, double *size)
+{
+    double sum = *size = 0;
+    for (int ky = 0; ky < d->kernel; ky++)
+        for (int kx = 0; kx < d->kernel; kx++)
+            for (int c = 0; c < 3; c++) {
+                const int iy = y * d->stride - d->pad + ky, ix = x * d->stride - d->pad + kx;
+                if (iy < 0 || ix < 0 || iy >= d->side || ix >= d->side)
+                    continue;
+                double term = (double)d->picture[(iy * d->side + ix) * 3 + c] *
+                              (double)d->weights[((j * d->kernel + ky) * d->kernel + kx) * 3 + c];
+                sum += term;
+                *size += fabs(term);
+            }
+    return sum;
+}
+
+static mseg_graph *open_graph(mseg_cpu_level level, mseg_value *picture)
+{
+    mseg_graph *graph;
+    assert_int_equal(mseg_graph_open(&graph, mseg_kernels_for(level), MSEG_PAD_SAME_TF, false), MSEG_OK);
+    assert_int_equal(mseg_graph_input(graph, picture), MSEG_OK);
+    return graph;
+}
+
+static void fill(float *values, int count, uint64_t seed, float magnitude)
+{
+    for (int i = 0; i < count; i++)
+        values[i] = magnitude * random_value(seed, (uint64_t)i);
+}
+
+/* First convolutions of every kernel size at the picture's borders, after another picture has been in the same memory. */
+static void test_stems(void **state)
+{
+    (void)state;
+    enum { SIDE = 13, OUT = 33 };
+    float pictures[2][SIDE * SIDE * 3], weights[OUT * 7 * 7 * 3];
+    fill(pictures[0], SIDE * SIDE * 3, 1, 50);
+    fill(pictures[1], SIDE * SIDE * 3, 2, 1);
+    fill(weights, OUT * 7 * 7 * 3, 3, 1);
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().level; level++)
+        for (int kernel = 1; kernel <= 7; kernel += 2)
+            for (int stride = 1; stride <= 2; stride++) {
+                mseg_value value;
+                mseg_graph *graph = open_graph(level, &value);
+                const mseg_conv conv = {.name = "stem",
+                                        .inputs = {value},
+                                        .n_inputs = 1,
+                                        .add = -1,
+                                        .kernel = kernel,
+                                        .stride = stride,
+                                        .rate = 1,
+                                        .out_channels = OUT,
+                                        .symmetric = true,
+                                        .filter = {.weight = weights}};
+                assert_int_equal(mseg_graph_conv(graph, &conv, &value), MSEG_OK);
+                mseg_graph_output(graph, value);
+                const graph_case c = {.name = "stems", .width = SIDE, .height = SIDE};
+                mseg_plan *plan = case_plan(&c, graph, 1, 1 << 20);
+                const float *out = NULL;
+                for (int i = 0; i < 2; i++)
+                    out = mseg_plan_run(plan, &(mseg_picture){.normalised = pictures[i]}, NULL);
+                const direct d = {SIDE, kernel, stride, (kernel - 1) / 2, OUT, pictures[1], weights};
+                const int side = (SIDE + stride - 1) / stride;
+                for (int i = 0; i < side * side * OUT; i++) {
+                    double size, sum = direct_sum(&d, i / OUT / side, i / OUT % side, i % OUT, &size);
+                    if (!(fabs((double)out[i] - sum) <= 150 * (double)FLT_EPSILON * size))
+                        fail_msg("%s, %dx%d, stride %d: value %d is %g, not %g", mseg_cpu_level_name(level), kernel, kernel,
+                                 stride, i, (double)out[i], sum);
+                }
+                mseg_plan_close(&plan);
+                mseg_graph_close(&graph);
+            }
+}
+
+/* Two maps read as one, the first of which a depthwise convolution wants in whole vectors; that one adds nothing. */
+static void test_concatenation_of_unlike_maps(void **state)
+{
+    (void)state;
+    enum { SIDE = 5, CHANNELS = 12 };
+    static const float zeros[CHANNELS * CHANNELS];
+    float picture[SIDE * SIDE * 3], first[CHANNELS * 3], second[CHANNELS * 3], weights[CHANNELS * 2 * CHANNELS];
+    fill(picture, SIDE * SIDE * 3, 1, 1);
+    fill(first, CHANNELS * 3, 2, 1);
+    fill(second, CHANNELS * 3, 3, 1);
+    fill(weights, CHANNELS * 2 * CHANNELS, 4, 1);
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().level; level++) {
+        mseg_value input, maps[2], nothing, value;
+        mseg_graph *graph = open_graph(level, &input);
+        mseg_conv conv = {.name = "first", .inputs = {input}, .n_inputs = 1, .add = -1, .kernel = 1, .stride = 1, .rate = 1};
+        conv.out_channels = CHANNELS;
+        conv.filter.weight = first;
+        assert_int_equal(mseg_graph_conv(graph, &conv, &maps[0]), MSEG_OK);
+        conv.filter.weight = second;
+        assert_int_equal(mseg_graph_conv(graph, &conv, &maps[1]), MSEG_OK);
+        const mseg_inverted_residual block = {.name = "nothing",
+                                              .input = maps[0],
+                                              .expanded = CHANNELS,
+                                              .stride = 1,
+                                              .rate = 1,
+                                              .out_channels = CHANNELS,
+                                              .depthwise = {.weight = zeros},
+                                              .project = {.weight = zeros}};
+        assert_int_equal(mseg_graph_inverted_residual(graph, &block, &nothing), MSEG_OK);
+        conv = (mseg_conv){.name = "both", .inputs = {maps[0], maps[1]}, .n_inputs = 2, .add = nothing, .kernel = 1, .stride = 1};
+        conv.rate = 1;
+        conv.out_channels = CHANNELS;
+        conv.filter.weight = weights;
+        assert_int_equal(mseg_graph_conv(graph, &conv, &value), MSEG_OK);
+        mseg_graph_output(graph, value);
+        const graph_case c = {.name = "concatenation", .width = SIDE, .height = SIDE};
+        mseg_plan *plan = case_plan(&c, graph, 1, 1 << 20);
+        const float *out = mseg_plan_run(plan, &(mseg_picture){.normalised = picture}, NULL);
+        const direct d[2] = {{SIDE, 1, 1, 0, CHANNELS, picture, first}, {SIDE, 1, 1, 0, CHANNELS, picture, second}};
+        for (int i = 0; i < SIDE * SIDE * CHANNELS; i++) {
+            double sum = 0, unused;
+            for (int k = 0; k < 2 * CHANNELS; k++)
+                sum += direct_sum(&d[k / CHANNELS], i / CHANNELS / SIDE, i / CHANNELS % SIDE, k % CHANNELS, &unused) *
+                       (double)weights[i % CHANNELS * 2 * CHANNELS + k];
+            if (!(fabs((double)out[i] - sum) <= 1e-5))
+                fail_msg("%s: value %d is %g, not %g", mseg_cpu_level_name(level), i, (double)out[i], sum);
+        }
+        mseg_plan_close(&plan);
+        mseg_graph_close(&graph);
+    }
+}
+
+enum { FOLD_SIDE = 23, FOLD_EXPANDED = 56, FOLD_MIDDLE = 38, FOLD_OUT = 24 };
+
+/* A head like DeepLabv3's behind a linear block; layers 2 and *conv may be one. */
+static mseg_graph *fold_graph(mseg_cpu_level level, bool unfused, int rate, bool pool_last, mseg_value *conv)
+{
+    static float weights[FOLD_EXPANDED * FOLD_MIDDLE + FOLD_MIDDLE * FOLD_OUT], bias[FOLD_EXPANDED];
+    fill(weights, sizeof weights / sizeof *weights, 5, 1);
+    fill(bias, FOLD_EXPANDED, 6, 1);
+    mseg_value value, branches[2], pooled;
+    mseg_graph *graph;
+    assert_int_equal(mseg_graph_open(&graph, mseg_kernels_for(level), MSEG_PAD_SAME_TF, unfused), MSEG_OK);
+    assert_int_equal(mseg_graph_input(graph, &value), MSEG_OK);
+    mseg_conv shape = {.name = "conv", .inputs = {value}, .n_inputs = 1, .add = -1, .kernel = 3, .stride = 1, .rate = 1};
+    shape.out_channels = 16;
+    shape.activation = MSEG_RELU6;
+    shape.filter = (mseg_filter){weights, bias};
+    assert_int_equal(mseg_graph_conv(graph, &shape, &value), MSEG_OK);
+    const mseg_inverted_residual block = {.name = "block",
+                                          .input = value,
+                                          .expanded = FOLD_EXPANDED,
+                                          .stride = 1,
+                                          .rate = rate,
+                                          .out_channels = FOLD_MIDDLE,
+                                          .depthwise_activation = MSEG_RELU6,
+                                          .expand = {weights, bias},
+                                          .depthwise = {weights, bias},
+                                          .project = {weights, bias}};
+    assert_int_equal(mseg_graph_inverted_residual(graph, &block, &value), MSEG_OK);
+    shape = (mseg_conv){.name = "branch", .inputs = {value}, .n_inputs = 1, .add = -1, .kernel = 1, .stride = 1, .rate = 1};
+    shape.out_channels = FOLD_OUT;
+    shape.activation = MSEG_RELU;
+    shape.filter = (mseg_filter){weights, bias};
+    if (pool_last)
+        assert_int_equal(mseg_graph_conv(graph, &shape, conv), MSEG_OK);
+    assert_int_equal(mseg_graph_global_pool(graph, "pool", value, &pooled), MSEG_OK);
+    if (!pool_last)
+        assert_int_equal(mseg_graph_conv(graph, &shape, conv), MSEG_OK);
+    branches[0] = *conv;
+    shape.inputs[0] = pooled;
+    assert_int_equal(mseg_graph_conv(graph, &shape, &branches[1]), MSEG_OK);
+    shape.name = "both";
+    shape.inputs[0] = branches[0];
+    shape.inputs[1] = branches[1];
+    shape.n_inputs = 2;
+    shape.activation = MSEG_LINEAR;
+    assert_int_equal(mseg_graph_conv(graph, &shape, &value), MSEG_OK);
+    mseg_graph_output(graph, value);
+    return graph;
+}
+
+/* A projection and the convolution behind it as one, against whole layers one by one; bit for bit with any number of threads. */
+static void test_folding(void **state)
+{
+    (void)state;
+    enum { COUNT = FOLD_SIDE * FOLD_SIDE * FOLD_OUT };
+    static float expected[COUNT], once[COUNT];
+    const graph_case c = {.name = "folding", .width = FOLD_SIDE, .height = FOLD_SIDE};
+    const mseg_picture picture = case_picture(FOLD_SIDE, FOLD_SIDE, 9);
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().level; level++)
+        for (int variant = 0; variant < 2 * 3 * 2; variant++) {
+            const int rate = 1 + variant / 2 % 3;
+            const size_t cache = variant / 6 ? 1 << 20 : 1 << 10; /* which splits the block, so that it cannot be one */
+            mseg_value conv;
+            mseg_graph *graph = fold_graph(level, true, rate, variant % 2, &conv);
+            mseg_plan *plan = case_plan(&c, graph, 1, cache);
+            assert_true(mseg_plan_layer_at(plan, 2).step != mseg_plan_layer_at(plan, conv).step);
+            memcpy(expected, mseg_plan_run(plan, &picture, NULL), sizeof expected);
+            mseg_plan_close(&plan);
+            mseg_graph_close(&graph);
+            graph = fold_graph(level, false, rate, variant % 2, &conv);
+            for (int threads = 1; threads <= MAX_THREADS; threads++) {
+                mseg_pool *pool;
+                assert_int_equal(mseg_pool_open(&pool, threads), MSEG_OK);
+                plan = case_plan(&c, graph, threads, cache);
+                assert_true((mseg_plan_layer_at(plan, 2).step == mseg_plan_layer_at(plan, conv).step) == (cache == 1 << 20));
+                const float *out = mseg_plan_run(plan, &picture, pool);
+                double largest = 0;
+                for (int i = 0; i < COUNT; i++)
+                    largest = fmax(largest, fabs((double)expected[i]));
+                for (int i = 0; i < COUNT; i++)
+                    if (!(fabs((double)out[i] - (double)expected[i]) <= 3e-6 * largest))
+                        fail_msg("%s, variant %d: value %d is %g, not %g", mseg_cpu_level_name(level), variant, i, (double)out[i],
+                                 (double)expected[i]);
+                if (threads == 1)
+                    memcpy(once, out, sizeof once);
+                assert_memory_equal(out, once, sizeof once);
+                mseg_plan_close(&plan);
+                mseg_pool_close(&pool);
+            }
+            mseg_graph_close(&graph);
+        }
+    mseg_picture used = picture;
+    case_picture_free(&used);
+}
+
+enum { MAGNITUDES_SIDE = 5, MAGNITUDES_CHANNELS = 48, NO_WEIGHTS = 5 };
+
+/* out: first a 1x1 convolution of the picture, then one of that, whose channel NO_WEIGHTS has a bias only. */
+static void check_magnitude(const float *out, const float *picture, const float *first, const float *second, const char *what)
+{
+    const direct d = {MAGNITUDES_SIDE, 1, 1, 0, MAGNITUDES_CHANNELS, picture, first};
+    for (int p = 0; p < MAGNITUDES_SIDE * MAGNITUDES_SIDE; p++)
+        for (int j = 0; j < MAGNITUDES_CHANNELS; j++) {
+            double sum = j == NO_WEIGHTS, size = sum, unused;
+            for (int k = 0; k < MAGNITUDES_CHANNELS; k++) {
+                double term = direct_sum(&d, p / MAGNITUDES_SIDE, p % MAGNITUDES_SIDE, k, &unused) *
+                              (double)second[j * MAGNITUDES_CHANNELS + k];
+                sum += term;
+                size += fabs(term);
+            }
+            double value = (double)out[p * MAGNITUDES_CHANNELS + j];
+            if (!(fabs(value - sum) <= 2 * MAGNITUDES_CHANNELS * (double)FLT_EPSILON * size))
+                fail_msg("%s: pixel %d, channel %d is %g, not %g", what, p, j, value, sum);
+            if (j == NO_WEIGHTS)
+                assert_true(value == 1);
+        }
+}
+
+/* A 1x1 convolution of maps that are small or large all over is as exact as of any other, whatever its kernel's arithmetic. */
+static void test_magnitudes(void **state)
+{
+    (void)state;
+    static const float magnitudes[] = {1e-6f, 1e-3f, 1, 10, 1e3f, 1e6f};
+    float picture[MAGNITUDES_SIDE * MAGNITUDES_SIDE * 3], first[MAGNITUDES_CHANNELS * 3];
+    float second[MAGNITUDES_CHANNELS * MAGNITUDES_CHANNELS], bias[MAGNITUDES_CHANNELS] = {[NO_WEIGHTS] = 1};
+    fill(picture, MAGNITUDES_SIDE * MAGNITUDES_SIDE * 3, 1, 1);
+    fill(second, MAGNITUDES_CHANNELS * MAGNITUDES_CHANNELS, 3, 1);
+    memset(second + NO_WEIGHTS * MAGNITUDES_CHANNELS, 0, MAGNITUDES_CHANNELS * sizeof *second);
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().level; level++)
+        for (size_t m = 0; m < sizeof magnitudes / sizeof *magnitudes; m++) {
+            char what[64];
+            mseg_value value;
+            mseg_graph *graph = open_graph(level, &value);
+            snprintf(what, sizeof what, "%s, magnitude %g", mseg_cpu_level_name(level), (double)magnitudes[m]);
+            fill(first, MAGNITUDES_CHANNELS * 3, 2, magnitudes[m]);
+            mseg_conv conv = {.name = "first", .inputs = {value}, .n_inputs = 1, .add = -1, .kernel = 1, .stride = 1, .rate = 1};
+            conv.out_channels = MAGNITUDES_CHANNELS;
+            conv.filter = (mseg_filter){.weight = first};
+            assert_int_equal(mseg_graph_conv(graph, &conv, &value), MSEG_OK);
+            conv.name = "second";
+            conv.inputs[0] = value;
+            conv.filter = (mseg_filter){.weight = second, .bias = bias};
+            assert_int_equal(mseg_graph_conv(graph, &conv, &value), MSEG_OK);
+            mseg_graph_output(graph, value);
+            const graph_case c = {.name = "magnitudes", .width = MAGNITUDES_SIDE, .height = MAGNITUDES_SIDE};
+            mseg_plan *plan = case_plan(&c, graph, 1, 1 << 20);
+            check_magnitude(mseg_plan_run(plan, &(mseg_picture){.normalised = picture}, NULL), picture, first, second, what);
+            mseg_plan_close(&plan);
+            mseg_graph_close(&graph);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stems),
+        cmocka_unit_test(test_folding),
+        cmocka_unit_test(test_concatenation_of_unlike_maps),
+        cmocka_unit_test(test_magnitudes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
