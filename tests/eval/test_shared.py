@@ -11,22 +11,21 @@ import unittest
 
 import numpy as np
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+import shared
+
 MSEG = os.path.abspath(sys.argv.pop(1))
-HERE = os.path.dirname(os.path.abspath(__file__))
-SHARED = os.path.realpath(os.environ.get('MSEG_SHARED') or os.path.join(HERE, '../../../shared'))
-TRUTH = os.path.join(SHARED, 'voc-val-gt/SegmentationClass')
-VAL = os.path.join(SHARED, 'voc-val-gt/ImageSets/Segmentation/val.txt')
-VOC = os.path.join(SHARED, 'voc-mini/VOC2012')
-MODEL = os.path.join(SHARED, 'models/deeplabv3_mnv2_pascal_quant.tflite')
+TRUTH = shared.path('voc-val-gt/SegmentationClass')
+VAL = shared.path('voc-val-gt/ImageSets/Segmentation/val.txt')
+VOC = shared.path('voc-mini/VOC2012')
+MODEL = shared.path('models/deeplabv3_mnv2_pascal_quant.tflite')
 SLOW = bool(os.environ.get('MSEG_SANITIZE'))  # a share of the pictures will do there
 
 
 class Shared(unittest.TestCase):
     def setUp(self):
-        for path in self.needs:
-            if not os.path.exists(path):
-                print(f'SKIP: {path} is not there: {self.id()} is NOT tested (set MSEG_SHARED)', flush=True)
-                self.skipTest('nothing shared')
+        if shared.missing(self.needs, f'{self.id()} is'):
+            self.skipTest('nothing shared')
         self.folder = tempfile.mkdtemp(prefix='mseg-eval-')
         self.addCleanup(shutil.rmtree, self.folder)
 
@@ -46,14 +45,14 @@ class Shared(unittest.TestCase):
 
 
 class Golden(Shared):
-    needs = [TRUTH, os.path.join(SHARED, 'eval-golden')]
+    needs = [TRUTH, shared.path('eval-golden')]
 
     def setUp(self):
         super().setUp()
-        with open(os.path.join(SHARED, 'eval-golden/expected.json')) as file:
+        with open(shared.path('eval-golden/expected.json')) as file:
             self.expected = json.load(file)
         self.ids = [image['id'] for image in self.expected['per_image']]
-        self.masks = ['--gt', TRUTH, '--pred', os.path.join(SHARED, 'eval-golden/pred')]
+        self.masks = ['--gt', TRUTH, '--pred', shared.path('eval-golden/pred')]
 
     def check(self, report):
         self.assertEqual(report['confusion_rows_are_ground_truth'], self.expected['confusion_rows_are_ground_truth'])

@@ -6,43 +6,17 @@
 
 #include <cjson/cJSON.h>
 #include <math.h>
-#include <unistd.h>
 
 #include "base/cpu.h"
 #include "golden/npy.h"
 #include "kernels/levels.h"
 #include "mseg.h"
+#include "shared.h"
 
 /* Whole models on real photos against outputs of PyTorch in float64 and of Google's LiteRT, which lie in $MSEG_SHARED or in
  * ../shared beside the checkout. */
 
-static char shared[512];
-
-static int find_shared(void **state)
-{
-    (void)state;
-    const char *folder = getenv("MSEG_SHARED");
-    snprintf(shared, sizeof shared, "%s", folder ? folder : MSEG_TESTS_DIR "/../../shared");
-    return 0;
-}
-
-static const char *shared_path(const char *folder, const char *name)
-{
-    static char paths[4][1024]; /* the last four stay good */
-    static int next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s/%s", shared, folder, name);
-    return path;
-}
-
-static void need_shared(const char *folder, const char *name)
-{
-    const char *path = shared_path(folder, name);
-    if (access(path, R_OK)) {
-        print_message("SKIP: %s is not there: the outputs of whole models are NOT checked (set MSEG_SHARED)\n", path);
-        skip();
-    }
-}
+static const char what_is[] = "the outputs of whole models are";
 
 static mseg_cpu_level best_level(void)
 {
@@ -207,7 +181,7 @@ static int int_of(const cJSON *entry, const char *key)
 static cJSON *read_manifest(void)
 {
     static char text[1 << 18];
-    FILE *file = fopen(shared_path("golden/float64", "manifest.json"), "rb");
+    FILE *file = fopen(shared_path("golden/float64/manifest.json"), "rb");
     assert_non_null(file);
     text[fread(text, 1, sizeof text - 1, file)] = 0;
     fclose(file);
@@ -223,17 +197,19 @@ static void check_entry(const cJSON *entry, mseg_cpu_level level, double *worst,
     mseg_image image;
     mseg_error err;
     outcome out;
-    const char *path = shared_path("golden/float64", text_of(entry, "image"));
+    const char *path = shared_path("golden/float64/%s", text_of(entry, "image"));
+    need_shared(path, what_is);
+    need_shared(shared_path("models/%s", text_of(entry, "model")), what_is);
     if (mseg_image_read(&image, path, MSEG_EXIF_APPLY, NULL, &err))
         fail_msg("%s: %s", path, err.text);
-    assert_true(npy_read(&golden, shared_path("golden/float64", text_of(entry, "logits"))));
-    const job j = {shared_path("models", text_of(entry, "model")), int_of(entry, "output_stride"), int_of(entry, "canvas"), level,
-                   &image};
+    assert_true(npy_read(&golden, shared_path("golden/float64/%s", text_of(entry, "logits"))));
+    const job j = {shared_path("models/%s", text_of(entry, "model")), int_of(entry, "output_stride"), int_of(entry, "canvas"),
+                   level, &image};
     snprintf(what, sizeof what, "%s, %s", text_of(entry, "logits"), mseg_cpu_level_name(level));
     run_twice(&j, &out);
     double error = check_logits(&out, &golden, 5e-4, what);
     *worst = error > *worst ? error : *worst;
-    *differ += check_labels(&out, shared_path("golden/float64", text_of(entry, "labels")), &golden, j.side,
+    *differ += check_labels(&out, shared_path("golden/float64/%s", text_of(entry, "labels")), &golden, j.side,
                             int_of(entry, "pixels_with_margin_below_1e_3"), what);
     outcome_free(&out);
     free(golden.data);
@@ -257,7 +233,7 @@ static void check_level(void *unused, mseg_cpu_level level)
     int checked = 0, strategies = 0, others = 0, differ = 0;
     double worst = 0;
     const cJSON *entry;
-    need_shared("golden/float64", "manifest.json");
+    need_shared(shared_path("golden/float64/manifest.json"), what_is);
     if (level > best_level()) {
         print_message("SKIP: this machine has no %s\n", mseg_cpu_level_name(level));
         skip();
@@ -316,11 +292,11 @@ static void check_litert(const char *name, mseg_cpu_level level)
     mseg_image image;
     outcome out;
     snprintf(file, sizeof file, "input_f32_257_%s.npy", name);
-    assert_true(npy_read(&input, shared_path("golden/tflite", file)));
+    assert_true(npy_read(&input, shared_path("golden/tflite/%s", file)));
     snprintf(file, sizeof file, "f257_%s_logits33_xnn.npy", name);
-    assert_true(npy_read(&golden, shared_path("golden/tflite", file)));
+    assert_true(npy_read(&golden, shared_path("golden/tflite/%s", file)));
     denormalise(&input, &image);
-    const job j = {shared_path("models", "deeplabv3_257_mv_gpu.tflite"), 8, 257, level, &image};
+    const job j = {shared_path("models/deeplabv3_257_mv_gpu.tflite"), 8, 257, level, &image};
     run_twice(&j, &out);
     double error = check_logits(&out, &golden, 1e-3, file);
     print_message("%s, %s: logits within %.2g of LiteRT\n", name, mseg_cpu_level_name(level), error);
@@ -333,7 +309,8 @@ static void check_litert(const char *name, mseg_cpu_level level)
 static void test_litert_257(void **state)
 {
     (void)state;
-    need_shared("golden/tflite", "f257_2011_000003_logits33_xnn.npy");
+    need_shared(shared_path("golden/tflite/f257_2011_000003_logits33_xnn.npy"), what_is);
+    need_shared(shared_path("models/deeplabv3_257_mv_gpu.tflite"), what_is);
     for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= best_level(); level++) {
         check_litert("2011_000003", level);
         check_litert("2011_000025", level);
@@ -345,5 +322,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LEVELS(LEVEL_TEST) cmocka_unit_test(test_litert_257),
     };
-    return cmocka_run_group_tests(tests, find_shared, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

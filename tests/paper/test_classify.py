@@ -14,10 +14,12 @@ import unittest
 import numpy as np
 from PIL import Image
 
-SHARED = os.environ.get("MSEG_SHARED", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../shared"))
-MODEL = os.path.join(SHARED, "models/mobilenet_v2_1.0_224_quant.tflite")
-LABELS = os.path.join(SHARED, "models/imagenet_labels.txt")
-PHOTOS = sorted(glob.glob(os.path.join(SHARED, "images/n*.JPEG")))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import shared
+
+MODEL = shared.path("models/mobilenet_v2_1.0_224_quant.tflite")
+LABELS = shared.path("models/imagenet_labels.txt")
+PHOTOS = sorted(glob.glob(shared.path("images/n*.JPEG")))
 # Measured: 44 and 53 with the default crop, 45 and 53 without. Fewer by this many is a break, not rounding.
 FLOORS = {"0.875": (42, 51), "1": (43, 51)}
 
@@ -98,7 +100,5 @@ class Classify(unittest.TestCase):
             self.assertIn(b"2 labels for a model of 1001 classes", done.stderr)
 
 
-if not os.path.exists(MODEL) or not PHOTOS:
-    print(f"SKIP: {MODEL} or the photos are not there: classification is NOT checked (set MSEG_SHARED)")
-else:
+if not shared.missing([MODEL, LABELS, *(PHOTOS or [shared.path("images/n*.JPEG")])], "classification is"):
     unittest.main(argv=sys.argv[:1])

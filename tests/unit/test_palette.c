@@ -14,6 +14,7 @@
 #include <png.h>
 
 #include "seg/mseg.h"
+#include "shared.h"
 
 /* VOClabelcolormap.m: for bit j of the label (three at a time) shift it to bit 7 - j / 3 of channel j % 3. */
 static void assert_voc_color(const uint8_t rgb[3], int id)
@@ -48,15 +49,10 @@ static void voc(void **state)
 static void voc_annotations(void **state)
 {
     (void)state;
-    const char *shared = getenv("MSEG_SHARED");
-    char path[1024];
-    snprintf(path, sizeof path, "%s/voc-mini/VOC2012/SegmentationClass/2011_000003.png",
-             shared ? shared : MSEG_TESTS_DIR "/../../shared");
+    const char *path = shared_path("voc-mini/VOC2012/SegmentationClass/2011_000003.png");
+    need_shared(path, "the palette of VOC's annotations is");
     FILE *in = fopen(path, "rb");
-    if (!in) {
-        print_message("SKIP: no VOC annotation at %s\n", path);
-        skip();
-    }
+    assert_non_null(in);
     png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
     png_infop info = png_create_info_struct(png);
     png_colorp colors = NULL;

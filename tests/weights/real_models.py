@@ -10,6 +10,9 @@ import sys
 
 import numpy as np
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+import shared
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODELS = ['deeplabv3_257_mv_gpu', 'deeplabv3_mnv2_dm05_pascal_quant', 'deeplabv3_mnv2_pascal_quant', 'mobilenet_v2_1.0_224_quant']
 NUMPY = {0: '<f4', 2: '<i4', 3: 'u1'}
@@ -75,10 +78,9 @@ def weights(path):
 
 
 def main():
-    shared = os.environ.get('MSEG_SHARED', os.path.join(HERE, '../../../shared'))
     with open(os.path.join(HERE, 'data/real.txt'), 'w') as out:
         for model in MODELS:
-            for name, shape, values in sorted(weights('%s/models/%s.tflite' % (shared, model)), key=lambda w: w[0]):
+            for name, shape, values in sorted(weights(shared.path('models', model + '.tflite')), key=lambda w: w[0]):
                 dims = ' '.join(str(d) for d in list(shape) + [0] * (4 - len(shape)))
                 dot = float(np.dot(values, np.arange(values.size) % 31 - 15))
                 out.write('%s %s %s %.17g %.17g\n' % (model, name, dims, values.sum(), dot))

@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <cmocka.h>
 
+#include "shared.h"
 #include "weights/reader.h"
 #include "weights/weights.h"
 
@@ -310,12 +310,6 @@ static void numbers_are_converted_exactly(void **state)
     assert_memory_equal(out, want_u8, sizeof want_u8);
 }
 
-static const char *shared_folder(void)
-{
-    const char *folder = getenv("MSEG_SHARED");
-    return folder ? folder : MSEG_TESTS_DIR "/../../shared";
-}
-
 /* Compares one tensor with a line of real.txt: shape, plain sum, sum weighted by index. */
 static void check_sums(const mseg_tensor *t, const int *shape, double sum, double dot)
 {
@@ -379,17 +373,14 @@ static void real_models_are_read_whole(void **state)
         {"deeplabv3_mnv2_pascal_quant", full, 16, 513, 2097013},
         {"mobilenet_v2_1.0_224_quant", full, 32, 224, 3489097},
     };
-    struct stat info;
-    if (stat(shared_folder(), &info) != 0) {
-        print_message("SKIP: the real models are not tested: no %s (set MSEG_SHARED)\n", shared_folder());
-        skip();
-    }
+    for (size_t m = 0; m < sizeof models / sizeof *models; m++)
+        need_shared(shared_path("models/%s.tflite", models[m].model), "the reading of real models is");
     FILE *in = fopen(DATA "real.txt", "r");
     assert_non_null(in);
     int lines = 0, tensors = 0;
     for (size_t m = 0; m < sizeof models / sizeof *models; m++) {
-        char path[512], model[128] = "", name[128];
-        snprintf(path, sizeof path, "%s/models/%s.tflite", shared_folder(), models[m].model);
+        char model[128] = "", name[128];
+        const char *path = shared_path("models/%s.tflite", models[m].model);
         mseg_weights *weights;
         mseg_error err = {0};
         mseg_status status = mseg_weights_open(&weights, path, &err);
