@@ -1,6 +1,7 @@
 #!/bin/sh
-# From a fresh checkout to segmented photos: ./demo.sh [PATH...] (photos or folders of them; default: ../shared/images, else
-# data/samples). Ends with 2 when no model is to be had.
+# From a fresh checkout to segmented photos: ./demo.sh [PATH...] (photos or folders of them; default: $MSEG_SHARED/images or
+# ../shared/images, else three photos that Debian ships, else data/samples). Model: $MSEG_MODEL, else what data/get-model.sh finds
+# or downloads, else the one built in. Needs nothing but Debian's packages.
 set -eu
 root=$(cd "$(dirname "$0")" && pwd)
 "$root/.ci/install" build
@@ -15,21 +16,24 @@ if ! (cd "$root" && cmake --preset release -DMSEG_TESTS=$tests && cmake --build 
     echo "demo.sh: the build failed (output above)" >&2
     exit 1
 fi
-model=$("$root/data/get-model.sh") || exit 2
+[ -n "${MSEG_MODEL-}" ] || ! model=$("$root/data/get-model.sh") || export MSEG_MODEL="$model"
 
 if [ $# = 0 ]; then
-    if [ -d "$root/../shared/images" ]; then
-        set -- "$root/../shared/images"
+    shared=${MSEG_SHARED:-$root/../shared}
+    if [ -f "$shared/models/SOURCES.md" ] && [ -d "$shared/images" ]; then
+        set -- "$shared/images"
+    elif "$root/data/get-photos.sh" "$root/build/photos"; then
+        set -- "$root/build/photos"
     else
         set -- "$root/data/samples"
     fi
 fi
-echo "segmenting $* with $model ..."
+echo "segmenting $* ..."
 status=0
-"$root/build/release/mseg" run -m "$model" -o mseg-out/masks --overlay=mseg-out/overlays --json mseg-out/run.jsonl "$@" || status=$?
+"$root/build/release/mseg" run -o mseg-out/masks --overlay=mseg-out/overlays --json mseg-out/run.jsonl "$@" || status=$?
 [ "$status" != 2 ] || exit 2
 echo
 echo "Look at:  $PWD/mseg-out/overlays   photos with the classes painted over"
 echo "          $PWD/mseg-out/masks      the masks: indexed PNG, VOC palette, pixel = class id"
-echo "          $PWD/mseg-out/run.jsonl  a line per image: sizes, milliseconds, pixels per class"
+echo "          $PWD/mseg-out/run.jsonl  a line per image: model, sizes, milliseconds, pixels per class"
 exit "$status"

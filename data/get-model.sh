@@ -1,7 +1,8 @@
 #!/bin/sh
 # data/get-model.sh [NAME]: puts a model of models.txt (the first, or NAME with or without .tflite) where mseg looks for it, the
-# cache $XDG_CACHE_HOME/mseg (~/.cache/mseg), and prints its path. It is taken from $MSEG_MODELS (a folder), ../shared/models
-# beside the checkout or the cache itself, else downloaded; only a file with the right sha256 counts. --list prints the names.
+# cache $XDG_CACHE_HOME/mseg (~/.cache/mseg), and prints its path. It is taken from $MSEG_MODELS (a folder), the models of
+# $MSEG_SHARED or of ../shared beside the checkout (a folder that has models/SOURCES.md) or the cache itself, else downloaded; only
+# a file with the right sha256 counts. --list prints the names.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 list=$here/models.txt
@@ -36,7 +37,9 @@ right() {
 
 found=
 cache=${XDG_CACHE_HOME:-${HOME:-}/.cache}/mseg
-for folder in ${MSEG_MODELS:+"$MSEG_MODELS"} "$here/../../shared/models" "$cache"; do
+shared=${MSEG_SHARED:-$here/../../shared}/models
+[ -f "$shared/SOURCES.md" ] || shared=$cache
+for folder in ${MSEG_MODELS:+"$MSEG_MODELS"} "$shared" "$cache"; do
     if right "$folder/$name"; then
         found=$folder/$name
         break
@@ -62,9 +65,9 @@ fi
 
 download() {
     if command -v curl >/dev/null 2>&1; then
-        curl -fsSL --proto '=https' --connect-timeout 20 --retry 2 -o "$temporary" "$url" 2>/dev/null
+        curl -fsSL --proto '=https' --connect-timeout 5 --speed-limit 1000 --speed-time 5 -o "$temporary" "$url" 2>/dev/null
     elif command -v wget >/dev/null 2>&1; then
-        wget -q --https-only --timeout=20 --tries=2 -O "$temporary" "$url"
+        wget -q --https-only --timeout=5 --tries=1 -O "$temporary" "$url"
     else
         say "neither curl nor wget is installed"
         return 1

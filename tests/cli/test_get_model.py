@@ -33,14 +33,19 @@ class GetModel(unittest.TestCase):
     def path(self, *parts):
         return os.path.join(self.folder, *parts)
 
+    def share(self, data, folder='shared'):
+        """A folder as ../shared is."""
+        self.put(folder + '/models/SOURCES.md', b'| file | what |')
+        self.put(folder + '/models/m.tflite', data)
+
     def put(self, name, data):
         os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
         with open(self.path(name), 'wb') as out:
             out.write(data)
 
-    def get(self, *arguments, served='', models='', status=0):
+    def get(self, *arguments, served='', models='', status=0, **variables):
         environment = {'PATH': self.path('bin') + ':' + os.environ['PATH'], 'XDG_CACHE_HOME': self.path('cache'),
-                       'MSEG_MODELS': models, 'SERVED': served}
+                       'MSEG_MODELS': models, 'SERVED': served, **variables}
         done = subprocess.run(['sh', self.path('main/data/get-model.sh'), *arguments], env=environment, capture_output=True,
                               text=True, check=False)
         self.assertEqual(done.returncode, status, done.stderr)
@@ -57,8 +62,17 @@ class GetModel(unittest.TestCase):
         self.assertEqual(self.get(models=self.path('elsewhere')), '')
 
     def test_from_shared(self):
-        self.put('shared/models/m.tflite', GOOD)
+        self.share(GOOD)
         self.assertEqual(self.get('m'), '')
+
+    def test_from_shared_elsewhere(self):
+        self.share(GOOD, 'their')
+        self.assertEqual(self.get('m', MSEG_SHARED=self.path('their')), '')
+
+    def test_another_folder_called_shared(self):
+        self.put('shared/models/m.tflite', b'of some other project')
+        self.put('elsewhere/served', GOOD)
+        self.assertNotIn('sha256', self.get(served=self.path('elsewhere/served')))
 
     def test_from_cache(self):
         self.put('cache/mseg/m.tflite', GOOD)
@@ -69,7 +83,7 @@ class GetModel(unittest.TestCase):
         self.assertIn('downloading https://x/m.tflite', self.get(served=self.path('elsewhere/served')))
 
     def test_wrong_sum_is_passed_over(self):
-        self.put('shared/models/m.tflite', b'something else')
+        self.share(b'something else')
         self.put('elsewhere/served', GOOD)
         self.assertIn('its sha256 differs', self.get(served=self.path('elsewhere/served')))
 
