@@ -22,8 +22,9 @@ static const mseg_option options[] = {
     {'m', "model", MSEG_OPTION_TEXT, FIELD(model), "FILE|NAME", "model to run (default: as in 'mseg run')"},
     {0, "random", MSEG_OPTION_TEXT, FIELD(random), "ARCH",
      "no model file but a network with pseudo-random weights: mnv2[:WIDTH][:aspp]"},
-    {0, "os", MSEG_OPTION_CHOICE, FIELD(os), "8|16|32", "output stride (default 16)", .choices = mseg_output_strides},
-    {0, "size", MSEG_OPTION_INT, FIELD(size), "N", "canvas side (default 513)", .min = 1, .max = 65537},
+    {0, "os", MSEG_OPTION_CHOICE, FIELD(os), "8|16|32", "output stride (default: the model's own, mostly 16)",
+     .choices = mseg_output_strides},
+    {0, "size", MSEG_OPTION_INT, FIELD(size), "N", "canvas side (default: the model's own, mostly 513)", .min = 1, .max = 65537},
     {'j', "jobs", MSEG_OPTION_INT, FIELD(jobs), "N", "threads inside the image (default 1)", .min = 1, .max = 1024},
     {'n', "runs", MSEG_OPTION_INT, FIELD(runs), "N", "timed runs, after two for warming up (default 40)", .min = 1, .max = 1e6},
     {0, "per-layer", MSEG_OPTION_FLAG, FIELD(per_layer), NULL,
@@ -64,20 +65,15 @@ static mseg_status open_model(bench *b, const bench_args *args, mseg_error *err)
     model_options.output_stride = mseg_output_stride(args->os);
     if (args->random)
         return mseg_model_open_random(&b->model, args->random, &model_options, err);
-    char *path = mseg_model_find(args->model);
-    if (!path) {
-        err->text[0] = 0; /* it has been said */
-        return MSEG_NOENT;
-    }
-    mseg_status status = mseg_model_open(&b->model, path, &model_options, err);
-    free(path);
-    return status;
+    err->text[0] = 0;
+    return mseg_model_load(&b->model, args->model, &model_options) ? MSEG_OK : MSEG_NOENT; /* it has been said */
 }
 
 static mseg_status prepare(bench *b, const bench_args *args, mseg_error *err)
 {
-    const int size = (int)args->size;
     mseg_status status = open_model(b, args, err);
+    const mseg_model_info info = status ? (mseg_model_info){0} : mseg_model_describe(b->model);
+    const int size = status || args->size ? (int)args->size : mseg_canvas_side(&info, MSEG_RESIZE_FIT);
     if (!status && (status = mseg_pool_open(&b->pool, (int)args->jobs)))
         mseg_fail(err, status, NULL);
     if (!status)
@@ -149,8 +145,9 @@ static void print_text(const bench *b, const bench_args *args)
 {
     const mseg_model_info info = mseg_model_describe(b->model);
     const double madds = (double)b->plan.madds;
-    printf("%s %.3g, output stride %d%s, %d x %d, %s, %d thread(s)\n", info.network, info.width_multiplier, info.output_stride,
-           info.aspp ? ", ASPP" : "", b->plan.canvas_width, b->plan.canvas_height, info.kernels, (int)args->jobs);
+    printf("%s: %s %.3g, output stride %d%s, %d x %d, %s, %d thread(s)\n", info.name, info.network, info.width_multiplier,
+           info.output_stride, info.aspp ? ", ASPP" : "", b->plan.canvas_width, b->plan.canvas_height, info.kernels,
+           (int)args->jobs);
     printf("time      min %.3f ms, median %.3f ms, 10%%..90%% %.3f..%.3f ms of %d runs\n", b->ms[0], percentile(b, args, 0.5),
            percentile(b, args, 0.1), percentile(b, args, 0.9), (int)args->runs);
     printf("speed     %.1f GMAdd/s of %.1f (FMA peak): %.1f%%\n", madds / b->ms[0] * 1e-6, b->peak * 1e-9,
@@ -193,6 +190,7 @@ static mseg_status print_json(const bench *b, const bench_args *args)
     const mseg_model_info info = mseg_model_describe(b->model);
     mseg_json *root = mseg_json_object();
     mseg_json_add_string(root, "version", mseg_version());
+    mseg_model_add_json(root, b->model);
     mseg_json_add_string(root, "network", info.network);
     mseg_json_add_number(root, "width_multiplier", info.width_multiplier);
     mseg_json_add_int(root, "output_stride", info.output_stride);
@@ -225,7 +223,7 @@ static mseg_status print_json(const bench *b, const bench_args *args)
 
 int mseg_cmd_bench(int argc, char **argv)
 {
-    bench_args args = {.os = 1, .size = 513, .jobs = 1, .runs = 40};
+    bench_args args = {.os = -1, .jobs = 1, .runs = 40};
     bench b = {0};
     mseg_error err = {0};
     int operands, exit_status;
@@ -238,6 +236,8 @@ int mseg_cmd_bench(int argc, char **argv)
         status = mseg_fail(&err, print_json(&b, &args), NULL);
     else if (!status)
         print_text(&b, &args);
+    if (!status && !args.json)
+        mseg_model_say_fallback(b.model, args.model);
     if (status && *err.text)
         mseg_say("bench: %s: %s", args.random ? args.random : args.model ? args.model : "default model", err.text);
     free(b.ms);

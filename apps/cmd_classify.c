@@ -80,20 +80,16 @@ static mseg_status read_labels(classifier *c, const char *path, mseg_error *err)
 static mseg_status prepare(classifier *c, mseg_error *err)
 {
     const classify_args *args = c->args;
-    char *path = mseg_model_find(args->model);
-    if (!path)
-        return MSEG_NOENT; /* it has been said */
     mseg_model_options how = mseg_model_options_default();
     how.output_stride = 32;
-    mseg_status status = mseg_model_open(&c->model, path, &how, err);
-    if (status || !mseg_model_describe(c->model).classifier) {
-        if (!status)
-            status = mseg_fail(err, MSEG_INVAL, "not a classifier: give an ImageNet model with -m");
-        mseg_say("%s: %s", path, err->text);
-        free(path);
-        return status;
+    if (!mseg_model_load(&c->model, args->model, &how))
+        return MSEG_NOENT; /* it has been said */
+    if (!mseg_model_describe(c->model).classifier) {
+        mseg_say("%s: not a classifier: give an ImageNet model with -m (data/get-model.sh mobilenet_v2_1.0_224_quant)",
+                 args->model ? args->model : mseg_model_describe(c->model).name);
+        return MSEG_INVAL;
     }
-    free(path);
+    mseg_status status = MSEG_OK;
     const int jobs = args->jobs ? (int)args->jobs : mseg_processors();
     c->classes = mseg_model_describe(c->model).classes;
     c->order = calloc((size_t)c->classes, sizeof *c->order);
@@ -130,6 +126,7 @@ static void show(const classifier *c, const char *path, const float *scores, int
 {
     mseg_json *root = c->json ? mseg_json_object() : NULL;
     mseg_json_add_string(root, "path", path);
+    mseg_model_add_json(root, c->model);
     mseg_json *top = mseg_json_add_array(root, "top");
     if (c->text)
         printf("%s\n", path);

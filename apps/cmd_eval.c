@@ -181,12 +181,6 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static const char *model_name(const mseg_eval_args *args)
-{
-    const char *variable = getenv("MSEG_MODEL");
-    return args->network.model ? base_name(args->network.model) : variable && *variable ? base_name(variable) : "default";
-}
-
 /* What decides the figures: merged counts must agree in it. One "name: value" a line. */
 static char *describe_settings(const mseg_eval_args *args, const mseg_model *model, const mseg_run_options *run)
 {
@@ -199,8 +193,8 @@ static char *describe_settings(const mseg_eval_args *args, const mseg_model *mod
     fprintf(out, "classes: %s\n", base_name(args->classes ? args->classes : "voc"));
     if (model) {
         mseg_model_info info = mseg_model_describe(model);
-        fprintf(out, "predictions: model\nmodel: %s\nnetwork: %s %g\noutput stride: %d\n", model_name(args), info.network,
-                info.width_multiplier, info.output_stride);
+        fprintf(out, "predictions: model\nmodel: %s%s\nmodel sha256: %s\nnetwork: %s %g\noutput stride: %d\n", info.name,
+                info.builtin ? " (built in)" : "", info.sha256, info.network, info.width_multiplier, info.output_stride);
         fprintf(out, "resize: %s\npad: %s\nsize: %d\n", resizes[run->resize], pads[run->pad], run->size);
         for (int i = 0; i < run->n_scales; i++)
             fprintf(out, "%s%g%s", i ? ", " : "scales: ", run->scales[i], i + 1 < run->n_scales ? "" : "\n");
@@ -289,7 +283,7 @@ static bool score_set(eval *e)
         mseg_say("eval: out of memory");
         return false;
     }
-    return mseg_eval_score(e->args, &e->source, &e->list, e->pool, e->sessions, e->n_sessions, e->settings, &e->counts);
+    return mseg_eval_score(e->args, &e->source, &e->list, e->pool, e->sessions, e->n_sessions, e->model, e->settings, &e->counts);
 }
 
 /* ---- merging ----------------------------------------------------------------------------------------------------------- */

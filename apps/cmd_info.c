@@ -17,8 +17,10 @@ typedef struct info_args {
 
 #define FIELD(name) offsetof(info_args, name)
 static const mseg_option options[] = {
-    {0, "os", MSEG_OPTION_CHOICE, FIELD(os), "8|16|32", .help = "output stride (default 16)", .choices = mseg_output_strides},
-    {0, "size", MSEG_OPTION_INT, FIELD(size), "N", .help = "side of the square canvas (default 513)", .min = 1, .max = 65537},
+    {0, "os", MSEG_OPTION_CHOICE, FIELD(os), "8|16|32", .help = "output stride (default: the model's own, mostly 16)",
+     .choices = mseg_output_strides},
+    {0, "size", MSEG_OPTION_INT, FIELD(size), "N", .help = "side of the square canvas (default: the model's own, mostly 513)",
+     .min = 1, .max = 65537},
     {0, "cpu", MSEG_OPTION_TEXT, FIELD(cpu), "SET",
      .help = "kernels: scalar, avx2, avx512 or zen4 (default: the best, or $MSEG_CPU)"},
     {0, "json", MSEG_OPTION_FLAG, FIELD(json), NULL, .help = "the same as JSON"},
@@ -44,6 +46,7 @@ typedef struct shown {
     mseg_model_info model;
     mseg_plan_info plan;
     const mseg_session *session;
+    const mseg_model *opened;
 } shown;
 
 /* 2740709056 -> "2,740,709,056". */
@@ -62,6 +65,9 @@ static const char *grouped(char text[32], int64_t value)
 
 static void print_model(const mseg_model_info *m)
 {
+    printf("model              %s%s\n", m->name, m->builtin ? " (built in)" : "");
+    if (*m->sha256)
+        printf("sha256             %s\n", m->sha256);
     printf("network            %s\n", m->network);
     printf("width multiplier   %g\n", m->width_multiplier);
     printf("classes            %d\n", m->classes);
@@ -138,6 +144,7 @@ static void add_layer(mseg_json *layers, const mseg_layer *l)
 static bool print_json(const shown *s)
 {
     mseg_json *root = mseg_json_object();
+    mseg_model_add_json(root, s->opened);
     mseg_json_add_string(root, "network", s->model.network);
     mseg_json_add_number(root, "width_multiplier", s->model.width_multiplier);
     mseg_json_add_int(root, "classes", s->model.classes);
@@ -169,29 +176,35 @@ static bool print_json(const shown *s)
     return text != NULL;
 }
 
-/* Opens the file at path, or the architecture called name, and plans; false after a line of error. */
-static bool open_model(const info_args *args, const char *name, const char *path, mseg_model **model, mseg_session **session,
-                       shown *s)
+/* Opens the model or the architecture called name and plans; false after a line of error. */
+static bool open_model(const info_args *args, const char *name, mseg_model **model, mseg_session **session, shown *s)
 {
     mseg_model_options how = mseg_model_options_default();
     mseg_error err = {0};
     how.output_stride = mseg_output_stride(args->os);
     if (args->cpu)
         how.cpu = args->cpu;
-    if ((path ? mseg_model_open(model, path, &how, &err) : mseg_model_open_random(model, name, &how, &err)) ||
-        mseg_session_open(session, *model, NULL, &err) ||
-        mseg_session_plan(*session, (int)args->size, (int)args->size, &s->plan, &err)) {
-        mseg_say("%s: %s", path ? path : name, err.text);
+    const bool architecture = name && mseg_architecture_known(name);
+    if (!architecture && !mseg_model_load(model, name, &how))
+        return false;
+    if (architecture && mseg_model_open_random(model, name, &how, &err)) {
+        mseg_say("%s: %s", name, err.text);
         return false;
     }
     s->model = mseg_model_describe(*model);
+    s->opened = *model;
+    const int size = args->size ? (int)args->size : mseg_canvas_side(&s->model, MSEG_RESIZE_FIT);
+    if (mseg_session_open(session, *model, NULL, &err) || mseg_session_plan(*session, size, size, &s->plan, &err)) {
+        mseg_say("%s: %s", s->model.name, err.text);
+        return false;
+    }
     s->session = *session;
     return true;
 }
 
 int mseg_cmd_info(int argc, char **argv)
 {
-    info_args args = {.os = 1, .size = 513};
+    info_args args = {.os = -1};
     int count, status;
     if (!mseg_options_parse(&usage, argc, argv, &args, &count, &status))
         return status;
@@ -205,10 +218,7 @@ int mseg_cmd_info(int argc, char **argv)
     mseg_session *session = NULL;
     shown s;
     status = MSEG_EXIT_UNUSABLE;
-    const char *name = count ? argv[0] : NULL;
-    const bool architecture = name && mseg_architecture_known(name);
-    char *path = architecture ? NULL : mseg_model_find(name);
-    if ((!path && !architecture) || !open_model(&args, name, path, &model, &session, &s))
+    if (!open_model(&args, count ? argv[0] : NULL, &model, &session, &s))
         goto done;
     if (args.json && !print_json(&s))
         mseg_say("out of memory");
@@ -219,6 +229,5 @@ int mseg_cmd_info(int argc, char **argv)
 done:
     mseg_session_close(&session);
     mseg_model_close(&model);
-    free(path);
     return status;
 }

@@ -130,6 +130,7 @@ static char *describe(const batch *b, const mseg_input *input, const figures *f)
 {
     mseg_json *root = mseg_json_object();
     mseg_json_add_string(root, "path", input->path);
+    mseg_model_add_json(root, b->model);
     mseg_json_add_int(root, "width", f->width);
     mseg_json_add_int(root, "height", f->height);
     mseg_json *ms = mseg_json_add_object(root, "ms");
@@ -317,11 +318,10 @@ static mseg_status open_sessions(batch *b, mseg_error *err)
 }
 
 /* Whether --tile and --overlap can be followed; false after a line of error. */
-static bool check_tiles(const run_args *args)
+static bool check_tiles(const run_args *args, int stride)
 {
     const mseg_network_args *n = &args->network;
     const mseg_network_args usual = mseg_network_defaults();
-    const int stride = mseg_output_stride(n->os);
     if (!args->tile && args->overlap >= 0) {
         mseg_say("run: --overlap is that of tiles; give --tile N, too");
         return false;
@@ -363,8 +363,6 @@ static bool prepare(batch *b, char *const *paths, int count)
         mseg_say("run: --scores are the logits of one run of the network, which --scales, --flip and --mf do not have");
         return false;
     }
-    if (!check_tiles(args))
-        return false;
     b->limits = mseg_network_limits(&args->network);
     b->outputs = (mseg_outputs){.masks = args->masks, .overlays = args->overlays, .scores = args->scores, .alpha = args->alpha};
     if (mseg_palette_load(&b->outputs.palette, args->palette, &err)) {
@@ -372,7 +370,8 @@ static bool prepare(batch *b, char *const *paths, int count)
         return false;
     }
     const char *folder = "";
-    if (!mseg_network_open("run", &args->network, &b->model, &b->run))
+    if (!mseg_network_open("run", &args->network, &b->model, &b->run) ||
+        !check_tiles(args, mseg_model_describe(b->model).output_stride))
         return false;
     if (mseg_outputs_open(&b->outputs, &folder, &err)) {
         mseg_say("%s: %s", folder, err.text);
@@ -400,6 +399,7 @@ static void summarise(const batch *b, double seconds)
     if (b->outputs.overlays)
         fprintf(stderr, ", overlays in %s", b->outputs.overlays);
     fputc('\n', stderr);
+    mseg_model_say_fallback(b->model, b->args->network.model);
 }
 
 static void release(batch *b)

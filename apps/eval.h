@@ -66,7 +66,8 @@ mseg_status mseg_eval_load_photo(const mseg_eval_source *source, const char *id,
 /** Scores the items on jobs threads into *counts (opened here). model: NULL when masks are scored. The sessions, for pictures
  * later, are *sessions[0 .. n - 1]. False after a line of error. */
 bool mseg_eval_score(const mseg_eval_args *args, const mseg_eval_source *source, const mseg_eval_list *list, mseg_pool *pool,
-                     mseg_session **sessions, int n_sessions, const char *settings, mseg_counts **counts);
+                     mseg_session **sessions, int n_sessions, const mseg_model *model, const char *settings,
+                     mseg_counts **counts);
 
 /** Whether the files asked for can be written; false after a line of error. */
 bool mseg_eval_try_outputs(const mseg_eval_args *args);

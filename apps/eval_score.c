@@ -195,7 +195,7 @@ static void summarise(const scoring *s, double seconds, int workers)
 }
 
 bool mseg_eval_score(const mseg_eval_args *args, const mseg_eval_source *source, const mseg_eval_list *list, mseg_pool *pool,
-                     mseg_session **sessions, int n_sessions, const char *settings, mseg_counts **counts)
+                     mseg_session **sessions, int n_sessions, const mseg_model *model, const char *settings, mseg_counts **counts)
 {
     /* One session: its threads are inside the image, so the images come one after the other. */
     mseg_pool *across = sessions && n_sessions == 1 ? NULL : pool;
@@ -212,6 +212,8 @@ bool mseg_eval_score(const mseg_eval_args *args, const mseg_eval_source *source,
         double seconds = mseg_progress_stop(&s.progress);
         if (!args->quiet)
             summarise(&s, seconds, mseg_pool_threads(pool));
+        if (!args->quiet && model)
+            mseg_model_say_fallback(model, args->network.model);
         status = merge_counts(&s, workers, counts, &err);
     }
     if (status)

@@ -11,6 +11,10 @@
 
 #define DEFAULT_MODEL "deeplabv3_mnv2_pascal_quant.tflite"
 
+/* On all 1,449 VOC val images: docs/own-model.md, README.md. */
+#define DEFAULT_MIOU "74.2%%"
+#define BUILTIN_MIOU "48.6%%"
+
 enum { MODEL_FOLDERS = 2 };
 
 const char *const mseg_output_strides[] = {"8", "16", "32", NULL};
@@ -20,11 +24,12 @@ static const char *const pads[] = {"square", "tight", NULL};
 #define FIELD(name) offsetof(mseg_network_args, name)
 const mseg_option mseg_network_options[] = {
     {'m', "model", MSEG_OPTION_TEXT, FIELD(model), "FILE|NAME",
-     .help = "model file, or its name in ~/.cache/mseg or PREFIX/share/mseg (default: $MSEG_MODEL, else " DEFAULT_MODEL ")"},
-    {0, "os", MSEG_OPTION_CHOICE, FIELD(os), "8|16|32", .help = "output stride: 8 is finer and slower (default 16)",
-     .choices = mseg_output_strides},
-    {0, "size", MSEG_OPTION_INT, FIELD(size), "N", .help = "canvas side, k * output stride + 1 (default 513)", .min = 1,
-     .max = 65537},
+     .help = "model file, or its name in ~/.cache/mseg or PREFIX/share/mseg (default: $MSEG_MODEL, else " DEFAULT_MODEL
+             ", else the built-in one); builtin: the built-in one"},
+    {0, "os", MSEG_OPTION_CHOICE, FIELD(os), "8|16|32",
+     .help = "output stride: 8 is finer and slower (default: the model's own, mostly 16)", .choices = mseg_output_strides},
+    {0, "size", MSEG_OPTION_INT, FIELD(size), "N",
+     .help = "canvas side, k * output stride + 1 (default: the model's own, mostly 513)", .min = 1, .max = 65537},
     {0, "resize", MSEG_OPTION_CHOICE, FIELD(resize), "HOW",
      .help = "fit: the longer side becomes --size; none: no scaling (VOC protocol); stretch: both sides become --size",
      .choices = resizes},
@@ -43,12 +48,12 @@ const mseg_option mseg_network_options[] = {
 
 mseg_network_args mseg_network_defaults(void)
 {
-    return (mseg_network_args){.os = 1, .size = 513, .resize = MSEG_RESIZE_FIT, .pad = MSEG_PAD_SQUARE};
+    return (mseg_network_args){.os = -1, .resize = MSEG_RESIZE_FIT, .pad = MSEG_PAD_SQUARE};
 }
 
 int mseg_output_stride(int os)
 {
-    return 8 << os;
+    return os < 0 ? 0 : 8 << os;
 }
 
 int mseg_processors(void)
@@ -154,12 +159,16 @@ char *mseg_model_find(const char *name)
     bool given = name || (variable && *variable);
     if (!name)
         name = given ? variable : DEFAULT_MODEL;
+    if (given && !strcmp(name, MSEG_BUILTIN_MODEL))
+        return strdup(name);
     if (strchr(name, '/') || (given && is_file(name)))
         return strdup(name);
     char *folders[MODEL_FOLDERS];
     model_folders(folders);
     char *path = find_in(folders, name);
-    if (!path)
+    if (!path && !given)
+        path = strdup(MSEG_BUILTIN_MODEL);
+    else if (!path)
         mseg_say("no model: %s is not in %s or %s; data/get-model.sh fetches one, or name a file with -m", name,
                  folders[0] ? folders[0] : "~/.cache/mseg", folders[1] ? folders[1] : "PREFIX/share/mseg");
     for (int i = 0; i < MODEL_FOLDERS; i++)
@@ -167,27 +176,67 @@ char *mseg_model_find(const char *name)
     return path;
 }
 
+bool mseg_model_load(mseg_model **model, const char *name, const mseg_model_options *options)
+{
+    mseg_error err = {0};
+    char *path = mseg_model_find(name);
+    if (!path)
+        return false;
+    if (!strcmp(path, MSEG_BUILTIN_MODEL) ? mseg_model_open_builtin(model, options, &err)
+                                          : mseg_model_open(model, path, options, &err))
+        mseg_say("%s: %s", path, err.text);
+    free(path);
+    return !err.status;
+}
+
+void mseg_model_say_fallback(const mseg_model *model, const char *name)
+{
+    const mseg_model_info info = mseg_model_describe(model);
+    const char *variable = getenv("MSEG_MODEL");
+    if (!info.builtin || name || (variable && *variable))
+        return;
+    char *folders[MODEL_FOLDERS];
+    model_folders(folders);
+    char *installed = folders[1] ? mseg_format("%s/get-model.sh", folders[1]) : NULL;
+    fprintf(stderr,
+            "model: %s, built in, " BUILTIN_MIOU " mIOU on VOC val (--resize fit --size %d); %s gets "
+            "deeplabv3_mnv2_pascal_quant, " DEFAULT_MIOU " (--resize none --size 513)\n",
+            info.name, info.trained_width, is_file(installed) ? installed : "data/get-model.sh");
+    free(installed);
+    for (int i = 0; i < MODEL_FOLDERS; i++)
+        free(folders[i]);
+}
+
+void mseg_model_add_json(mseg_json *object, const mseg_model *model)
+{
+    const mseg_model_info info = mseg_model_describe(model);
+    mseg_json_add_string(object, "model", info.name);
+    if (*info.sha256)
+        mseg_json_add_string(object, "model_sha256", info.sha256);
+    else
+        mseg_json_add_null(object, "model_sha256");
+}
+
+int mseg_canvas_side(const mseg_model_info *model, int resize)
+{
+    const int side = model->trained_width;
+    const bool fits = side > 0 && side == model->trained_height && (side - 1) % model->output_stride == 0;
+    return fits && resize != MSEG_RESIZE_NONE ? side : 513;
+}
+
 bool mseg_network_open(const char *command, const mseg_network_args *args, mseg_model **model, mseg_run_options *run)
 {
     mseg_model_options options = mseg_model_options_default();
     options.output_stride = mseg_output_stride(args->os);
-    if (!mseg_size_fits(command, "size", args->size, options.output_stride))
+    mseg_run_options how = mseg_run_options_default();
+    how.resize = (mseg_resize)args->resize;
+    how.pad = (mseg_pad)args->pad;
+    if (!parse_scales(command, args, &how) || !mseg_model_load(model, args->model, &options))
         return false;
-    if (run) {
-        *run = mseg_run_options_default();
-        run->resize = (mseg_resize)args->resize;
-        run->pad = (mseg_pad)args->pad;
-        run->size = (int)args->size;
-        if (!parse_scales(command, args, run))
-            return false;
-    }
-    char *path = mseg_model_find(args->model);
-    if (!path)
-        return false;
-    mseg_error err = {0};
-    bool ok = !mseg_model_open(model, path, &options, &err);
-    if (!ok)
-        mseg_say("%s: %s", path, err.text);
-    free(path);
-    return ok;
+    const mseg_model_info info = mseg_model_describe(*model);
+    const int64_t size = args->size ? args->size : mseg_canvas_side(&info, args->resize);
+    how.size = (int)size;
+    if (run)
+        *run = how;
+    return mseg_size_fits(command, "size", size, info.output_stride);
 }

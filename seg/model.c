@@ -2,12 +2,14 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "heads/classifier.h"
 #include "heads/deeplabv3.h"
 #include "seg/architecture.h"
 #include "seg/backbone.h"
+#include "seg/builtin.h"
 #include "weights/load.h"
 
 const char *mseg_version(void)
@@ -17,7 +19,7 @@ const char *mseg_version(void)
 
 mseg_model_options mseg_model_options_default(void)
 {
-    return (mseg_model_options){.output_stride = 16, .cpu = getenv("MSEG_CPU")};
+    return (mseg_model_options){.cpu = getenv("MSEG_CPU")};
 }
 
 static mseg_status choose_kernels(mseg_model *model, const mseg_model_options *options, mseg_error *err)
@@ -65,9 +67,44 @@ static double width_of(const mseg_weights *weights, const mseg_backbone *backbon
     return weight ? (double)weight->shape[0] / backbone->full_channels : 0;
 }
 
+/* A copy of the file's name without its folder and without extension. */
+static char *name_of(const char *source)
+{
+    static const char extension[] = ".tflite";
+    const char *slash = strrchr(source, '/'), *name = slash ? slash + 1 : source;
+    size_t length = strlen(name), tail = sizeof extension - 1;
+    if (length > tail && !strcmp(name + length - tail, extension))
+        length -= tail;
+    char *copy = mseg_alloc(length + 1);
+    if (copy)
+        memcpy(copy, name, length);
+    return copy;
+}
+
+/* What the model is called and which file it was. */
+static mseg_status identify(mseg_model *model, const char *source, const mseg_weights *weights, mseg_error *err)
+{
+    const mseg_weights_origin origin = mseg_weights_origin_of(weights);
+    mseg_model_info *info = &model->info;
+    model->name = name_of(source);
+    if (!model->name)
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    memcpy(model->sha256, origin.sha256, sizeof model->sha256);
+    info->name = model->name;
+    info->sha256 = model->sha256;
+    info->kernels = mseg_cpu_level_name(model->cpu.level);
+    info->format = origin.format;
+    info->trained_output_stride = origin.output_stride;
+    info->trained_width = origin.input_width;
+    info->trained_height = origin.input_height;
+    return MSEG_OK;
+}
+
 static mseg_status build(mseg_model *model, const mseg_weights *weights, const mseg_model_options *options, mseg_error *err)
 {
     mseg_value features, logits;
+    const int trained_stride = mseg_weights_origin_of(weights).output_stride;
+    const int output_stride = options->output_stride ? options->output_stride : trained_stride ? trained_stride : 16;
     const mseg_pad_rule rule = mseg_weights_padding(weights) == MSEG_PAD_SAME ? MSEG_PAD_SAME_TF : MSEG_PAD_BOTH;
     const mseg_backbone *backbone = mseg_backbone_of(weights);
     if (!backbone)
@@ -76,22 +113,16 @@ static mseg_status build(mseg_model *model, const mseg_weights *weights, const m
     if (status)
         return mseg_fail(err, status, NULL);
     const mseg_builder builder = {model->graph, weights, err};
-    if ((status = backbone->build(&builder, options->output_stride, &features)))
+    if ((status = backbone->build(&builder, output_stride, &features)))
         return status;
-    if ((status = append_head(&builder, features, options->output_stride, &logits, &model->info)))
+    if ((status = append_head(&builder, features, output_stride, &logits, &model->info)))
         return status;
     mseg_graph_output(model->graph, logits);
-    mseg_weights_origin origin = mseg_weights_origin_of(weights);
     mseg_model_info *info = &model->info;
     info->network = backbone->network;
     info->width_multiplier = width_of(weights, backbone);
-    info->output_stride = options->output_stride;
+    info->output_stride = output_stride;
     info->params = mseg_graph_params(model->graph);
-    info->kernels = mseg_cpu_level_name(model->cpu.level);
-    info->format = origin.format;
-    info->trained_output_stride = origin.output_stride;
-    info->trained_width = origin.input_width;
-    info->trained_height = origin.input_height;
     return MSEG_OK;
 }
 
@@ -102,7 +133,7 @@ static mseg_status open_model(mseg_model **out, const char *source, const mseg_m
     mseg_model_options defaults = mseg_model_options_default();
     mseg_weights *weights = NULL;
     options = options ? options : &defaults;
-    if (options->output_stride != 8 && options->output_stride != 16 && options->output_stride != 32)
+    if (options->output_stride && options->output_stride != 8 && options->output_stride != 16 && options->output_stride != 32)
         return mseg_fail(err, MSEG_INVAL, "output stride %d: 8, 16 and 32 are possible", options->output_stride);
     mseg_model *model = mseg_alloc(sizeof *model);
     if (!model)
@@ -110,6 +141,8 @@ static mseg_status open_model(mseg_model **out, const char *source, const mseg_m
     mseg_status status = choose_kernels(model, options, err);
     if (!status)
         status = open_weights(&weights, source, err);
+    if (!status)
+        status = identify(model, source, weights, err);
     if (!status)
         status = build(model, weights, options, err);
     if (status)
@@ -130,11 +163,26 @@ mseg_status mseg_model_open_random(mseg_model **model, const char *architecture,
     return open_model(model, architecture, options, mseg_architecture_weights, err);
 }
 
+static mseg_status open_builtin_weights(mseg_weights **weights, const char *name, mseg_error *err)
+{
+    (void)name;
+    return mseg_weights_open_memory(weights, mseg_builtin_model, mseg_builtin_model_size, err);
+}
+
+mseg_status mseg_model_open_builtin(mseg_model **model, const mseg_model_options *options, mseg_error *err)
+{
+    mseg_status status = open_model(model, MSEG_BUILTIN_MODEL_NAME, options, open_builtin_weights, err);
+    if (!status)
+        (*model)->info.builtin = true;
+    return status;
+}
+
 void mseg_model_close(mseg_model **pointer)
 {
     if (!*pointer)
         return;
     mseg_graph_close(&(*pointer)->graph);
+    mseg_free(&(*pointer)->name);
     mseg_free(pointer);
 }
 

@@ -9,6 +9,7 @@ struct mseg_model {
     mseg_graph *graph;
     const mseg_kernels *kernels;
     mseg_cpu cpu;
+    char *name, sha256[65];
     mseg_model_info info;
 };
 

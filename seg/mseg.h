@@ -30,12 +30,12 @@ const char *mseg_version(void);
 typedef struct mseg_model mseg_model;
 
 typedef struct mseg_model_options {
-    int output_stride; /* 8, 16 or 32; default 16 */
+    int output_stride; /* 8, 16 or 32; 0 (default): that of the file's own graph, 16 when it tells none */
     const char *cpu;   /* NULL: the best this machine has; or "scalar", "avx2", "avx512", "zen4" (never above the machine's) */
     bool unfused;      /* run every layer by itself with whole tensors between them: slow, for reference */
 } mseg_model_options;
 
-/** Output stride 16, cpu from the environment variable MSEG_CPU (NULL when unset), fused. */
+/** Output stride 0, cpu from the environment variable MSEG_CPU (NULL when unset), fused. */
 mseg_model_options mseg_model_options_default(void);
 
 /** Opens a model file. options may be NULL. Errors: those of the reader, MSEG_INVAL for a bad option, MSEG_MISMATCH for weights
@@ -49,13 +49,21 @@ mseg_status mseg_model_open(mseg_model **model, const char *path, const mseg_mod
 mseg_status mseg_model_open_random(mseg_model **model, const char *architecture, const mseg_model_options *options,
                                    mseg_error *err);
 
+/** The model that is part of the library: Mobile DeepLabv3, width 0.5, 21 VOC classes (docs/own-model.md). Its canvas is 321.
+ * options may be NULL. Errors: MSEG_INVAL for a bad option, MSEG_NOMEM. */
+mseg_status mseg_model_open_builtin(mseg_model **model, const mseg_model_options *options, mseg_error *err);
+
 /** Whether what is before the description's first colon is a network's name. */
 bool mseg_architecture_known(const char *description);
 
 /** NULL-safe; sets *model to NULL. */
 void mseg_model_close(mseg_model **model);
 
+/* The texts belong to the model. */
 typedef struct mseg_model_info {
+    const char *name;        /* of its file, without folder and extension; a random model's description */
+    const char *sha256;      /* of its file, in hexadecimal; "": made without a file */
+    bool builtin;            /* the model of mseg_model_open_builtin */
     const char *network;     /* "MobileNetV2" */
     double width_multiplier; /* e.g. 1.0, 0.5 */
     int output_stride;

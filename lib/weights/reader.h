@@ -30,9 +30,6 @@ typedef struct mseg_weights_reader {
  * caller and unique. Errors: MSEG_FORMAT, MSEG_NOMEM. */
 mseg_status mseg_weights_add(mseg_weights *weights, const mseg_tensor *tensor, mseg_error *err);
 
-/** As mseg_weights_open, for a file in memory that the caller keeps until mseg_weights_close. */
-mseg_status mseg_weights_open_memory(mseg_weights **weights, const uint8_t *data, size_t size, mseg_error *err);
-
 bool mseg_tflite_probe(const uint8_t *data, size_t size);
 mseg_status mseg_tflite_read(mseg_weights *weights, mseg_error *err);
 

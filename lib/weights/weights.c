@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <nettle/sha2.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -30,12 +32,24 @@ static const mseg_weights_reader *find_reader(const uint8_t *data, size_t size)
     return NULL;
 }
 
+static void checksum(char hex[2 * SHA256_DIGEST_SIZE + 1], const uint8_t *data, size_t size)
+{
+    struct sha256_ctx context;
+    uint8_t digest[SHA256_DIGEST_SIZE];
+    sha256_init(&context);
+    sha256_update(&context, size, data);
+    sha256_digest(&context, sizeof digest, digest);
+    for (size_t i = 0; i < sizeof digest; i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+}
+
 static mseg_status read_weights(mseg_weights *weights, mseg_error *err)
 {
     const mseg_weights_reader *reader = find_reader(weights->data, weights->size);
     if (!reader)
         return mseg_fail(err, MSEG_FORMAT, "not a model file that mseg can read; give a TensorFlow Lite file (.tflite)");
     weights->origin.format = reader->name;
+    checksum(weights->origin.sha256, weights->data, weights->size);
     return reader->read(weights, err);
 }
 

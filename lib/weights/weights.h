@@ -35,6 +35,9 @@ typedef struct mseg_weights mseg_weights;
  * not a model), MSEG_UNSUPPORTED (a network mseg does not know: the text says what was found). */
 mseg_status mseg_weights_open(mseg_weights **weights, const char *path, mseg_error *err);
 
+/** As mseg_weights_open, for a file in memory that the caller keeps until mseg_weights_close. */
+mseg_status mseg_weights_open_memory(mseg_weights **weights, const uint8_t *data, size_t size, mseg_error *err);
+
 /** NULL-safe; sets *weights to NULL. */
 void mseg_weights_close(mseg_weights **weights);
 
@@ -47,9 +50,11 @@ const mseg_tensor *mseg_weights_at(const mseg_weights *weights, int index);
 
 mseg_padding mseg_weights_padding(const mseg_weights *weights);
 
-/** The output stride that the file's own graph has, its input side and "tflite" etc., for information. */
+/** Where weights come from: "tflite" etc., the checksum of the whole file (SHA-256, FIPS 180-4, in hexadecimal; "" for weights
+ * without a file), the output stride and the input side of the file's own graph (0: unknown). */
 typedef struct mseg_weights_origin {
     const char *format;
+    char sha256[65];
     int output_stride;
     int input_width, input_height;
 } mseg_weights_origin;

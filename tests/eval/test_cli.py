@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """test_cli.py MSEG [unittest arguments]: mseg eval on masks that Pillow writes, against NumPy; mistakes; several processes."""
 import csv
+import hashlib
 import json
 import os
 import random
@@ -283,6 +284,28 @@ class Mistakes(Folder):
         done = self.run_mseg('eval', '--gt', 'gt', '--images', 'gt', '-m', model, '--size', '65')
         self.assertEqual(done.returncode, 2)
         self.assertIn('the model has 6 classes, --classes voc has 21', done.stderr)
+
+    def test_counts_of_two_models_of_one_name_are_not_added(self):
+        """The second file differs in one bit of its data."""
+        original = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../weights/data/float16.tflite')
+        with open(original, 'rb') as file:
+            data = bytearray(file.read())
+        os.makedirs(self.path('a'))
+        os.makedirs(self.path('b'))
+        for folder, flip in [('a', 0), ('b', 1)]:
+            data[-200] ^= flip
+            with open(self.path(f'{folder}/m.tflite'), 'wb') as file:
+                file.write(data)
+            save_gray(np.full((9, 9), 1, np.uint8), self.path(f'gt/{folder}.png'))
+            self.write('list', folder)
+            done = self.run_mseg('eval', '--gt', 'gt', '--images', 'gt', '--list', 'list', '--classes', 'classes.txt', '-q', '-m',
+                                 f'{folder}/m.tflite', '--size', '65', '--save-counts', f'{folder}.counts')
+            self.assertEqual((done.returncode, done.stderr), (0, ''))
+            digest = hashlib.sha256(data).hexdigest()
+            self.assertIn(f'model: m\\nmodel sha256: {digest}\\n', self.read(f'{folder}.counts'))
+        done = self.run_mseg('eval', '--merge', 'a.counts', 'b.counts')
+        self.assertEqual(done.returncode, 2)
+        self.assertIn('sha256', done.stderr)
 
 
 class Parts(Folder):
