@@ -46,7 +46,7 @@ static void need_shared(const char *folder, const char *name)
 
 static mseg_cpu_level best_level(void)
 {
-    return mseg_cpu_detect().level;
+    return mseg_cpu_detect().can_run;
 }
 
 /* ---- one model on one image ---- */

@@ -61,7 +61,7 @@ static mseg_image blank(int width, int height)
 static void label(const fixture *f, const mseg_logits *logits, int width, int height,
                   void (*check)(const mseg_logits *, const mseg_image *, const void *), const void *context)
 {
-    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().level; level++)
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().can_run; level++)
         for (int threads = 1; threads <= MAX_THREADS; threads++) {
             mseg_image image = blank(width, height);
             assert_int_equal(mseg_labels(&image, logits, mseg_kernels_for(level), f->pools[threads]), MSEG_OK);
