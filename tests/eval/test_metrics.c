@@ -390,20 +390,20 @@ static void damaged_files(void **state)
     unlink(bad);
 }
 
-/* A file of one class and two images of 4 pixels, of which the matrix, the boundary's sums and each image's row are given:
+/* A file of two classes and two images of 4 pixels, of which the matrix, the boundary's sums and each image's classes are given:
  * says NULL when it is a good one. */
-static void check_rows(const char *hits, const char *boundary, const char *one, const char *two, const char *says)
+static void check_rows(const char *matrix, const char *boundary, const char *one, const char *two, const char *says)
 {
     static const char path[] = "rows.counts";
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
-    fprintf(file, "{\"mseg_counts\":1,\"classes\":[\"all\"],\"ignore\":null,\"settings\":\"\",\"problems\":{");
+    fprintf(file, "{\"mseg_counts\":1,\"classes\":[\"a\",\"b\"],\"ignore\":null,\"settings\":\"\",\"problems\":{");
 #define PROBLEM_MEMBER(name, text) "\"" #name "\":0,"
     fprintf(file, "%s\"\":0},", MSEG_PROBLEM(PROBLEM_MEMBER));
-    fprintf(file, "\"confusion_rows_are_ground_truth\":[[%s]],\"boundary_hits_truth_predicted\":[[%s]],\"images\":[", hits,
+    fprintf(file, "\"confusion_rows_are_ground_truth\":[%s],\"boundary_hits_truth_predicted\":[%s],\"images\":[", matrix,
             boundary);
-    fprintf(file, "{\"id\":\"x\",\"width\":4,\"height\":1,\"classes\":[[0,%s]]},", one);
-    fprintf(file, "{\"id\":\"y\",\"width\":2,\"height\":2,\"classes\":[[0,%s]]}]}", two);
+    fprintf(file, "{\"id\":\"x\",\"width\":4,\"height\":1,\"classes\":[%s]},", one);
+    fprintf(file, "{\"id\":\"y\",\"width\":2,\"height\":2,\"classes\":[%s]}]}", two);
     fclose(file);
     if (says) {
         assert_refused((const char *const[]){path}, 1, MSEG_FORMAT, says);
@@ -415,14 +415,28 @@ static void check_rows(const char *hits, const char *boundary, const char *one, 
     unlink(path);
 }
 
-/* Counts that no image can have, in files whose sums are right. */
+/* Counts that no image can have, one way at a time, in files whose sums are right. */
 static void impossible_counts(void **state)
 {
     (void)state;
-    static const char good[] = "4,4,4,2,3,2", damaged[] = "damaged counts file: ";
-    check_rows("8", "4,6,4", good, good, NULL);
-    check_rows("8", "6,6,4", "4,4,4,3,3,2", "4,4,4,3,3,2", damaged); /* more boundary hits than predicted ones */
-    check_rows("8", "6,4,6", "4,4,4,3,2,3", "4,4,4,3,2,3", damaged); /* than true ones */
+    static const char eight[] = "[4,0],[0,4]", strips[] = "[2,2,2],[2,2,2]",
+                      damaged[] = "damaged counts file: the classes of an image";
+    static const char good[] = "[0,2,2,2,1,1,1],[1,2,2,2,1,1,1]";
+    check_rows(eight, strips, good, good, NULL);
+    /* More hits than true pixels, than predicted ones. */
+    check_rows(eight, strips, "[0,2,1,2,1,1,1],[1,2,3,2,1,1,1]", "[0,2,3,2,1,1,1],[1,2,1,2,1,1,1]", damaged);
+    check_rows(eight, strips, "[0,2,2,1,1,1,1],[1,2,2,3,1,1,1]", "[0,2,2,3,1,1,1],[1,2,2,1,1,1,1]", damaged);
+    /* The same of the boundary. */
+    check_rows(eight, strips, "[0,2,2,2,2,1,2],[1,2,2,2,1,1,1]", "[0,2,2,2,0,1,0],[1,2,2,2,1,1,1]", damaged);
+    check_rows(eight, strips, "[0,2,2,2,2,2,1],[1,2,2,2,1,1,1]", "[0,2,2,2,0,0,1],[1,2,2,2,1,1,1]", damaged);
+    check_rows(eight, "[4,2,4],[2,2,2]", "[0,2,2,2,2,1,2],[1,2,2,2,1,1,1]", "[0,2,2,2,2,1,2],[1,2,2,2,1,1,1]", damaged);
+    check_rows(eight, "[4,4,2],[2,2,2]", "[0,2,2,2,2,2,1],[1,2,2,2,1,1,1]", "[0,2,2,2,2,2,1],[1,2,2,2,1,1,1]", damaged);
+    /* More of the boundary than of the region. */
+    check_rows(eight, "[2,4,2],[2,2,2]", "[0,2,2,2,1,3,1],[1,2,2,2,1,1,1]", good, damaged);
+    check_rows(eight, "[2,2,4],[2,2,2]", "[0,2,2,2,1,1,3],[1,2,2,2,1,1,1]", good, damaged);
+    /* Pixels of one mask only, which are never scored. */
+    check_rows("[4,1],[1,2]", strips, "[0,2,2,2,1,1,1],[1,1,2,1,1,1,1]", "[0,2,3,3,1,1,1],[1,1,1,2,1,1,1]",
+               "damaged counts file: an image with more pixels of one mask");
 }
 
 static void foreign_files(void **state)
