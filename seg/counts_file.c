@@ -159,6 +159,13 @@ static mseg_status open_like(mseg_counts **counts, const mseg_json *root, mseg_e
     return mseg_counts_open(counts, &palette, labelled ? (int)label : -1, settings, err);
 }
 
+/* Whether an image can have these counts of a class. */
+static bool possible(const mseg_class_counts *n)
+{
+    return n->hits <= n->truth && n->hits <= n->predicted && n->boundary_hits <= n->boundary_truth &&
+           n->boundary_hits <= n->boundary_predicted && n->boundary_truth <= n->truth && n->boundary_predicted <= n->predicted;
+}
+
 static mseg_status read_row(mseg_counts *counts, const mseg_json *image, mseg_error *err)
 {
     const char *id = mseg_json_text(mseg_json_get(image, "id"));
@@ -171,21 +178,24 @@ static mseg_status read_row(mseg_counts *counts, const mseg_json *image, mseg_er
     mseg_image_row row;
     if (mseg_image_row_create(&row, id, (int)width, (int)height, n))
         return mseg_fail(err, MSEG_NOMEM, NULL);
-    uint64_t pixels = 0;
+    uint64_t pixels = 0, predicted = 0;
     for (const mseg_json *item = mseg_json_first(classes); item; item = mseg_json_next(item), c++) {
-        uint64_t v[ROW_NUMBERS];
-        if (!get_integers(item, v, ROW_NUMBERS) || v[0] >= (uint64_t)counts->classes || (int)v[0] <= last) {
+        uint64_t v[ROW_NUMBERS] = {0};
+        const bool whole = get_integers(item, v, ROW_NUMBERS);
+        row.counts[c] = (mseg_class_counts){v[1], v[2], v[3], v[4], v[5], v[6]};
+        if (!whole || v[0] >= (uint64_t)counts->classes || (int)v[0] <= last || !possible(&row.counts[c])) {
             mseg_image_row_free(&row);
             return damaged(err, "the classes of an image");
         }
         last = (int)v[0];
         row.class_ids[c] = (uint8_t)v[0];
-        row.counts[c] = (mseg_class_counts){v[1], v[2], v[3], v[4], v[5], v[6]};
-        pixels += v[2];
+        pixels += row.counts[c].truth;
+        predicted += row.counts[c].predicted;
     }
-    if (pixels > width * height) {
+    if (pixels > width * height || predicted != pixels) {
         mseg_image_row_free(&row);
-        return damaged(err, "an image with more pixels than it has");
+        return damaged(err, predicted != pixels ? "an image with more pixels of one mask than of the other"
+                                                : "an image with more pixels than it has");
     }
     return mseg_counts_append(counts, &row) ? mseg_fail(err, MSEG_NOMEM, NULL) : MSEG_OK;
 }
@@ -223,7 +233,7 @@ static mseg_status check_sums(const mseg_counts *counts, const mseg_json *root, 
         if (truth != sum->truth || predicted != sum->predicted || counts->confusion[c * counts->classes + c] != sum->hits)
             return damaged(err, "the confusion matrix is not the sum over the images");
         if (!get_integers(item, edge, 3) || edge[0] != sum->boundary_hits || edge[1] != sum->boundary_truth ||
-            edge[2] != sum->boundary_predicted || edge[0] > edge[1] || edge[0] > edge[2])
+            edge[2] != sum->boundary_predicted)
             return damaged(err, "the boundary counts are not the sum over the images");
     }
     return MSEG_OK;

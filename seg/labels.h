@@ -15,7 +15,7 @@ typedef struct mseg_logits {
     int canvas_width, canvas_height;
     int scaled_width, scaled_height; /* the image on the canvas, top left */
     bool planar;
-    bool mirrored; /* the network saw the canvas turned left to right */
+    bool mirrored; /* the network saw the canvas turned left to right (not planar) */
     int first_row; /* data starts with this row of height (not planar) */
 } mseg_logits;
 

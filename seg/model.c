@@ -29,8 +29,9 @@ static mseg_status choose_kernels(mseg_model *model, const mseg_model_options *o
         mseg_cpu_level wanted = mseg_cpu_level_find(options->cpu);
         if (wanted == MSEG_CPU_LEVELS)
             return mseg_fail(err, MSEG_INVAL, "no kernel set is called '%s': scalar, avx2, avx512 or zen4", options->cpu);
-        if (wanted > model->cpu.level)
-            return mseg_fail(err, MSEG_INVAL, "this machine has no %s", options->cpu);
+        if (wanted > model->cpu.can_run)
+            return mseg_fail(err, MSEG_INVAL, "this machine cannot run the %s kernels; the best that it can are %s", options->cpu,
+                             mseg_cpu_level_name(model->cpu.can_run));
         model->cpu.level = wanted;
     }
     model->kernels = mseg_kernels_for(model->cpu.level);

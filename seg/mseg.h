@@ -31,7 +31,7 @@ typedef struct mseg_model mseg_model;
 
 typedef struct mseg_model_options {
     int output_stride; /* 8, 16 or 32; 0 (default): that of the file's own graph, 16 when it tells none */
-    const char *cpu;   /* NULL: the best this machine has; or "scalar", "avx2", "avx512", "zen4" (never above the machine's) */
+    const char *cpu;   /* NULL: what suits this machine best; or one that it can run: "scalar", "avx2", "avx512", "zen4" */
     bool unfused;      /* run every layer by itself with whole tensors between them: slow, for reference */
 } mseg_model_options;
 

@@ -28,16 +28,16 @@ static bool is_zen4(void)
 
 mseg_cpu mseg_cpu_detect(void)
 {
-    mseg_cpu cpu = {.level = MSEG_CPU_SCALAR};
+    mseg_cpu cpu = {.level = MSEG_CPU_SCALAR, .can_run = MSEG_CPU_SCALAR};
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        cpu.level = MSEG_CPU_AVX2;
+        cpu.level = cpu.can_run = MSEG_CPU_AVX2;
     if (cpu.level == MSEG_CPU_AVX2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
-        cpu.level = MSEG_CPU_AVX512;
-    if (cpu.level == MSEG_CPU_AVX512 && is_zen4())
-        cpu.level = MSEG_CPU_ZEN4;
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) {
+        cpu.level = is_zen4() ? MSEG_CPU_ZEN4 : MSEG_CPU_AVX512;
+        cpu.can_run = MSEG_CPU_ZEN4;
+    }
 #endif
     cpu.l1_bytes = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, 32 << 10);
     cpu.l2_bytes = cache_bytes(_SC_LEVEL2_CACHE_SIZE, 512 << 10);

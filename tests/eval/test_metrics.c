@@ -209,6 +209,11 @@ static void refused_images(void **state)
     mseg_error err = {0};
     assert_int_equal(mseg_counts_add(counts, "x", &truth, &wide, &err), MSEG_MISMATCH);
     assert_string_equal(err.text, "the prediction is 4x1, the ground truth 2x2");
+    const mseg_image flat = {2, 1, 1, 2, p}, narrow = {1, 2, 1, 2, p};
+    assert_int_equal(mseg_counts_add(counts, "x", &truth, &flat, &err), MSEG_MISMATCH);
+    assert_string_equal(err.text, "the prediction is 2x1, the ground truth 2x2");
+    assert_int_equal(mseg_counts_add(counts, "x", &truth, &narrow, &err), MSEG_MISMATCH);
+    assert_string_equal(err.text, "the prediction is 1x2, the ground truth 2x2");
     assert_int_equal(mseg_counts_add(counts, "x", &truth, &prediction, &err), MSEG_MISMATCH);
     assert_string_equal(err.text,
                         "predicted label 255 is not a class: 1 pixel where the ground truth counts, the first at x 1, y 1");
@@ -246,6 +251,81 @@ static char *slurp(const char *path)
     assert_true(fread(text, 1, (1 << 16) - 1, file) > 0);
     fclose(file);
     return text;
+}
+
+/* 20 columns of 20 pixels; the strip at an edge is 1 pixel wide (2% of the diagonal, 28.3). */
+enum { SIDE = 20, SIDE_PIXELS = SIDE * SIDE };
+
+static mseg_image square(uint8_t *ids, int split, uint8_t left, uint8_t right)
+{
+    for (int i = 0; i < SIDE_PIXELS; i++)
+        ids[i] = i % SIDE < split ? left : right;
+    return (mseg_image){SIDE, SIDE, 1, SIDE, ids};
+}
+
+/* Boundary figures where the ignore label is a class as well: what is ignored is no region of either side, so the prediction of
+ * one class everywhere has its edge where the ground truth of that class ends. */
+static void ignored_class_has_no_boundary(void **state)
+{
+    (void)state;
+    uint8_t t[SIDE_PIXELS], p[SIDE_PIXELS];
+    const mseg_image truth = square(t, 10, 0, 1), prediction = square(p, 10, 1, 1);
+    mseg_palette palette = six_classes();
+    mseg_counts *counts;
+    mseg_score s;
+    assert_int_equal(mseg_counts_open(&counts, &palette, 0, NULL, NULL), MSEG_OK);
+    assert_int_equal(mseg_counts_add(counts, "x", &truth, &prediction, NULL), MSEG_OK);
+    assert_int_equal(mseg_score_open(&s, counts, NULL), MSEG_OK);
+    assert_true(isnan(s.per_class[0].boundary_iou) && s.per_class[1].boundary_iou == 1 && s.boundary_iou == 1);
+    assert_true(s.per_image[0].boundary_iou == 1 && s.per_image[0].pixels == SIDE_PIXELS / 2);
+    mseg_score_close(&s);
+    mseg_counts_close(&counts);
+}
+
+/* The same in what is saved: the ignored class has been predicted in five of the columns that count, and nothing else is said of
+ * it. */
+static void ignored_class_in_file(void **state)
+{
+    (void)state;
+    static const char path[] = "ignored.counts";
+    uint8_t t[SIDE_PIXELS], p[SIDE_PIXELS];
+    const mseg_image truth = square(t, 10, 0, 1), prediction = square(p, 15, 0, 1);
+    mseg_palette palette = six_classes();
+    mseg_counts *counts;
+    assert_int_equal(mseg_counts_open(&counts, &palette, 0, NULL, NULL), MSEG_OK);
+    assert_int_equal(mseg_counts_add(counts, "x", &truth, &prediction, NULL), MSEG_OK);
+    assert_int_equal(mseg_counts_save(counts, path, NULL), MSEG_OK);
+    mseg_counts_close(&counts);
+    char *text = slurp(path);
+    /* Class, hits, truth, predicted; the strips of 20 x 5 have 46 pixels, of 20 x 10 have 56; alike: the right column, and 4
+     * pixels above and below it. */
+    assert_non_null(strstr(text, "\"classes\":[[0,0,0,100,0,0,46],[1,100,200,100,28,56,46]]"));
+    assert_non_null(strstr(text, "\"boundary_hits_truth_predicted\":[[0,0,46],[28,56,46],[0,0,0],"));
+    free(text);
+    unlink(path);
+}
+
+/* Without an ignore label all 256 ids may be classes, also 255. */
+static void nothing_is_ignored(void **state)
+{
+    (void)state;
+    uint8_t t[SIDE_PIXELS], p[SIDE_PIXELS];
+    /* The left halves are of 10 and of 8 columns. */
+    const mseg_image truth = square(t, 10, 255, 0), prediction = square(p, 8, 255, 0);
+    mseg_palette palette = {.entries = 256};
+    mseg_counts *counts;
+    mseg_score s;
+    assert_int_equal(mseg_counts_open(&counts, &palette, -1, NULL, NULL), MSEG_OK);
+    assert_int_equal(mseg_counts_add(counts, "x", &truth, &prediction, NULL), MSEG_OK);
+    assert_int_equal(mseg_score_open(&s, counts, NULL), MSEG_OK);
+    assert_int_equal(s.pixels, SIDE_PIXELS);
+    assert_true(s.per_class[255].iou == 0.8 && s.per_class[0].iou == 10.0 / 12);
+    /* Strips: the border of 20 x 10 (56 pixels) and of 20 x 8 (52), alike in the left column and twice 7 pixels beside it. */
+    assert_true(s.per_class[255].boundary_iou == 34.0 / (56 + 52 - 34));
+    /* And of 20 x 10 and 20 x 12 (60): the right column and twice 9 pixels beside it. */
+    assert_true(s.per_class[0].boundary_iou == 38.0 / (56 + 60 - 38));
+    mseg_score_close(&s);
+    mseg_counts_close(&counts);
 }
 
 static void write_replaced(const char *path, const char *text, const char *old, const char *new)
@@ -310,6 +390,55 @@ static void damaged_files(void **state)
     unlink(bad);
 }
 
+/* A file of two classes and two images of 4 pixels, of which the matrix, the boundary's sums and each image's classes are given:
+ * says NULL when it is a good one. */
+static void check_rows(const char *matrix, const char *boundary, const char *one, const char *two, const char *says)
+{
+    static const char path[] = "rows.counts";
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fprintf(file, "{\"mseg_counts\":1,\"classes\":[\"a\",\"b\"],\"ignore\":null,\"settings\":\"\",\"problems\":{");
+#define PROBLEM_MEMBER(name, text) "\"" #name "\":0,"
+    fprintf(file, "%s\"\":0},", MSEG_PROBLEM(PROBLEM_MEMBER));
+    fprintf(file, "\"confusion_rows_are_ground_truth\":[%s],\"boundary_hits_truth_predicted\":[%s],\"images\":[", matrix,
+            boundary);
+    fprintf(file, "{\"id\":\"x\",\"width\":4,\"height\":1,\"classes\":[%s]},", one);
+    fprintf(file, "{\"id\":\"y\",\"width\":2,\"height\":2,\"classes\":[%s]}]}", two);
+    fclose(file);
+    if (says) {
+        assert_refused((const char *const[]){path}, 1, MSEG_FORMAT, says);
+    } else {
+        mseg_counts *counts;
+        assert_int_equal(mseg_counts_load(&counts, (const char *const[]){path}, 1, NULL), MSEG_OK);
+        mseg_counts_close(&counts);
+    }
+    unlink(path);
+}
+
+/* Counts that no image can have, one way at a time, in files whose sums are right. */
+static void impossible_counts(void **state)
+{
+    (void)state;
+    static const char eight[] = "[4,0],[0,4]", strips[] = "[2,2,2],[2,2,2]",
+                      damaged[] = "damaged counts file: the classes of an image";
+    static const char good[] = "[0,2,2,2,1,1,1],[1,2,2,2,1,1,1]";
+    check_rows(eight, strips, good, good, NULL);
+    /* More hits than true pixels, than predicted ones. */
+    check_rows(eight, strips, "[0,2,1,2,1,1,1],[1,2,3,2,1,1,1]", "[0,2,3,2,1,1,1],[1,2,1,2,1,1,1]", damaged);
+    check_rows(eight, strips, "[0,2,2,1,1,1,1],[1,2,2,3,1,1,1]", "[0,2,2,3,1,1,1],[1,2,2,1,1,1,1]", damaged);
+    /* The same of the boundary. */
+    check_rows(eight, strips, "[0,2,2,2,2,1,2],[1,2,2,2,1,1,1]", "[0,2,2,2,0,1,0],[1,2,2,2,1,1,1]", damaged);
+    check_rows(eight, strips, "[0,2,2,2,2,2,1],[1,2,2,2,1,1,1]", "[0,2,2,2,0,0,1],[1,2,2,2,1,1,1]", damaged);
+    check_rows(eight, "[4,2,4],[2,2,2]", "[0,2,2,2,2,1,2],[1,2,2,2,1,1,1]", "[0,2,2,2,2,1,2],[1,2,2,2,1,1,1]", damaged);
+    check_rows(eight, "[4,4,2],[2,2,2]", "[0,2,2,2,2,2,1],[1,2,2,2,1,1,1]", "[0,2,2,2,2,2,1],[1,2,2,2,1,1,1]", damaged);
+    /* More of the boundary than of the region. */
+    check_rows(eight, "[2,4,2],[2,2,2]", "[0,2,2,2,1,3,1],[1,2,2,2,1,1,1]", good, damaged);
+    check_rows(eight, "[2,2,4],[2,2,2]", "[0,2,2,2,1,1,3],[1,2,2,2,1,1,1]", good, damaged);
+    /* Pixels of one mask only, which are never scored. */
+    check_rows("[4,1],[1,2]", strips, "[0,2,2,2,1,1,1],[1,1,2,1,1,1,1]", "[0,2,3,3,1,1,1],[1,1,1,2,1,1,1]",
+               "damaged counts file: an image with more pixels of one mask");
+}
+
 static void foreign_files(void **state)
 {
     (void)state;
@@ -336,30 +465,46 @@ static void foreign_files(void **state)
     unlink(b);
 }
 
+/* Every counter, in the sum, in a file and gone from what was merged. */
 static void problems_add_up(void **state)
 {
     (void)state;
     static const char path[] = "problems.counts";
     mseg_counts *a = open_counts(), *b = open_counts(), *sum;
     mseg_score s;
-    mseg_counts_note(a, MSEG_PROBLEM_missing_ignored, 2);
-    assert_int_equal(mseg_score_open(&s, a, NULL), MSEG_OK);
-    assert_false(mseg_score_has_mistakes(&s));
-    mseg_score_close(&s);
-    mseg_counts_note(a, MSEG_PROBLEM_failed, 3);
-    mseg_counts_note(b, MSEG_PROBLEM_failed, 4);
+    for (int i = 0; i < MSEG_PROBLEMS; i++) {
+        mseg_counts_note(a, (mseg_problem)i, 1 + (uint64_t)i);
+        mseg_counts_note(b, (mseg_problem)i, 100 * (1 + (uint64_t)i));
+    }
     assert_int_equal(mseg_counts_merge(a, b, NULL), MSEG_OK);
+    assert_int_equal(mseg_counts_merge(a, b, NULL), MSEG_OK); /* b is empty now */
     assert_int_equal(mseg_counts_save(a, path, NULL), MSEG_OK);
     assert_int_equal(mseg_counts_load(&sum, (const char *const[]){path}, 1, NULL), MSEG_OK);
     assert_int_equal(mseg_score_open(&s, sum, NULL), MSEG_OK);
-    assert_int_equal(s.problems[MSEG_PROBLEM_failed], 7);
-    assert_int_equal(s.problems[MSEG_PROBLEM_missing_ignored], 2);
-    assert_true(mseg_score_has_mistakes(&s));
+    for (int i = 0; i < MSEG_PROBLEMS; i++)
+        assert_int_equal(s.problems[i], 101 * (1 + i));
     mseg_score_close(&s);
     mseg_counts_close(&a);
     mseg_counts_close(&b);
     mseg_counts_close(&sum);
     unlink(path);
+}
+
+/* What was asked for is no mistake. */
+static void mistakes(void **state)
+{
+    (void)state;
+    for (int i = 0; i < MSEG_PROBLEMS; i++) {
+        const bool asked =
+            i == MSEG_PROBLEM_missing_ignored || i == MSEG_PROBLEM_missing_background || i == MSEG_PROBLEM_unknown_color_pixels;
+        mseg_counts *counts = open_counts();
+        mseg_score s;
+        mseg_counts_note(counts, (mseg_problem)i, 1);
+        assert_int_equal(mseg_score_open(&s, counts, NULL), MSEG_OK);
+        assert_int_equal(mseg_score_has_mistakes(&s), !asked);
+        mseg_score_close(&s);
+        mseg_counts_close(&counts);
+    }
 }
 
 int main(void)
@@ -368,9 +513,20 @@ int main(void)
     if (!mkdtemp(folder) || chdir(folder))
         return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(figures_equal_numpy),  cmocka_unit_test(parts_add_up),   cmocka_unit_test(absent_classes),
-        cmocka_unit_test(nothing_to_divide_by), cmocka_unit_test(refused_images), cmocka_unit_test(ignored_class),
-        cmocka_unit_test(damaged_files),        cmocka_unit_test(foreign_files),  cmocka_unit_test(problems_add_up),
+        cmocka_unit_test(figures_equal_numpy),
+        cmocka_unit_test(parts_add_up),
+        cmocka_unit_test(absent_classes),
+        cmocka_unit_test(nothing_to_divide_by),
+        cmocka_unit_test(refused_images),
+        cmocka_unit_test(ignored_class),
+        cmocka_unit_test(ignored_class_has_no_boundary),
+        cmocka_unit_test(ignored_class_in_file),
+        cmocka_unit_test(nothing_is_ignored),
+        cmocka_unit_test(impossible_counts),
+        cmocka_unit_test(mistakes),
+        cmocka_unit_test(damaged_files),
+        cmocka_unit_test(foreign_files),
+        cmocka_unit_test(problems_add_up),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     rmdir(folder);

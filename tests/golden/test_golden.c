@@ -20,7 +20,7 @@ static const char what_is[] = "the outputs of whole models are";
 
 static mseg_cpu_level best_level(void)
 {
-    return mseg_cpu_detect().level;
+    return mseg_cpu_detect().can_run;
 }
 
 /* ---- one model on one image ---- */

@@ -126,7 +126,7 @@ static void check_level(fixture *f, mseg_cpu_level level)
     graph_case c;
     paths seen = {0};
     int cases = 0;
-    if (level > mseg_cpu_detect().level) {
+    if (level > mseg_cpu_detect().can_run) {
         print_message("SKIP: this machine has no %s\n", mseg_cpu_level_name(level));
         skip();
     }
@@ -178,7 +178,7 @@ static void test_pictures(void **state)
         .output = 1,
         .ops = {
             {.kind = CASE_CONV, .n_in = 1, .add = -1, .kernel = 3, .stride = 2, .rate = 1, .channels = 3, .out = 5, .seed = 3}}};
-    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().level; level++) {
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().can_run; level++) {
         mseg_graph *graph = case_graph(&c, mseg_kernels_for(level), false);
         mseg_plan *plan = case_plan(&c, graph, 1, 1 << 20);
         for (int mirrored = 0; mirrored < 2; mirrored++) {

@@ -54,7 +54,7 @@ static void test_stems(void **state)
     fill(pictures[0], SIDE * SIDE * 3, 1, 50);
     fill(pictures[1], SIDE * SIDE * 3, 2, 1);
     fill(weights, OUT * 7 * 7 * 3, 3, 1);
-    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().level; level++)
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().can_run; level++)
         for (int kernel = 1; kernel <= 7; kernel += 2)
             for (int stride = 1; stride <= 2; stride++) {
                 mseg_value value;
@@ -100,7 +100,7 @@ static void test_concatenation_of_unlike_maps(void **state)
     fill(first, CHANNELS * 3, 2, 1);
     fill(second, CHANNELS * 3, 3, 1);
     fill(weights, CHANNELS * 2 * CHANNELS, 4, 1);
-    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().level; level++) {
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().can_run; level++) {
         mseg_value input, maps[2], nothing, value;
         mseg_graph *graph = open_graph(level, &input);
         mseg_conv conv = {.name = "first", .inputs = {input}, .n_inputs = 1, .add = -1, .kernel = 1, .stride = 1, .rate = 1};
@@ -199,7 +199,7 @@ static void test_folding(void **state)
     static float expected[COUNT], once[COUNT];
     const graph_case c = {.name = "folding", .width = FOLD_SIDE, .height = FOLD_SIDE};
     const mseg_picture picture = case_picture(FOLD_SIDE, FOLD_SIDE, 9);
-    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().level; level++)
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().can_run; level++)
         for (int variant = 0; variant < 2 * 3 * 2; variant++) {
             const int rate = 1 + variant / 2 % 3;
             const size_t cache = variant / 6 ? 1 << 20 : 1 << 10; /* which splits the block, so that it cannot be one */
@@ -269,7 +269,7 @@ static void test_magnitudes(void **state)
     fill(picture, MAGNITUDES_SIDE * MAGNITUDES_SIDE * 3, 1, 1);
     fill(second, MAGNITUDES_CHANNELS * MAGNITUDES_CHANNELS, 3, 1);
     memset(second + NO_WEIGHTS * MAGNITUDES_CHANNELS, 0, MAGNITUDES_CHANNELS * sizeof *second);
-    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().level; level++)
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().can_run; level++)
         for (size_t m = 0; m < sizeof magnitudes / sizeof *magnitudes; m++) {
             char what[64];
             mseg_value value;

@@ -45,7 +45,7 @@ static void test_normalise(void **state)
 {
     (void)state;
     guard in, out;
-    const mseg_cpu_level best = mseg_cpu_detect().level;
+    const mseg_cpu_level best = mseg_cpu_detect().can_run;
     guard_open(&in);
     guard_open(&out);
     for (size_t i = 0; i < sizeof normalise_rows / sizeof *normalise_rows; i++)
@@ -125,7 +125,7 @@ static void test_argmax(void **state)
     (void)state;
     static const int classes[] = {1, 2, 21, 150, 256};
     argmax_buffers b;
-    const mseg_cpu_level best = mseg_cpu_detect().level;
+    const mseg_cpu_level best = mseg_cpu_detect().can_run;
     for_buffers(&b, guard_open);
     for (size_t i = 0; i < sizeof argmax_rows / sizeof *argmax_rows; i++)
         for (size_t c = 0; c < sizeof classes / sizeof *classes && argmax_rows[i].level <= best; c++)
@@ -141,7 +141,7 @@ static void test_argmax_rounded_ties(void **state)
 {
     (void)state;
     enum { CLASSES = 21, PIXELS = 200 };
-    const mseg_cpu_level best = mseg_cpu_detect().level;
+    const mseg_cpu_level best = mseg_cpu_detect().can_run;
     float logits[2 * CLASSES], fraction[PIXELS];
     uint8_t labels[PIXELS];
     const mseg_column_run run = {0, PIXELS, 0, 1};

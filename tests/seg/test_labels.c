@@ -48,6 +48,18 @@ static float *random_logits(int width, int height, int classes, uint64_t seed)
     return data;
 }
 
+/* The same map class by class. */
+static float *planar_of(const mseg_logits *l)
+{
+    const int pixels = l->width * l->height;
+    float *data = malloc((size_t)pixels * (size_t)l->classes * sizeof *data);
+    assert_non_null(data);
+    for (int c = 0; c < l->classes; c++)
+        for (int p = 0; p < pixels; p++)
+            data[c * pixels + p] = l->data[p * l->classes + c];
+    return data;
+}
+
 static mseg_image blank(int width, int height)
 {
     mseg_image image = {.width = width, .height = height, .channels = 1, .stride = (size_t)width + ROW_GAP};
@@ -58,10 +70,10 @@ static mseg_image blank(int width, int height)
 }
 
 /* Calls check with the labels of every kernel set and number of threads. */
-static void label(const fixture *f, const mseg_logits *logits, int width, int height,
-                  void (*check)(const mseg_logits *, const mseg_image *, const void *), const void *context)
+static void label_map(const fixture *f, const mseg_logits *logits, int width, int height,
+                      void (*check)(const mseg_logits *, const mseg_image *, const void *), const void *context)
 {
-    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().level; level++)
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().can_run; level++)
         for (int threads = 1; threads <= MAX_THREADS; threads++) {
             mseg_image image = blank(width, height);
             assert_int_equal(mseg_labels(&image, logits, mseg_kernels_for(level), f->pools[threads]), MSEG_OK);
@@ -71,6 +83,20 @@ static void label(const fixture *f, const mseg_logits *logits, int width, int he
             check(logits, &image, context);
             free(image.data);
         }
+}
+
+/* Of an interleaved map, and of the same one as planes, which is what the probabilities of several scales are. */
+static void label(const fixture *f, const mseg_logits *logits, int width, int height,
+                  void (*check)(const mseg_logits *, const mseg_image *, const void *), const void *context)
+{
+    float *planes = planar_of(logits);
+    mseg_logits planar = *logits;
+    planar.data = planes;
+    planar.planar = true;
+    label_map(f, logits, width, height, check, context);
+    if (!logits->mirrored)
+        label_map(f, &planar, width, height, check, context);
+    free(planes);
 }
 
 /* ---- PyTorch ---- */
@@ -116,11 +142,12 @@ static void test_align_corners(void **state)
 
 /* ---- the formula ---- */
 
-/* NUMERICS.md, "Back to the original": where output pixel x of size lies among count logits. */
-static double formula(int x, int size, int scaled, int canvas, int count)
+/* NUMERICS.md, "Back to the original": where output pixel x of size lies among count logits, of the canvas as it is or turned. */
+static double formula(int x, int size, int scaled, int canvas, int count, bool mirrored)
 {
     double u = (x + 0.5) * scaled / size - 0.5;
     u = fmin(fmax(u, 0), scaled - 1);
+    u = mirrored ? canvas - 1 - u : u;
     return canvas == 1 ? 0 : u * (count - 1) / (canvas - 1);
 }
 
@@ -131,7 +158,9 @@ static double bilinear(const mseg_logits *l, double column, double row, int clas
         for (int x = 0; x < l->width; x++) {
             double weight = fmax(0, 1 - fabs(column - x)) * fmax(0, 1 - fabs(row - y));
             if (weight > 0)
-                sum += weight * (double)l->data[(y * l->width + x) * l->classes + class];
+                sum +=
+                    weight *
+                    (double)l->data[l->planar ? (class * l->height + y) * l->width + x : (y * l->width + x) * l->classes + class];
         }
     return sum;
 }
@@ -142,8 +171,8 @@ static void check_formula(const mseg_logits *l, const mseg_image *image, const v
     (void)context;
     for (int y = 0; y < image->height; y++)
         for (int x = 0; x < image->width; x++) {
-            double column = formula(x, image->width, l->scaled_width, l->canvas_width, l->width);
-            double row = formula(y, image->height, l->scaled_height, l->canvas_height, l->height);
+            double column = formula(x, image->width, l->scaled_width, l->canvas_width, l->width, l->mirrored);
+            double row = formula(y, image->height, l->scaled_height, l->canvas_height, l->height, false);
             int ours = image->data[(size_t)y * image->stride + (size_t)x];
             double best = -INFINITY;
             assert_in_range(ours, 0, l->classes - 1);
@@ -168,6 +197,10 @@ static void test_formula(void **state)
         {3, 9, 256, 17, 65, 17, 65, 23, 40}, /* all ids */
         {9, 9, 1, 65, 65, 65, 65, 10, 10},   /* one class */
         {6, 6, 21, 41, 41, 40, 30, 100, 33}, /* stretched, canvas not k * 8 + 1 */
+        {20, 14, 6, 20, 14, 20, 14, 20, 14}, /* the map is as large as the image */
+        {20, 14, 6, 20, 14, 20, 14, 20, 31}, /* as wide */
+        {20, 14, 6, 20, 14, 20, 14, 45, 14}, /* as high */
+        {20, 14, 6, 20, 14, 20, 14, 9, 5},   /* larger */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         float *data = random_logits(cases[i].width, cases[i].height, cases[i].classes, 50 + i);
@@ -179,7 +212,10 @@ static void test_formula(void **state)
                          cases[i].canvas_height,
                          cases[i].scaled_width,
                          cases[i].scaled_height};
-        label(*state, &l, cases[i].image_width, cases[i].image_height, check_formula, NULL);
+        for (int mirrored = 0; mirrored < 2; mirrored++) {
+            l.mirrored = mirrored;
+            label(*state, &l, cases[i].image_width, cases[i].image_height, check_formula, NULL);
+        }
         free(data);
     }
 }
@@ -204,6 +240,7 @@ static void check_ties(const fixture *f, int first)
             logits[p * CLASSES + c] = random_value(8, (uint64_t)p) - (c < first ? 1.0f : 0.0f);
     const mseg_logits l = {logits, SIDE, SIDE, CLASSES, 33, 33, 30, 31};
     label(f, &l, 47, 50, check_all_are, &first);
+    label(f, &l, SIDE, SIDE, check_all_are, &first);
 }
 
 static void test_first_maximum_wins(void **state)

@@ -1,4 +1,5 @@
 mseg_test(unit/test_alloc.c base)
+mseg_test(unit/test_cpu.c base)
 mseg_test(unit/test_json.c base)
 mseg_test(unit/test_output.c base)
 target_link_options(test_output PRIVATE -Wl,--wrap=open) # so that the test can play a file system without O_TMPFILE

@@ -207,7 +207,7 @@ class Net:
                                3 if depthwise else 0)
         bias = -1 if name in self.no_bias else self.constant(name + '.bias', [out], 0)
         oh, ow = -(-h // stride), -(-w // stride)
-        if rate > 1 and self.atrous == 'batches':
+        if rate > 1 and self.atrous != 'dilation':
             return self.conv_in_batches(x, name, weight, bias, out, rate, act, depthwise)
         pad = SAME
         if stride == 2 and self.padding != 'same':
@@ -241,19 +241,22 @@ class Net:
         return self.f.op(PAD, [x, pads], self.map([h + t + b, w + l + r, c]))
 
     def conv_in_batches(self, x, name, weight, bias, out, rate, act, depthwise):
-        """As TOCO left an atrous convolution: split, VALID with a bias of zeros, joined, the bias added, the activation."""
+        """As TOCO left an atrous convolution: split, VALID with a bias of zeros, joined, the bias added, the activation. Or (crops)
+        split with whole rows and columns of blocks too many before, SAME, and these cropped when it is joined."""
         h, w, c = self.shape(x)
-        more = [-(h + 2 * rate) % rate, -(w + 2 * rate) % rate]
-        ph, pw = (h + 2 * rate + more[0]) // rate, (w + 2 * rate + more[1]) // rate
+        crops = self.atrous == 'crops'
+        top, left, inside, lost = (2 * rate, rate, SAME, 0) if crops else (rate, rate, VALID, 2)
+        bottom, right = ((0 if crops else rate) + -(n + 2 * rate) % rate for n in (h, w))
+        ph, pw = (h + top + bottom) // rate, (w + left + right) // rate
         block = self.ints([rate, rate])
-        pads = self.ints([rate, rate + more[0], rate, rate + more[1]], [2, 2])
-        crops = self.ints([0, more[0], 0, more[1]], [2, 2])
+        pads = self.ints([top, bottom, left, right], [2, 2])
+        crops = self.ints([top, bottom, left, right] if crops else [0, bottom - rate, 0, right - rate], [2, 2])
         split = self.f.tensor([rate * rate, ph, pw, c], FLOAT32)
         self.f.op(SPACE_TO_BATCH_ND, [x, block, pads], split)
-        y = self.f.tensor([rate * rate, ph - 2, pw - 2, out], FLOAT32)
+        y = self.f.tensor([rate * rate, ph - lost, pw - lost, out], FLOAT32)
         zeros = self.f.tensor([out], FLOAT32, np.zeros(out))
         self.at[name] = len(self.f.ops)
-        self.emit(split, weight, zeros, y, VALID, 1, 1, NONE, depthwise)
+        self.emit(split, weight, zeros, y, inside, 1, 1, NONE, depthwise)
         joined = self.f.op(BATCH_TO_SPACE_ND, [y, block, crops], self.map([h, w, out]))
         added = self.f.op(ADD, [joined, bias], self.map([h, w, out]), 11, {0: (I8, NONE)})
         return self.act(added, act)
@@ -342,6 +345,7 @@ FILES = {
                   padding='symmetric', tail=None),
     'batches': dict(seed=7, size=[65, 97], output_stride=16, aspp='full', atrous='batches'),
     'dense': dict(seed=8, size=[96, 64], output_stride=32, last=True, classifier='dense', pooling='mean', padding='explicit'),
+    'crops': dict(seed=10, size=[33, 65], output_stride=16, atrous='crops', force_defaults=True),
     'pointwise': dict(seed=9, size=[64, 64], output_stride=32, kind='u8', last=True, classifier='conv'),
 }
 
@@ -368,6 +372,15 @@ def output(net, layer):
 def swap(net, layer, a, b):
     i = net.f.ops[net.at[layer]]['inputs']
     i[a], i[b] = i[b], i[a]
+
+
+def constant_input(net, layer, behind, position, value):
+    """Element of the last input, a constant, of the operator that many behind the layer's convolution."""
+    op = net.f.ops[net.at[layer] + behind]
+    buffer = net.f.tensors[op['inputs'][-1]]['buffer']
+    values = np.frombuffer(net.f.buffers[buffer], '<i4').copy()
+    values[position] = value
+    net.f.buffers[buffer] = values.tobytes()
 
 
 # The fault: changes the network before it is written, or is another count of tensors.
@@ -412,6 +425,14 @@ FAULTS = [
     ('aspp', 'FORMAT', 'options of another', lambda n: n.f.ops[n.at['backbone.block4.expand']].update(type=2)),
     ('aspp', 'LIMIT', '5000 tensors and', 5000),
     ('aspp', 'FORMAT', 'a list leaves the file', 1 << 30),
+    # Zeros of the split at the top, at the left; SAME or not in the batches; crops at the top, at the left.
+    ('batches', 'UNSUPPORTED', 'neither SAME nor symmetric', lambda n: constant_input(n, 'backbone.block14.depthwise', -1, 0, 3)),
+    ('batches', 'UNSUPPORTED', 'neither SAME nor symmetric', lambda n: constant_input(n, 'backbone.block14.depthwise', -1, 2, 3)),
+    ('batches', 'UNSUPPORTED', 'neither SAME nor symmetric', lambda n: constant_input(n, 'backbone.block14.depthwise', 1, 0, 1)),
+    ('batches', 'UNSUPPORTED', 'neither SAME nor symmetric', lambda n: constant_input(n, 'backbone.block14.depthwise', 1, 2, 1)),
+    ('crops', 'UNSUPPORTED', 'neither SAME nor symmetric', lambda n: options(n, 'backbone.block15.depthwise', 0, VALID)),
+    ('crops', 'UNSUPPORTED', 'neither SAME nor symmetric', lambda n: constant_input(n, 'backbone.block15.depthwise', 1, 0, 2)),
+    ('crops', 'UNSUPPORTED', 'neither SAME nor symmetric', lambda n: constant_input(n, 'backbone.block15.depthwise', 1, 2, 0)),
     ('uint8', 'FORMAT', 'scales or zero points', lambda n: operand(n, 'backbone.block4.expand', 1).update(zeros=[300])),
     ('uint8', 'FORMAT', 'scales or zero points', lambda n: operand(n, 'backbone.block4.expand', 1).update(scales=[float('nan')])),
     ('uint8', 'UNSUPPORTED', 'zero point changes', lambda n: operand(n, 'backbone.block4.expand', 1).update(zeros=[1 << 40])),

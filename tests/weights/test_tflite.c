@@ -55,7 +55,7 @@ static const struct {
     {"float16", 16, 33, 33, MSEG_PAD_SAME, MSEG_F16, MSEG_F16},  {"int8", 32, 33, 33, MSEG_PAD_SAME, MSEG_I8, MSEG_I32},
     {"uint8", 16, 65, 33, MSEG_PAD_SAME, MSEG_U8, MSEG_I32},     {"plain", 32, 32, 64, MSEG_PAD_SYMMETRIC, MSEG_F32, MSEG_F32},
     {"batches", 16, 97, 65, MSEG_PAD_SAME, MSEG_F32, MSEG_F32},  {"dense", 32, 64, 96, MSEG_PAD_SAME, MSEG_F32, MSEG_F32},
-    {"pointwise", 32, 64, 64, MSEG_PAD_SAME, MSEG_U8, MSEG_I32},
+    {"pointwise", 32, 64, 64, MSEG_PAD_SAME, MSEG_U8, MSEG_I32}, {"crops", 16, 65, 33, MSEG_PAD_SAME, MSEG_F32, MSEG_F32},
 };
 
 enum { FILES = sizeof files / sizeof *files };
