@@ -263,23 +263,34 @@ static mseg_image square(uint8_t *ids, int split, uint8_t left, uint8_t right)
     return (mseg_image){SIDE, SIDE, 1, SIDE, ids};
 }
 
-/* Boundary figures where the ignore label is a class as well: what is ignored is no region of either side, so the prediction of
- * one class everywhere has its edge where the ground truth of that class ends. */
-static void ignored_class_has_no_boundary(void **state)
+/* Boundary figures where the ignore label, 0, is a class as well: what is ignored is no region of either side, so the prediction
+ * of one class everywhere has its edge where the ground truth of that class ends. */
+static void check_one_class(int classes, uint8_t id, bool turned)
 {
-    (void)state;
     uint8_t t[SIDE_PIXELS], p[SIDE_PIXELS];
-    const mseg_image truth = square(t, 10, 0, 1), prediction = square(p, 10, 1, 1);
-    mseg_palette palette = six_classes();
+    const mseg_image truth = square(t, 10, 0, id), prediction = square(p, 10, id, id);
+    mseg_palette palette = {.entries = classes};
     mseg_counts *counts;
     mseg_score s;
+    for (int i = 0; i < SIDE_PIXELS && turned; i++)
+        t[i] = i / SIDE < 10 ? 0 : id;
     assert_int_equal(mseg_counts_open(&counts, &palette, 0, NULL, NULL), MSEG_OK);
     assert_int_equal(mseg_counts_add(counts, "x", &truth, &prediction, NULL), MSEG_OK);
     assert_int_equal(mseg_score_open(&s, counts, NULL), MSEG_OK);
-    assert_true(isnan(s.per_class[0].boundary_iou) && s.per_class[1].boundary_iou == 1 && s.boundary_iou == 1);
+    assert_true(isnan(s.per_class[0].boundary_iou) && s.per_class[id].boundary_iou == 1 && s.boundary_iou == 1);
     assert_true(s.per_image[0].boundary_iou == 1 && s.per_image[0].pixels == SIDE_PIXELS / 2);
     mseg_score_close(&s);
     mseg_counts_close(&counts);
+}
+
+static void ignored_class_has_no_boundary(void **state)
+{
+    (void)state;
+    check_one_class(6, 1, false);
+    check_one_class(6, 1, true);
+    check_one_class(256, 255, false); /* every id is a class */
+    check_one_class(256, 255, true);
+    check_one_class(256, 1, true);
 }
 
 /* The same in what is saved: the ignored class has been predicted in five of the columns that count, and nothing else is said of
