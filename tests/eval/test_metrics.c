@@ -264,16 +264,20 @@ static mseg_image square(uint8_t *ids, int split, uint8_t left, uint8_t right)
 }
 
 /* Boundary figures where the ignore label, 0, is a class as well: what is ignored is no region of either side, so the prediction
- * of one class everywhere has its edge where the ground truth of that class ends. */
-static void check_one_class(int classes, uint8_t id, bool turned)
+ * of one class has its edge where the ground truth of that class ends, whatever is predicted below what is ignored. */
+enum { LEFT, RIGHT, TOP, BOTTOM };
+static void check_one_class(int classes, uint8_t id, int ignored, uint8_t below)
 {
     uint8_t t[SIDE_PIXELS], p[SIDE_PIXELS];
-    const mseg_image truth = square(t, 10, 0, id), prediction = square(p, 10, id, id);
+    const mseg_image truth = {SIDE, SIDE, 1, SIDE, t}, prediction = {SIDE, SIDE, 1, SIDE, p};
     mseg_palette palette = {.entries = classes};
     mseg_counts *counts;
     mseg_score s;
-    for (int i = 0; i < SIDE_PIXELS && turned; i++)
-        t[i] = i / SIDE < 10 ? 0 : id;
+    for (int i = 0; i < SIDE_PIXELS; i++) {
+        const bool first = (ignored == LEFT || ignored == RIGHT ? i % SIDE : i / SIDE) < SIDE / 2;
+        t[i] = first == (ignored == LEFT || ignored == TOP) ? 0 : id;
+        p[i] = t[i] ? id : below;
+    }
     assert_int_equal(mseg_counts_open(&counts, &palette, 0, NULL, NULL), MSEG_OK);
     assert_int_equal(mseg_counts_add(counts, "x", &truth, &prediction, NULL), MSEG_OK);
     assert_int_equal(mseg_score_open(&s, counts, NULL), MSEG_OK);
@@ -286,11 +290,13 @@ static void check_one_class(int classes, uint8_t id, bool turned)
 static void ignored_class_has_no_boundary(void **state)
 {
     (void)state;
-    check_one_class(6, 1, false);
-    check_one_class(6, 1, true);
-    check_one_class(256, 255, false); /* every id is a class */
-    check_one_class(256, 255, true);
-    check_one_class(256, 1, true);
+    for (int ignored = LEFT; ignored <= BOTTOM; ignored++) {
+        check_one_class(6, 1, ignored, 1);
+        check_one_class(6, 1, ignored, 7);
+        check_one_class(256, 1, ignored, 255); /* every id is a class */
+        check_one_class(256, 255, ignored, 255);
+        check_one_class(256, 255, ignored, 1);
+    }
 }
 
 /* The same in what is saved: the ignored class has been predicted in five of the columns that count, and nothing else is said of
