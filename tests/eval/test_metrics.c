@@ -407,55 +407,6 @@ static void damaged_files(void **state)
     unlink(bad);
 }
 
-/* A file of two classes and two images of 4 pixels, of which the matrix, the boundary's sums and each image's classes are given:
- * says NULL when it is a good one. */
-static void check_rows(const char *matrix, const char *boundary, const char *one, const char *two, const char *says)
-{
-    static const char path[] = "rows.counts";
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    fprintf(file, "{\"mseg_counts\":1,\"classes\":[\"a\",\"b\"],\"ignore\":null,\"settings\":\"\",\"problems\":{");
-#define PROBLEM_MEMBER(name, text) "\"" #name "\":0,"
-    fprintf(file, "%s\"\":0},", MSEG_PROBLEM(PROBLEM_MEMBER));
-    fprintf(file, "\"confusion_rows_are_ground_truth\":[%s],\"boundary_hits_truth_predicted\":[%s],\"images\":[", matrix,
-            boundary);
-    fprintf(file, "{\"id\":\"x\",\"width\":4,\"height\":1,\"classes\":[%s]},", one);
-    fprintf(file, "{\"id\":\"y\",\"width\":2,\"height\":2,\"classes\":[%s]}]}", two);
-    fclose(file);
-    if (says) {
-        assert_refused((const char *const[]){path}, 1, MSEG_FORMAT, says);
-    } else {
-        mseg_counts *counts;
-        assert_int_equal(mseg_counts_load(&counts, (const char *const[]){path}, 1, NULL), MSEG_OK);
-        mseg_counts_close(&counts);
-    }
-    unlink(path);
-}
-
-/* Counts that no image can have, one way at a time, in files whose sums are right. */
-static void impossible_counts(void **state)
-{
-    (void)state;
-    static const char eight[] = "[4,0],[0,4]", strips[] = "[2,2,2],[2,2,2]",
-                      damaged[] = "damaged counts file: the classes of an image";
-    static const char good[] = "[0,2,2,2,1,1,1],[1,2,2,2,1,1,1]";
-    check_rows(eight, strips, good, good, NULL);
-    /* More hits than true pixels, than predicted ones. */
-    check_rows(eight, strips, "[0,2,1,2,1,1,1],[1,2,3,2,1,1,1]", "[0,2,3,2,1,1,1],[1,2,1,2,1,1,1]", damaged);
-    check_rows(eight, strips, "[0,2,2,1,1,1,1],[1,2,2,3,1,1,1]", "[0,2,2,3,1,1,1],[1,2,2,1,1,1,1]", damaged);
-    /* The same of the boundary. */
-    check_rows(eight, strips, "[0,2,2,2,2,1,2],[1,2,2,2,1,1,1]", "[0,2,2,2,0,1,0],[1,2,2,2,1,1,1]", damaged);
-    check_rows(eight, strips, "[0,2,2,2,2,2,1],[1,2,2,2,1,1,1]", "[0,2,2,2,0,0,1],[1,2,2,2,1,1,1]", damaged);
-    check_rows(eight, "[4,2,4],[2,2,2]", "[0,2,2,2,2,1,2],[1,2,2,2,1,1,1]", "[0,2,2,2,2,1,2],[1,2,2,2,1,1,1]", damaged);
-    check_rows(eight, "[4,4,2],[2,2,2]", "[0,2,2,2,2,2,1],[1,2,2,2,1,1,1]", "[0,2,2,2,2,2,1],[1,2,2,2,1,1,1]", damaged);
-    /* More of the boundary than of the region. */
-    check_rows(eight, "[2,4,2],[2,2,2]", "[0,2,2,2,1,3,1],[1,2,2,2,1,1,1]", good, damaged);
-    check_rows(eight, "[2,2,4],[2,2,2]", "[0,2,2,2,1,1,3],[1,2,2,2,1,1,1]", good, damaged);
-    /* Pixels of one mask only, which are never scored. */
-    check_rows("[4,1],[1,2]", strips, "[0,2,2,2,1,1,1],[1,1,2,1,1,1,1]", "[0,2,3,3,1,1,1],[1,1,1,2,1,1,1]",
-               "damaged counts file: an image with more pixels of one mask");
-}
-
 static void foreign_files(void **state)
 {
     (void)state;
@@ -539,7 +490,6 @@ int main(void)
         cmocka_unit_test(ignored_class_has_no_boundary),
         cmocka_unit_test(ignored_class_in_file),
         cmocka_unit_test(nothing_is_ignored),
-        cmocka_unit_test(impossible_counts),
         cmocka_unit_test(mistakes),
         cmocka_unit_test(damaged_files),
         cmocka_unit_test(foreign_files),
