@@ -12,14 +12,15 @@
 
 #include "mseg.h"
 
-/* A file of two classes and two images of 4 pixels, of which the matrix, the boundary's sums and each image's classes are given:
+/* A file of some classes and two images of 4 pixels, of which the matrix, the boundary's sums and each image's classes are given:
  * says NULL when it is a good one. */
-static void check_rows(const char *matrix, const char *boundary, const char *one, const char *two, const char *says)
+static void check_rows_of(const char *names, const char *matrix, const char *boundary, const char *one, const char *two,
+                          const char *says)
 {
     static const char path[] = "rows.counts";
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
-    fprintf(file, "{\"mseg_counts\":1,\"classes\":[\"a\",\"b\"],\"ignore\":null,\"settings\":\"\",\"problems\":{");
+    fprintf(file, "{\"mseg_counts\":1,\"classes\":[%s],\"ignore\":null,\"settings\":\"\",\"problems\":{", names);
 #define PROBLEM_MEMBER(name, text) "\"" #name "\":0,"
     fprintf(file, "%s\"\":0},", MSEG_PROBLEM(PROBLEM_MEMBER));
     fprintf(file, "\"confusion_rows_are_ground_truth\":[%s],\"boundary_hits_truth_predicted\":[%s],\"images\":[", matrix,
@@ -34,6 +35,11 @@ static void check_rows(const char *matrix, const char *boundary, const char *one
         fail_msg("'%s' does not say '%s'", err.text, says);
     mseg_counts_close(&counts);
     unlink(path);
+}
+
+static void check_rows(const char *matrix, const char *boundary, const char *one, const char *two, const char *says)
+{
+    check_rows_of("\"a\",\"b\"", matrix, boundary, one, two, says);
 }
 
 /* Counts that no image can have, one way at a time, in files whose sums are right. */
@@ -86,36 +92,69 @@ static void classes_of_rows(void **state)
                "damaged counts file: the confusion matrix is not the sum");
 }
 
-/* What a JSON number cannot hold exactly is not saved. */
+/* Of three classes, two of three pixels right: the matrix has the images' hits and one of its two sums right. */
+static void matrix_sums(void **state)
+{
+    (void)state;
+    static const char three[] = "\"a\",\"b\",\"c\"", strips[] = "[0,0,0],[0,0,0],[0,0,0]";
+    static const char one[] = "[0,1,1,1,0,0,0],[1,1,1,1,0,0,0],[2,1,1,1,0,0,0]", two[] = "[0,1,2,2,0,0,0],[1,0,1,1,0,0,0]";
+    static const char wrong[] = "damaged counts file: the confusion matrix is not the sum";
+    check_rows_of(three, "[2,1,0],[1,1,0],[0,0,1]", strips, one, two, NULL);
+    check_rows_of(three, "[2,1,0],[0,1,0],[1,0,1]", strips, one, two, wrong); /* the columns are right */
+    check_rows_of(three, "[2,0,1],[1,1,0],[0,0,1]", strips, one, two, wrong); /* the rows are right */
+}
+
+/* A file of two classes and one image, with 2^53 for every M. */
+static void write_many(const char *path, int id, const char *matrix, const char *rows)
+{
+    static const char most[] = "9007199254740992";
+    char *text = NULL;
+    size_t size;
+    FILE *memory = open_memstream(&text, &size), *file = fopen(path, "wb");
+    assert_true(memory && file);
+    fprintf(memory, "{\"mseg_counts\":1,\"classes\":[\"a\",\"b\"],\"ignore\":null,\"settings\":\"\",\"problems\":{%s\"\":0},",
+            MSEG_PROBLEM(PROBLEM_MEMBER));
+    fprintf(memory, "\"confusion_rows_are_ground_truth\":[%s],\"boundary_hits_truth_predicted\":[[0,0,0],[0,0,0]],", matrix);
+    fprintf(memory, "\"images\":[{\"id\":\"%d\",\"width\":2147483647,\"height\":2147483647,\"classes\":[%s]}]}", id, rows);
+    fclose(memory);
+    for (const char *c = text; *c; c++)
+        if (*c == 'M')
+            fputs(most, file);
+        else
+            fputc(*c, file);
+    free(text);
+    fclose(file);
+}
+
+/* What a JSON number cannot hold exactly is not saved: 2^53 pixels in each of two files, true ones and predicted ones of class 0.
+ */
 static void too_many_pixels(void **state)
 {
     (void)state;
-    static const char most[] = "9007199254740992"; /* 2^53 */
     static const char *const paths[] = {"many0.counts", "many1.counts"};
-    mseg_counts *counts;
-    mseg_error err = {0};
-    for (int i = 0; i < 2; i++) {
-        FILE *file = fopen(paths[i], "wb");
-        assert_non_null(file);
-        fprintf(
-            file,
-            "{\"mseg_counts\":1,\"classes\":[\"a\"],\"ignore\":null,\"settings\":\"\",\"problems\":{" MSEG_PROBLEM(
-                PROBLEM_MEMBER) "\"\":0},\"confusion_rows_are_ground_truth\":[[%s]],\"boundary_hits_truth_predicted\":[[0,0,0]],"
-                                "\"images\":[{\"id\":\"%d\",\"width\":2147483647,\"height\":2147483647,\"classes\":[[0,%s,%s,%s,"
-                                "0,0,0]]}]}",
-            most, i, most, most, most);
-        fclose(file);
+    static const struct {
+        const char *matrix[2], *rows[2];
+    } cases[] = {
+        {{"[M,0],[0,0]", "[0,0],[M,0]"}, {"[0,M,M,M,0,0,0]", "[0,0,0,M,0,0,0],[1,0,M,0,0,0,0]"}},
+        {{"[M,0],[0,0]", "[0,M],[0,0]"}, {"[0,M,M,M,0,0,0]", "[0,0,M,0,0,0,0],[1,0,0,M,0,0,0]"}},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        mseg_counts *counts;
+        mseg_error err = {0};
+        for (int i = 0; i < 2; i++) {
+            write_many(paths[i], i, cases[k].matrix[i], cases[k].rows[i]);
+            assert_int_equal(mseg_counts_load(&counts, &paths[i], 1, &err), MSEG_OK);
+            assert_int_equal(mseg_counts_save(counts, "sum.counts", &err), MSEG_OK);
+            mseg_counts_close(&counts);
+            unlink("sum.counts");
+        }
+        assert_int_equal(mseg_counts_load(&counts, paths, 2, &err), MSEG_OK);
+        assert_int_equal(mseg_counts_save(counts, "sum.counts", &err), MSEG_LIMIT);
+        assert_int_equal(access("sum.counts", F_OK), -1);
+        mseg_counts_close(&counts);
+        unlink(paths[0]);
+        unlink(paths[1]);
     }
-    assert_int_equal(mseg_counts_load(&counts, paths, 1, &err), MSEG_OK);
-    assert_int_equal(mseg_counts_save(counts, "sum.counts", &err), MSEG_OK);
-    mseg_counts_close(&counts);
-    unlink("sum.counts");
-    assert_int_equal(mseg_counts_load(&counts, paths, 2, &err), MSEG_OK);
-    assert_int_equal(mseg_counts_save(counts, "sum.counts", &err), MSEG_LIMIT);
-    assert_int_equal(access("sum.counts", F_OK), -1);
-    mseg_counts_close(&counts);
-    unlink(paths[0]);
-    unlink(paths[1]);
 }
 
 static void bounds_of_classes(void **state)
@@ -151,10 +190,8 @@ int main(void)
     if (!mkdtemp(folder) || chdir(folder))
         return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(impossible_counts),
-        cmocka_unit_test(classes_of_rows),
-        cmocka_unit_test(too_many_pixels),
-        cmocka_unit_test(bounds_of_classes),
+        cmocka_unit_test(impossible_counts), cmocka_unit_test(classes_of_rows),   cmocka_unit_test(matrix_sums),
+        cmocka_unit_test(too_many_pixels),   cmocka_unit_test(bounds_of_classes),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     rmdir(folder);
