@@ -238,7 +238,7 @@ static double probability(const mseg_logits *l, int x, int y, int class)
 static void test_sums_of_probabilities(void **state)
 {
     const fixture *f = *state;
-    static const int sizes[MAPS][2] = {{5, 5}, {3, 4}, {9, 7}};
+    static const int sizes[MAPS][2] = {{5, 5}, {9, 7}, {3, 4}};
     mseg_logits maps[MAPS];
     float *data[MAPS], sums[SUM_CLASSES * SUM_HEIGHT * SUM_WIDTH];
     for (int i = 0; i < MAPS; i++) {
