@@ -92,6 +92,12 @@ static void classes_of_rows(void **state)
                "damaged counts file: the confusion matrix is not the sum");
 }
 
+static void no_classes(void **state)
+{
+    (void)state;
+    check_rows_of("", "", "", "", "", "damaged counts file: classes");
+}
+
 /* Of three classes, two of three pixels right: the matrix has the images' hits and one of its two sums right. */
 static void matrix_sums(void **state)
 {
@@ -190,8 +196,8 @@ int main(void)
     if (!mkdtemp(folder) || chdir(folder))
         return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(impossible_counts), cmocka_unit_test(classes_of_rows),   cmocka_unit_test(matrix_sums),
-        cmocka_unit_test(too_many_pixels),   cmocka_unit_test(bounds_of_classes),
+        cmocka_unit_test(impossible_counts), cmocka_unit_test(classes_of_rows), cmocka_unit_test(no_classes),
+        cmocka_unit_test(matrix_sums),       cmocka_unit_test(too_many_pixels), cmocka_unit_test(bounds_of_classes),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     rmdir(folder);

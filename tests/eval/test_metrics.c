@@ -219,6 +219,17 @@ static void refused_images(void **state)
                         "predicted label 255 is not a class: 1 pixel where the ground truth counts, the first at x 1, y 1");
     assert_int_equal(mseg_counts_add(counts, "x", &stray, &zeros, &err), MSEG_MISMATCH);
     assert_string_equal(err.text, "ground truth label 7 is not a class: 1 pixel, the first at x 1, y 0");
+    const mseg_image colours = {1, 1, 3, 3, p}, one = {1, 1, 1, 1, p};
+    assert_int_equal(mseg_counts_add(counts, "x", &colours, &one, &err), MSEG_INVAL);
+    assert_int_equal(mseg_counts_add(counts, "x", &one, &colours, &err), MSEG_INVAL);
+    uint8_t corner[] = {200, 0, 200, 0};
+    const mseg_image at_corner = {2, 2, 1, 2, corner}, background = {2, 2, 1, 2, (uint8_t[4]){0}};
+    assert_int_equal(mseg_counts_add(counts, "x", &background, &at_corner, &err), MSEG_MISMATCH);
+    assert_string_equal(err.text,
+                        "predicted label 200 is not a class: 2 pixels where the ground truth counts, the first at x 0, y 0");
+    corner[2] = 0;
+    assert_int_equal(mseg_counts_add(counts, "x", &at_corner, &background, &err), MSEG_MISMATCH);
+    assert_string_equal(err.text, "ground truth label 200 is not a class: 1 pixel, the first at x 0, y 0");
     for (int i = 0; i < IMAGES; i++)
         add_scene(counts, i);
     assert_golden(counts);
