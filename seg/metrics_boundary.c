@@ -6,8 +6,6 @@
 #include "base/alloc.h"
 #include "seg/labelmap.h"
 
-enum { HOLE = 255 }; /* in a prediction, where the truth is ignored; no class as long as there are at most 255 of them */
-
 void mseg_boundary_scratch_free(mseg_boundary_scratch *scratch)
 {
     mseg_free(&scratch->truth);
@@ -72,6 +70,18 @@ static void find_edges(uint8_t *edge, const uint8_t *ids, size_t stride, int wid
     }
 }
 
+/* An id for a pixel of no region: one that the four pixels beside it have not, so that theirs end there. */
+static uint8_t hole_at(const mseg_image *image, int x, int y)
+{
+    const uint8_t *p = image->data + (size_t)y * image->stride + (size_t)x;
+    const int left = x > 0 ? p[-1] : -1, right = x + 1 < image->width ? p[1] : -1,
+              above = y > 0 ? p[-(ptrdiff_t)image->stride] : -1, below = y + 1 < image->height ? p[image->stride] : -1;
+    int id = 255;
+    while (id == left || id == right || id == above || id == below)
+        id--;
+    return (uint8_t)id;
+}
+
 static int edge_width(int width, int height)
 {
     double d = rint(0.02 * sqrt((double)width * width + (double)height * height));
@@ -106,7 +116,7 @@ mseg_status mseg_boundary_count(mseg_class_counts per_class[256], mseg_boundary_
         const uint8_t *t = truth->data + (size_t)y * truth->stride, *p = prediction->data + (size_t)y * prediction->stride;
         uint8_t *masked = scratch->masked + (size_t)y * (size_t)width;
         for (int x = 0; x < width; x++)
-            masked[x] = t[x] == label && ignore >= 0 ? HOLE : p[x];
+            masked[x] = t[x] == label && ignore >= 0 ? hole_at(prediction, x, y) : p[x];
     }
     find_edges(scratch->truth, truth->data, truth->stride, width, height, d, scratch);
     find_edges(scratch->prediction, scratch->masked, (size_t)width, width, height, d, scratch);

@@ -40,7 +40,7 @@ class Json(unittest.TestCase):
         self.assertGreater(b['max_rss_bytes'], b['weight_bytes'])
 
     def test_figures(self):
-        b = bench(*SMALL, '-n', '7')
+        b = bench(*SMALL, '-n', '7', '--jobs', '1')
         self.check_figures(b)
         self.assertEqual(b['version'], mseg('--version').stdout.split()[1])
         self.assertEqual((b['network'], b['width_multiplier'], b['aspp'], b['output_stride'], b['size'], b['threads'], b['runs']),

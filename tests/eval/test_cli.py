@@ -182,6 +182,14 @@ per-image mIOU            68.75 %  mean over images
         self.assertEqual([row['iou'] for row in rows], ['0.75', '1', '0', '1', '', ''])
         self.assertEqual([row['ground_truth_pixels'] for row in rows], list('420100'))
 
+    def test_summary_line(self):
+        save_gray(np.zeros((2, 2), np.uint8), self.path('gt/a.png'))
+        save_gray(np.zeros((2, 2), np.uint8), self.path('pred/a.png'))
+        self.assertRegex(self.eval('-j', '1').stderr, r'\Ajudged 1 image in [0-9]+\.[0-9]{2} s on 1 thread, [0-9]+ images/s\n\Z')
+        images = len(self.write_scenes()) + 1
+        self.assertRegex(self.eval('-j', '2').stderr, rf'\Ajudged {images} images in [0-9]+\.[0-9]{{2}} s on 2 threads, [0-9]+ images/s\n\Z')
+        self.assertEqual(self.eval('-q').stderr, '')
+
     def test_json_to_stdout(self):
         self.write_scenes()
         self.eval('--json', 'out.json')

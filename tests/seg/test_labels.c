@@ -220,6 +220,49 @@ static void test_formula(void **state)
     }
 }
 
+/* ---- sums of probabilities ---- */
+
+enum { MAPS = 3, SUM_CLASSES = 5, SUM_WIDTH = 30, SUM_HEIGHT = 23 };
+
+/* The softmax of each map, interpolated at the pixel, in double. */
+static double probability(const mseg_logits *l, int x, int y, int class)
+{
+    const double column = formula(x, l->scaled_width, l->scaled_width, l->canvas_width, l->width, l->mirrored);
+    const double row = formula(y, l->scaled_height, l->scaled_height, l->canvas_height, l->height, false);
+    double sum = 0;
+    for (int c = 0; c < l->classes; c++)
+        sum += exp(bilinear(l, column, row, c));
+    return exp(bilinear(l, column, row, class)) / sum;
+}
+
+static void test_sums_of_probabilities(void **state)
+{
+    const fixture *f = *state;
+    static const int sizes[MAPS][2] = {{5, 5}, {9, 7}, {3, 4}};
+    mseg_logits maps[MAPS];
+    float *data[MAPS], sums[SUM_CLASSES * SUM_HEIGHT * SUM_WIDTH];
+    for (int i = 0; i < MAPS; i++) {
+        data[i] = random_logits(sizes[i][0], sizes[i][1], SUM_CLASSES, 70 + (uint64_t)i);
+        maps[i] =
+            (mseg_logits){data[i], sizes[i][0], sizes[i][1], SUM_CLASSES, 33, 33, SUM_WIDTH, SUM_HEIGHT, .mirrored = i == 1};
+    }
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().can_run; level++)
+        for (int threads = 1; threads <= MAX_THREADS; threads++) {
+            memset(sums, 0xff, sizeof sums); /* NaN */
+            assert_int_equal(mseg_sum_probabilities(sums, maps, MAPS, mseg_kernels_for(level), f->pools[threads]), MSEG_OK);
+            for (int i = 0; i < SUM_CLASSES * SUM_HEIGHT * SUM_WIDTH; i++) {
+                double expected = 0;
+                for (int m = 0; m < MAPS; m++)
+                    expected += probability(&maps[m], i % SUM_WIDTH, i / SUM_WIDTH % SUM_HEIGHT, i / SUM_WIDTH / SUM_HEIGHT);
+                if (!(fabs((double)sums[i] - expected) < 1e-6))
+                    fail_msg("%s, %d threads: value %d is %g, not %g", mseg_cpu_level_name(level), threads, i, (double)sums[i],
+                             expected);
+            }
+        }
+    for (int i = 0; i < MAPS; i++)
+        free(data[i]);
+}
+
 /* ---- ties ---- */
 
 static void check_all_are(const mseg_logits *logits, const mseg_image *image, const void *context)
@@ -255,6 +298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_align_corners),
         cmocka_unit_test(test_formula),
+        cmocka_unit_test(test_sums_of_probabilities),
         cmocka_unit_test(test_first_maximum_wins),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

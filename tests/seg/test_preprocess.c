@@ -64,7 +64,9 @@ static void test_by_hand(void **state)
         {100000, 1, 16, FIT, TIGHT, 513, {513, 1, 513, 1}},
         {100000, 300, 16, FIT, TIGHT, 513, {513, 2, 513, 17}},
         {20, 15, 16, FIT, SQUARE, 513, {513, 385, 513, 513}},
-        {500, 375, 16, NONE, SQUARE, 500, {500, 375, 513, 513}}, /* max(size, smallest k * 16 + 1 >= image) */
+        {7, 5, 16, FIT, SQUARE, 1, {1, 1, 1, 1}},
+        {5, 5, 16, FIT, SQUARE, 32768, {32768, 32768, 32768, 32768}}, /* 2^30 pixels are the most */
+        {500, 375, 16, NONE, SQUARE, 500, {500, 375, 513, 513}},      /* max(size, smallest k * 16 + 1 >= image) */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mseg_geometry g =
@@ -129,19 +131,13 @@ static void test_refusals(void **state)
         int size;
         mseg_status status;
     } cases[] = {
-        {0, 5, FIT, SQUARE, 513, MSEG_INVAL},
-        {5, 0, NONE, TIGHT, 513, MSEG_INVAL},
-        {5, 5, FIT, SQUARE, 0, MSEG_INVAL},
-        {-1, 5, STRETCH, SQUARE, 513, MSEG_INVAL},
-        {40000, 5, NONE, SQUARE, 513, MSEG_LIMIT},
-        {40000, 40000, NONE, TIGHT, 513, MSEG_LIMIT},
-        {INT_MAX, 1, NONE, SQUARE, 513, MSEG_LIMIT},
-        {INT_MAX, 1, NONE, TIGHT, 513, MSEG_LIMIT},
-        {INT_MAX, INT_MAX, NONE, TIGHT, 513, MSEG_LIMIT},
-        {5, 5, STRETCH, SQUARE, INT_MAX, MSEG_LIMIT},
-        {INT_MAX, 1, FIT, SQUARE, 513, MSEG_OK},
-        {40000, 5, NONE, TIGHT, 513, MSEG_OK},
-        {32753, 32753, NONE, SQUARE, 513, MSEG_OK},
+        {0, 5, FIT, SQUARE, 513, MSEG_INVAL},         {5, 0, NONE, TIGHT, 513, MSEG_INVAL},
+        {5, 5, FIT, SQUARE, 0, MSEG_INVAL},           {-1, 5, STRETCH, SQUARE, 513, MSEG_INVAL},
+        {5, 5, FIT, SQUARE, 32769, MSEG_LIMIT},       {40000, 5, NONE, SQUARE, 513, MSEG_LIMIT},
+        {40000, 40000, NONE, TIGHT, 513, MSEG_LIMIT}, {INT_MAX, 1, NONE, SQUARE, 513, MSEG_LIMIT},
+        {INT_MAX, 1, NONE, TIGHT, 513, MSEG_LIMIT},   {INT_MAX, INT_MAX, NONE, TIGHT, 513, MSEG_LIMIT},
+        {5, 5, STRETCH, SQUARE, INT_MAX, MSEG_LIMIT}, {INT_MAX, 1, FIT, SQUARE, 513, MSEG_OK},
+        {40000, 5, NONE, TIGHT, 513, MSEG_OK},        {32753, 32753, NONE, SQUARE, 513, MSEG_OK},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mseg_geometry g;
