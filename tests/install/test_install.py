@@ -139,7 +139,7 @@ class Shared(Installed):
 class Subproject(unittest.TestCase):
     def test_add_subdirectory(self):
         build = os.path.join(BUILD, 'tests', 'subproject')
-        configure(PROJECT, build, '-DHOW=subdirectory', f'-DMSEG_SOURCE={SOURCE}')
+        configure(PROJECT, build, '-DHOW=subdirectory', f'-DMSEG_SOURCE={SOURCE}', '-DCMAKE_BUILD_TYPE=Debug')
         run(['cmake', '--build', build, '--target', 'consumer_c', 'consumer_cxx'])
         lines = [run([os.path.join(build, name)]) for name in ['consumer_c', 'consumer_cxx']]
         self.assertEqual(lines[0], lines[1])
