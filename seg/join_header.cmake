@@ -1,4 +1,6 @@
-# Writes OUT: the header IN with each `#include "..."` of ours (relative to LIB) replaced by that file, once.
+# Writes OUT: the header IN with each `#include "..."` of ours (relative to LIB) replaced by that file, once. IN includes the
+# system's headers itself, outside of extern "C": those of the parts go, and one that IN lacks is an error.
+file(READ ${IN} public)
 function(join file result)
   file(READ ${file} text)
   string(REGEX MATCHALL "#include \"[^\"]+\"\n" includes "${text}")
@@ -9,10 +11,25 @@ function(join file result)
     if(NOT seen)
       set_property(GLOBAL PROPERTY joined_${name} TRUE)
       join(${LIB}/${name} inner)
+      without_system_headers("${name}" "${inner}" inner)
     endif()
     string(REPLACE "${include}" "${inner}" text "${text}")
   endforeach()
   set(${result} "${text}" PARENT_SCOPE)
 endfunction()
+
+function(without_system_headers name text result)
+  string(REGEX MATCHALL "#include <[^>]+>\n" includes "${text}")
+  foreach(include ${includes})
+    string(FIND "${public}" "${include}" at)
+    if(at EQUAL -1)
+      message(FATAL_ERROR "${name} is part of ${IN}, which lacks its ${include}")
+    endif()
+    string(REPLACE "${include}" "" text "${text}")
+  endforeach()
+  set(${result} "${text}" PARENT_SCOPE)
+endfunction()
+
 join(${IN} text)
+string(REGEX REPLACE "\n\n\n+" "\n\n" text "${text}")
 file(WRITE ${OUT} "${text}")

@@ -9,6 +9,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #include "base/json.h"
 #include "base/output.h"
 #include "base/pool.h"
@@ -16,10 +20,6 @@
 #include "image/image.h"
 #include "image/reader.h"
 #include "image/row_writer.h"
-
-#ifdef __cplusplus
-extern "C" {
-#endif
 
 /** "MAJOR.MINOR.PATCH". */
 const char *mseg_version(void);

@@ -1,5 +1,4 @@
-/* The picture readers on arbitrary bytes. Build: clang -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -I. -Ilib
- * tests/fuzz/fuzz_image.c lib/image/[a-z]*.c lib/base/{alloc,status,output}.c -lpng -ljpeg -lz -lm; seeds: tests/image/golden. */
+/* The picture readers on arbitrary bytes. */
 
 #include <stdint.h>
 #include <stdio.h>

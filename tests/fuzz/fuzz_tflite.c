@@ -1,5 +1,4 @@
-/* The .tflite reader on arbitrary bytes. Build: clang -fsanitize=fuzzer,address,undefined -I. -Ilib tests/fuzz/fuzz_tflite.c
- * lib/weights/[a-z]*.c lib/base/alloc.c lib/base/status.c -lm; seeds: tests/weights/data. */
+/* The .tflite reader on arbitrary bytes. */
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,0 +1,31 @@
+# What is installed: program, library, header, pkg-config file, CMake package, man page, models' list.
+include(CMakePackageConfigHelpers)
+file(RELATIVE_PATH MSEG_PREFIX_UP /x/${CMAKE_INSTALL_LIBDIR}/pkgconfig /x) # so that the prefix can be chosen when installing
+file(RELATIVE_PATH MSEG_LIB_FROM_BIN /x/${CMAKE_INSTALL_BINDIR} /x/${CMAKE_INSTALL_LIBDIR})
+set_target_properties(mseg PROPERTIES INSTALL_RPATH "$ORIGIN/${MSEG_LIB_FROM_BIN}") # the program finds a shared library there
+
+# Who links the static library links what it needs, without --static; a shared one names that itself.
+set(MSEG_REQUIRES "libpng libjpeg libcjson nettle")
+set(MSEG_LIBS "-pthread -lm")
+if(BUILD_SHARED_LIBS)
+  set(MSEG_PRIVATE .private)
+  set(MSEG_LIBS_LINES "Libs: -L\${libdir} -lmseg\nLibs.private: ${MSEG_LIBS}")
+else()
+  set(MSEG_PRIVATE "")
+  set(MSEG_LIBS_LINES "Libs: -L\${libdir} -lmseg ${MSEG_LIBS}")
+endif()
+configure_file(seg/mseg.pc.in mseg.pc @ONLY)
+
+set(package ${CMAKE_INSTALL_LIBDIR}/cmake/mseg)
+configure_package_config_file(seg/mseg-config.cmake.in mseg-config.cmake INSTALL_DESTINATION ${package})
+write_basic_package_version_file(mseg-config-version.cmake COMPATIBILITY SameMinorVersion)
+
+install(TARGETS mseg)
+install(TARGETS mseg_lib EXPORT mseg-targets)
+install(EXPORT mseg-targets NAMESPACE mseg:: DESTINATION ${package})
+install(FILES ${PROJECT_BINARY_DIR}/mseg-config.cmake ${PROJECT_BINARY_DIR}/mseg-config-version.cmake DESTINATION ${package})
+install(FILES ${PROJECT_BINARY_DIR}/include/mseg.h TYPE INCLUDE)
+install(FILES ${PROJECT_BINARY_DIR}/mseg.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(PROGRAMS data/get-model.sh DESTINATION ${CMAKE_INSTALL_DATADIR}/mseg)
+install(FILES data/models.txt DESTINATION ${CMAKE_INSTALL_DATADIR}/mseg)
+install(FILES docs/mseg.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
