@@ -251,6 +251,8 @@ static void emit(void *context, void *item)
     report *done = item;
     if (done && done->line)
         mseg_progress_print(&b->progress, done->line);
+    else if (!done || done->failed || b->args->verbose)
+        mseg_progress_print(&b->progress, "mseg: out of memory");
     if (done && done->json)
         fprintf(b->json.stream, "%s\n", done->json);
     if (!done || done->failed)
@@ -307,7 +309,7 @@ static mseg_status open_sessions(batch *b, mseg_error *err)
     b->n_sessions = b->inputs.count >= (size_t)jobs && !heavy ? jobs : 1;
     b->sessions = calloc((size_t)b->n_sessions, sizeof *b->sessions);
     if (!b->sessions || mseg_pool_open(&b->pool, jobs))
-        return mseg_fail(err, MSEG_NOMEM, "cannot start %d threads", jobs);
+        return mseg_fail(err, MSEG_NOMEM, "cannot start %d threads: out of memory", jobs);
     mseg_status status = mseg_sequence_open(&b->sequence, 16 * jobs, emit, b);
     if (status)
         return mseg_fail(err, status, NULL);

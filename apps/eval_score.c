@@ -139,6 +139,9 @@ static mseg_status score_image(scoring *s, const char *id, int worker, mseg_erro
     return status;
 }
 
+/* What goes to emit() in place of a line that there was no memory for. */
+static char lost_line[] = "mseg: out of memory";
+
 static void score_task(void *context, int task, int worker)
 {
     scoring *s = context;
@@ -146,13 +149,16 @@ static void score_task(void *context, int task, int worker)
     mseg_sequence_wait(s->sequence, task);
     mseg_error err = {0};
     char *line = NULL;
+    bool told = true;
     if (item->mistake) {
         mseg_counts_note(s->counts[worker], item->problem, 1);
         line = mseg_format("mseg: %s", item->mistake);
     } else if (score_image(s, item->id, worker, &err)) {
         line = mseg_format("mseg: %s", err.text);
+    } else {
+        told = false;
     }
-    mseg_sequence_put(s->sequence, task, line);
+    mseg_sequence_put(s->sequence, task, told && !line ? lost_line : line);
 }
 
 /* Called in the order of the list, one at a time. */
@@ -162,7 +168,8 @@ static void emit(void *context, void *item)
     if (item)
         mseg_progress_print(&s->progress, item);
     mseg_progress_step(&s->progress);
-    free(item);
+    if (item != lost_line)
+        free(item);
 }
 
 static mseg_status open_counts(scoring *s, int workers, const char *settings, mseg_error *err)

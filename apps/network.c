@@ -116,15 +116,16 @@ static bool is_file(const char *path)
     return path && !stat(path, &info) && !S_ISDIR(info.st_mode);
 }
 
-/* The user's cache and the installed share folder; NULL where there is none. */
-static void model_folders(char *folders[MODEL_FOLDERS])
+/* The user's cache and the installed share folder; NULL where there is none. False without memory. */
+static bool model_folders(char *folders[MODEL_FOLDERS])
 {
+    bool cached = true;
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     folders[0] = folders[1] = NULL;
     if (cache && *cache)
-        folders[0] = mseg_format("%s/mseg", cache);
+        cached = (folders[0] = mseg_format("%s/mseg", cache));
     else if (home && *home)
-        folders[0] = mseg_format("%s/.cache/mseg", home);
+        cached = (folders[0] = mseg_format("%s/.cache/mseg", home));
     char program[4096];
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     for (int ups = 0; length > 0 && ups < 2; ups++) { /* PREFIX/bin/mseg -> PREFIX */
@@ -134,15 +135,18 @@ static void model_folders(char *folders[MODEL_FOLDERS])
     }
     if (length >= 0)
         folders[1] = mseg_format("%.*s/share/mseg", (int)length, program);
+    return cached && (length < 0 || folders[1]);
 }
 
-static char *find_in(char *const folders[MODEL_FOLDERS], const char *name)
+/* NULL when it is in none of them; *ok is false without memory. */
+static char *find_in(char *const folders[MODEL_FOLDERS], const char *name, bool *ok)
 {
     for (int i = 0; i < MODEL_FOLDERS; i++)
         for (int bare = 0; folders[i] && bare < 2; bare++) {
             char *path = mseg_format("%s/%s%s", folders[i], name, bare ? ".tflite" : "");
             if (is_file(path))
                 return path;
+            *ok = *ok && path;
             free(path);
         }
     return NULL;
@@ -154,12 +158,18 @@ char *mseg_model_find(const char *name)
     bool given = name || (variable && *variable);
     if (!name)
         name = given ? variable : DEFAULT_MODEL;
-    if (strchr(name, '/') || (given && is_file(name)))
-        return strdup(name);
+    if (strchr(name, '/') || (given && is_file(name))) {
+        char *copy = strdup(name);
+        if (!copy)
+            mseg_say("out of memory");
+        return copy;
+    }
     char *folders[MODEL_FOLDERS];
-    model_folders(folders);
-    char *path = find_in(folders, name);
-    if (!path)
+    bool ok = model_folders(folders);
+    char *path = find_in(folders, name, &ok);
+    if (!path && !ok)
+        mseg_say("out of memory");
+    else if (!path)
         mseg_say("no model: %s is not in %s or %s; data/get-model.sh fetches one, or name a file with -m", name,
                  folders[0] ? folders[0] : "~/.cache/mseg", folders[1] ? folders[1] : "PREFIX/share/mseg");
     for (int i = 0; i < MODEL_FOLDERS; i++)

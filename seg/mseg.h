@@ -330,7 +330,8 @@ typedef struct mseg_report {
     const mseg_score *score;
     const mseg_palette *palette;
     const char *command; /* as typed; may be NULL */
-    /* Fills *example with the pictures of an image; NULL: a report without pictures. A failure leaves that example out. */
+    /* Fills *example with the pictures of an image; NULL: a report without pictures. A failure leaves that example out, but for
+     * MSEG_NOMEM, which ends the report. */
     mseg_status (*example)(void *context, const char *id, mseg_example *example);
     void *context;
 } mseg_report;

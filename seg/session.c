@@ -206,7 +206,7 @@ static mseg_status run_scales(mseg_session *session, const mseg_image *image, co
     if (!status)
         status = ensure_floats(&session->maps, &session->maps_size, floats);
     if (status)
-        return mseg_fail(err, status, "no memory for the probabilities of %d x %d pixels", g->scaled_width, g->scaled_height);
+        return mseg_fail(err, status, "out of memory for the probabilities of %d x %d pixels", g->scaled_width, g->scaled_height);
     float *to = session->maps;
     for (int i = 0; i < n_scales; i++)
         if ((status = run_scale(session, input, g, scales[i], options->flip, &to, maps, &n_maps, result, err)))

@@ -176,8 +176,9 @@ static mseg_status open_plan(mseg_plan **out, const mseg_graph *graph, int width
     status = allocate(plan);
 done:
     if (status) {
-        mseg_fail(err, status, status == MSEG_NOMEM ? "no memory for a canvas of %d x %d" : "cannot plan for a canvas of %d x %d",
-                  width, height);
+        mseg_fail(err, status,
+                  status == MSEG_NOMEM ? "out of memory for a canvas of %d x %d" : "cannot plan for a canvas of %d x %d", width,
+                  height);
         mseg_plan_close(&plan);
     }
     *out = plan;

@@ -27,7 +27,7 @@ typedef struct jpeg_writer {
 
 static _Noreturn void fail(jpeg_writer *w, mseg_status status, const char *message)
 {
-    w->status = mseg_fail(w->err, status, "cannot encode as JPEG: %s", message);
+    w->status = mseg_fail(w->err, status, message ? "cannot encode as JPEG: %s" : NULL, message);
     longjmp(w->jump, 1);
 }
 
@@ -35,7 +35,9 @@ static _Noreturn void on_error(j_common_ptr jpeg)
 {
     char message[JMSG_LENGTH_MAX];
     jpeg->err->format_message(jpeg, message);
-    fail(jpeg->client_data, jpeg->err->msg_code == JERR_OUT_OF_MEMORY ? MSEG_NOMEM : MSEG_INVAL, message);
+    if (jpeg->err->msg_code == JERR_OUT_OF_MEMORY)
+        fail(jpeg->client_data, MSEG_NOMEM, NULL);
+    fail(jpeg->client_data, MSEG_INVAL, message);
 }
 
 static void on_message(j_common_ptr jpeg, int level)
@@ -48,7 +50,7 @@ static void on_message(j_common_ptr jpeg, int level)
 static void offer_room(jpeg_writer *w)
 {
     if (!mseg_buffer_reserve(&w->out, ROOM))
-        fail(w, MSEG_NOMEM, "out of memory");
+        fail(w, MSEG_NOMEM, NULL);
     w->destination.next_output_byte = w->out.bytes + w->out.size;
     w->destination.free_in_buffer = w->out.capacity - w->out.size;
 }
