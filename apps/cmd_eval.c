@@ -244,6 +244,8 @@ static bool open_sessions(eval *e)
         mseg_fail(&err, status, "cannot start %d threads: out of memory", jobs);
     for (int i = 0; i < e->n_sessions && !status; i++)
         status = mseg_session_open(&e->sessions[i], e->model, e->n_sessions == 1 ? e->pool : NULL, &err);
+    for (int i = 0; i < e->n_sessions && !status; i++)
+        status = mseg_session_prepare(e->sessions[i], &e->source.run, &err);
     if (status)
         mseg_say("eval: %s", err.text);
     return !status;

@@ -300,6 +300,14 @@ static bool close_json(json_sink *sink, const char *path)
     return !err.status;
 }
 
+/* What would fail for every image fails here. */
+static mseg_status prepare_session(const batch *b, mseg_session *session, mseg_error *err)
+{
+    const int tile = (int)b->args->tile;
+    mseg_plan_info info;
+    return tile ? mseg_session_plan(session, tile, tile, &info, err) : mseg_session_prepare(session, &b->run, err);
+}
+
 /* At least as many images as threads: a session per worker, threads over images. Fewer, or each of them much work: one session,
  * threads inside. */
 static mseg_status open_sessions(batch *b, mseg_error *err)
@@ -315,6 +323,8 @@ static mseg_status open_sessions(batch *b, mseg_error *err)
         return mseg_fail(err, status, NULL);
     for (int i = 0; i < b->n_sessions && !status; i++)
         status = mseg_session_open(&b->sessions[i], b->model, b->n_sessions == 1 ? b->pool : NULL, err);
+    for (int i = 0; i < b->n_sessions && !status; i++)
+        status = prepare_session(b, b->sessions[i], err);
     return status;
 }
 
@@ -376,16 +386,16 @@ static bool prepare(batch *b, char *const *paths, int count)
     const char *folder = "";
     if (!mseg_network_open("run", &args->network, &b->model, &b->run))
         return false;
+    if (mseg_inputs_collect(&b->inputs, paths, count, &how, &err) || open_sessions(b, &err)) {
+        mseg_say("run: %s", err.text);
+        return false;
+    }
     if (mseg_outputs_open(&b->outputs, &folder, &err)) {
         mseg_say("%s: %s", folder, err.text);
         return false;
     }
     if (!open_json(&b->json, args->json))
         return false;
-    if (mseg_inputs_collect(&b->inputs, paths, count, &how, &err) || open_sessions(b, &err)) {
-        mseg_say("run: %s", err.text);
-        return false;
-    }
     mseg_outputs_mirror(&b->outputs, &b->inputs);
     return true;
 }

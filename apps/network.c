@@ -198,6 +198,10 @@ bool mseg_network_open(const char *command, const mseg_network_args *args, mseg_
     bool ok = !mseg_model_open(model, path, &options, &err);
     if (!ok)
         mseg_say("%s: %s", path, err.text);
+    if (ok && mseg_model_describe(*model).classifier) {
+        mseg_say("%s: the model is an ImageNet classifier: 'mseg classify' runs it", path);
+        ok = false;
+    }
     free(path);
     return ok;
 }

@@ -109,9 +109,8 @@ mseg_status mseg_image_encode_jpeg(const mseg_image *image, int quality, uint8_t
     *size = 0;
     if (quality < 1 || quality > 100)
         return mseg_fail(err, MSEG_INVAL, "JPEG quality %d is not between 1 and 100", quality);
-    if (image->width < 1 || image->height < 1 || (image->channels != 1 && image->channels != 3))
-        return mseg_fail(err, MSEG_INVAL, "cannot encode %dx%d with %d channels as JPEG", image->width, image->height,
-                         image->channels);
+    if (mseg_image_check(image, 0, "image", err))
+        return MSEG_INVAL;
     jpeg_writer w = {.image = image, .quality = quality, .err = err};
     w.jpeg.err = jpeg_std_error(&w.errors);
     w.errors.error_exit = on_error;

@@ -161,6 +161,8 @@ mseg_status mseg_png_encoder_put(mseg_png_encoder *e, const mseg_image *rows, ms
     const mseg_png_format *f = &e->format;
     if (rows->width != f->width || rows->channels != f->channels || rows->height > f->height - e->y)
         return mseg_fail(err, MSEG_INVAL, "rows that do not belong to this PNG");
+    if (mseg_image_check(rows, f->channels, "rows", err))
+        return MSEG_INVAL;
     mseg_status status = f->entries ? check_ids(rows, e->y, f->entries, err) : MSEG_OK;
     if (status)
         return status;
