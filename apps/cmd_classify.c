@@ -104,8 +104,10 @@ static mseg_status prepare(classifier *c, mseg_error *err)
         status = mseg_session_plan(c->session, (int)args->size, (int)args->size, &plan, err);
     if (!status && args->labels)
         status = read_labels(c, args->labels, err);
-    if (!status && args->json && strcmp(args->json, "-"))
+    if (!status && args->json && strcmp(args->json, "-")) {
+        mseg_output_sweep_beside(args->json);
         status = mseg_output_open(&c->output, args->json, err);
+    }
     if (!status && args->json)
         c->json = c->output.file ? c->output.file : stdout;
     c->text = !args->quiet && c->json != stdout;

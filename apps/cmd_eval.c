@@ -107,6 +107,7 @@ static char *quote_command(int argc, char **argv)
 static bool fill_paths(eval *e)
 {
     mseg_eval_args *args = e->args;
+    args->photos_given = args->photos;
     if (args->voc) {
         e->voc_paths[0] = mseg_format("%s/SegmentationClass", args->voc);
         e->voc_paths[1] = mseg_format("%s/JPEGImages", args->voc);
@@ -402,7 +403,8 @@ int mseg_cmd_eval(int argc, char **argv)
     status = MSEG_EXIT_UNUSABLE;
     if (!fill_paths(&e) || !e.command)
         mseg_say("eval: out of memory");
-    else if (check_usage(&args, operands, argv) && (args.merge ? merge_files(&e, argv, operands) : score_set(&e)))
+    else if (check_usage(&args, operands, argv) && mseg_eval_check_folders(&args, &e.source) &&
+             (args.merge ? merge_files(&e, argv, operands) : score_set(&e)))
         status = report(&e);
 done:
     release(&e);

@@ -268,3 +268,15 @@ int mseg_output_sweep(const char *folder)
     closedir(dir);
     return removed;
 }
+
+int mseg_output_sweep_beside(const char *path)
+{
+    char *final = NULL;
+    if (find_target(path, &final) || !final)
+        return 0;
+    char *folder = folder_of(final);
+    int removed = folder ? mseg_output_sweep(*folder ? folder : ".") : 0;
+    free(folder);
+    free(final);
+    return removed;
+}

@@ -54,7 +54,7 @@ JOBS = {
 }
 # Faults that are known, by job: to be empty.
 KNOWN = {
-    'run_list': 'output is complete|files is not',
+    'run_list': 'output is not complete|files is not|the list on standard input is empty',
     'eval_list': 'list: Cannot allocate memory|list: the list is empty',
     'classify': '0 labels for a model',
     'classify_json': 'files is not that',
