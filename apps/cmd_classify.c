@@ -93,12 +93,17 @@ static mseg_status prepare(classifier *c, mseg_error *err)
     const int jobs = args->jobs ? (int)args->jobs : mseg_processors();
     c->classes = mseg_model_describe(c->model).classes;
     c->order = calloc((size_t)c->classes, sizeof *c->order);
+    mseg_plan_info plan;
     if (!c->order || mseg_pool_open(&c->pool, jobs) || mseg_session_open(&c->session, c->model, c->pool, err))
         status = mseg_fail(err, MSEG_NOMEM, NULL);
+    if (!status)
+        status = mseg_session_plan(c->session, (int)args->size, (int)args->size, &plan, err);
     if (!status && args->labels)
         status = read_labels(c, args->labels, err);
-    if (!status && args->json && strcmp(args->json, "-"))
+    if (!status && args->json && strcmp(args->json, "-")) {
+        mseg_output_sweep_beside(args->json);
         status = mseg_output_open(&c->output, args->json, err);
+    }
     if (!status && args->json)
         c->json = c->output.file ? c->output.file : stdout;
     c->text = !args->quiet && c->json != stdout;

@@ -91,26 +91,23 @@ typedef struct eval {
 static char *quote_command(int argc, char **argv)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=,:+@%";
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        return NULL;
-    fputs("mseg", out);
+    mseg_text out = {0};
+    mseg_text_add(&out, "mseg");
     for (int i = 0; i < argc; i++) {
         bool quoted = strspn(argv[i], plain) != strlen(argv[i]) || !*argv[i];
-        fputs(quoted ? " '" : " ", out);
+        mseg_text_add(&out, quoted ? " '" : " ");
         for (const char *c = argv[i]; *c; c++)
-            fprintf(out, *c == '\'' ? "'\\''" : "%c", *c);
-        if (quoted)
-            fputc('\'', out);
+            mseg_text_add(&out, *c == '\'' ? "'\\''" : "%c", *c);
+        mseg_text_add(&out, quoted ? "'" : "");
     }
-    return fclose(out) ? NULL : text;
+    return mseg_text_take(&out);
 }
 
-static void fill_paths(eval *e)
+/* False without memory. */
+static bool fill_paths(eval *e)
 {
     mseg_eval_args *args = e->args;
+    args->photos_given = args->photos;
     if (args->voc) {
         e->voc_paths[0] = mseg_format("%s/SegmentationClass", args->voc);
         e->voc_paths[1] = mseg_format("%s/JPEGImages", args->voc);
@@ -125,6 +122,7 @@ static void fill_paths(eval *e)
     e->source.missing = args->missing;
     e->source.orientation = args->voc ? MSEG_EXIF_IGNORE : MSEG_EXIF_APPLY;
     e->source.limits = mseg_network_limits(&args->network);
+    return !args->voc || (e->voc_paths[0] && e->voc_paths[1] && e->voc_paths[2]);
 }
 
 /* Options that do not go together; false after a line of error. */
@@ -185,34 +183,31 @@ static const char *base_name(const char *path)
 static char *describe_settings(const mseg_eval_args *args, const mseg_model *model, const mseg_run_options *run)
 {
     static const char *const resizes[] = {"fit", "none", "stretch"}, *const pads[] = {"square", "tight"};
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        return NULL;
-    fprintf(out, "classes: %s\n", base_name(args->classes ? args->classes : "voc"));
+    mseg_text out = {0};
+    mseg_text_add(&out, "classes: %s\n", base_name(args->classes ? args->classes : "voc"));
     if (model) {
         mseg_model_info info = mseg_model_describe(model);
-        fprintf(out, "predictions: model\nmodel: %s%s\nmodel sha256: %s\nnetwork: %s %g\noutput stride: %d\n", info.name,
-                info.builtin ? " (built in)" : "", info.sha256, info.network, info.width_multiplier, info.output_stride);
-        fprintf(out, "resize: %s\npad: %s\nsize: %d\n", resizes[run->resize], pads[run->pad], run->size);
+        mseg_text_add(&out, "predictions: model\nmodel: %s%s\nmodel sha256: %s\nnetwork: %s %g\noutput stride: %d\n", info.name,
+                      info.builtin ? " (built in)" : "", info.sha256, info.network, info.width_multiplier, info.output_stride);
+        mseg_text_add(&out, "resize: %s\npad: %s\nsize: %d\n", resizes[run->resize], pads[run->pad], run->size);
         for (int i = 0; i < run->n_scales; i++)
-            fprintf(out, "%s%g%s", i ? ", " : "scales: ", run->scales[i], i + 1 < run->n_scales ? "" : "\n");
-        fputs(run->flip ? "flip: yes\n" : "", out);
+            mseg_text_add(&out, "%s%g%s", i ? ", " : "scales: ", run->scales[i], i + 1 < run->n_scales ? "" : "\n");
+        if (run->flip)
+            mseg_text_add(&out, "flip: yes\n");
     } else {
-        fputs("predictions: masks\n", out);
+        mseg_text_add(&out, "predictions: masks\n");
     }
     if (args->ignore < 0)
-        fputs("ignore label: none\n", out);
+        mseg_text_add(&out, "ignore label: none\n");
     else
-        fprintf(out, "ignore label: %d\n", (int)args->ignore);
+        mseg_text_add(&out, "ignore label: %d\n", (int)args->ignore);
     if (args->map)
-        fprintf(out, "label map: %s\n", base_name(args->map));
+        mseg_text_add(&out, "label map: %s\n", base_name(args->map));
     if (args->prediction_map)
-        fprintf(out, "prediction map: %s\n", base_name(args->prediction_map));
-    fprintf(out, "missing predictions: %s\nunknown colours: %s\n", missing_choices[args->missing],
-            unknown_choices[args->unknown_color]);
-    return fclose(out) ? NULL : text;
+        mseg_text_add(&out, "prediction map: %s\n", base_name(args->prediction_map));
+    mseg_text_add(&out, "missing predictions: %s\nunknown colours: %s\n", missing_choices[args->missing],
+                  unknown_choices[args->unknown_color]);
+    return mseg_text_take(&out);
 }
 
 /* ---- scoring ----------------------------------------------------------------------------------------------------------- */
@@ -241,9 +236,11 @@ static bool open_sessions(eval *e)
         status = e->sessions ? MSEG_OK : MSEG_NOMEM;
     }
     if (status)
-        mseg_fail(&err, status, "cannot start %d threads", jobs);
+        mseg_fail(&err, status, "cannot start %d threads: out of memory", jobs);
     for (int i = 0; i < e->n_sessions && !status; i++)
         status = mseg_session_open(&e->sessions[i], e->model, e->n_sessions == 1 ? e->pool : NULL, &err);
+    for (int i = 0; i < e->n_sessions && !status; i++)
+        status = mseg_session_prepare(e->sessions[i], &e->source.run, &err);
     if (status)
         mseg_say("eval: %s", err.text);
     return !status;
@@ -341,7 +338,8 @@ static mseg_status load_example(void *context, const char *id, mseg_example *exa
     eval *e = context;
     mseg_eval_tally tally;
     mseg_session *session = e->sessions ? e->sessions[0] : NULL;
-    mseg_eval_load_photo(&e->source, id, &example->photo, NULL);
+    if (mseg_eval_load_photo(&e->source, id, &example->photo, NULL) == MSEG_NOMEM)
+        return MSEG_NOMEM;
     return mseg_eval_load(&e->source, session, id, &example->truth, &example->prediction, &tally, NULL);
 }
 
@@ -397,8 +395,10 @@ int mseg_cmd_eval(int argc, char **argv)
     if (!mseg_options_parse(&usage, argc, argv, &args, &operands, &status))
         goto done;
     status = MSEG_EXIT_UNUSABLE;
-    fill_paths(&e);
-    if (check_usage(&args, operands, argv) && (args.merge ? merge_files(&e, argv, operands) : score_set(&e)))
+    if (!fill_paths(&e) || !e.command)
+        mseg_say("eval: out of memory");
+    else if (check_usage(&args, operands, argv) && mseg_eval_check_folders(&args, &e.source) &&
+             (args.merge ? merge_files(&e, argv, operands) : score_set(&e)))
         status = report(&e);
 done:
     release(&e);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "class_keys.h"
 #include "commands.h"
 #include "inputs.h"
 #include "mseg.h"
@@ -85,6 +86,7 @@ typedef struct batch {
     mseg_run_options run;
     mseg_limits limits;
     mseg_outputs outputs;
+    char keys[256][MSEG_CLASS_KEY]; /* of the classes, in JSON */
     mseg_inputs inputs;
     json_sink json;
     mseg_model *model;
@@ -141,11 +143,8 @@ static char *describe(const batch *b, const mseg_input *input, const figures *f)
     mseg_json_add_number(ms, "write", to_microseconds(f->write_ms));
     mseg_json *pixels = mseg_json_add_object(root, "pixels");
     for (int id = 0; id < 256; id++) {
-        char number[16];
-        snprintf(number, sizeof number, "class %d", id);
-        const char *name = b->outputs.palette.names[id];
         if (f->pixels[id])
-            mseg_json_add_int(pixels, *name ? name : number, f->pixels[id]);
+            mseg_json_add_int(pixels, b->keys[id], f->pixels[id]);
     }
     char *text = mseg_json_print(root, false);
     mseg_json_free(&root);
@@ -252,6 +251,8 @@ static void emit(void *context, void *item)
     report *done = item;
     if (done && done->line)
         mseg_progress_print(&b->progress, done->line);
+    else if (!done || done->failed || b->args->verbose)
+        mseg_progress_print(&b->progress, "mseg: out of memory");
     if (done && done->json)
         fprintf(b->json.stream, "%s\n", done->json);
     if (!done || done->failed)
@@ -272,6 +273,7 @@ static bool open_json(json_sink *sink, const char *path)
     mseg_error err = {0};
     if (!path)
         return true;
+    mseg_output_sweep_beside(path);
     if (!strcmp(path, "-"))
         sink->stream = stdout;
     else if (!stat(path, &info) && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode) && !(sink->stream = fopen(path, "w")))
@@ -299,6 +301,14 @@ static bool close_json(json_sink *sink, const char *path)
     return !err.status;
 }
 
+/* What would fail for every image fails here. */
+static mseg_status prepare_session(const batch *b, mseg_session *session, mseg_error *err)
+{
+    const int tile = (int)b->args->tile;
+    mseg_plan_info info;
+    return tile ? mseg_session_plan(session, tile, tile, &info, err) : mseg_session_prepare(session, &b->run, err);
+}
+
 /* At least as many images as threads: a session per worker, threads over images. Fewer, or each of them much work: one session,
  * threads inside. */
 static mseg_status open_sessions(batch *b, mseg_error *err)
@@ -308,12 +318,14 @@ static mseg_status open_sessions(batch *b, mseg_error *err)
     b->n_sessions = b->inputs.count >= (size_t)jobs && !heavy ? jobs : 1;
     b->sessions = calloc((size_t)b->n_sessions, sizeof *b->sessions);
     if (!b->sessions || mseg_pool_open(&b->pool, jobs))
-        return mseg_fail(err, MSEG_NOMEM, "cannot start %d threads", jobs);
+        return mseg_fail(err, MSEG_NOMEM, "cannot start %d threads: out of memory", jobs);
     mseg_status status = mseg_sequence_open(&b->sequence, 16 * jobs, emit, b);
     if (status)
         return mseg_fail(err, status, NULL);
     for (int i = 0; i < b->n_sessions && !status; i++)
         status = mseg_session_open(&b->sessions[i], b->model, b->n_sessions == 1 ? b->pool : NULL, err);
+    for (int i = 0; i < b->n_sessions && !status; i++)
+        status = prepare_session(b, b->sessions[i], err);
     return status;
 }
 
@@ -349,6 +361,31 @@ static bool check_tiles(const run_args *args, int stride)
     return false;
 }
 
+static bool load_palette(batch *b)
+{
+    const char *name = b->args->palette ? b->args->palette : "voc";
+    mseg_error err = {0};
+    if (!mseg_palette_load(&b->outputs.palette, name, &err))
+        return true;
+    mseg_say("%s: %s", name, err.text);
+    return false;
+}
+
+/* A palette that was asked for must have the model's classes; of the default one only the colours are kept when it has not. */
+static bool fit_palette(batch *b)
+{
+    mseg_palette *palette = &b->outputs.palette;
+    const int classes = mseg_model_describe(b->model).classes;
+    if (classes != palette->entries && b->args->palette) {
+        mseg_say("run: the model has %d classes, --palette %s has %d", classes, b->args->palette, palette->entries);
+        return false;
+    }
+    if (classes != palette->entries)
+        memset(palette->names, 0, sizeof palette->names);
+    mseg_class_keys(b->keys, palette);
+    return true;
+}
+
 /* All that can stop the run before its first image; false after a line of error. */
 static bool prepare(batch *b, char *const *paths, int count)
 {
@@ -365,24 +402,20 @@ static bool prepare(batch *b, char *const *paths, int count)
     }
     b->limits = mseg_network_limits(&args->network);
     b->outputs = (mseg_outputs){.masks = args->masks, .overlays = args->overlays, .scores = args->scores, .alpha = args->alpha};
-    if (mseg_palette_load(&b->outputs.palette, args->palette, &err)) {
-        mseg_say("%s: %s", args->palette, err.text);
+    const char *folder = "";
+    if (!load_palette(b) || !mseg_network_open("run", &args->network, &b->model, &b->run) ||
+        !check_tiles(args, mseg_model_describe(b->model).output_stride) || !fit_palette(b))
+        return false;
+    if (mseg_inputs_collect(&b->inputs, paths, count, &how, &err) || open_sessions(b, &err)) {
+        mseg_say("run: %s", err.text);
         return false;
     }
-    const char *folder = "";
-    if (!mseg_network_open("run", &args->network, &b->model, &b->run) ||
-        !check_tiles(args, mseg_model_describe(b->model).output_stride))
-        return false;
     if (mseg_outputs_open(&b->outputs, &folder, &err)) {
         mseg_say("%s: %s", folder, err.text);
         return false;
     }
     if (!open_json(&b->json, args->json))
         return false;
-    if (mseg_inputs_collect(&b->inputs, paths, count, &how, &err) || open_sessions(b, &err)) {
-        mseg_say("run: %s", err.text);
-        return false;
-    }
     mseg_outputs_mirror(&b->outputs, &b->inputs);
     return true;
 }
@@ -416,8 +449,7 @@ static void release(batch *b)
 
 int mseg_cmd_run(int argc, char **argv)
 {
-    run_args args = {
-        .network = mseg_network_defaults(), .masks = "mseg-out/masks", .palette = "voc", .alpha = 0.5, .overlap = -1};
+    run_args args = {.network = mseg_network_defaults(), .masks = "mseg-out/masks", .alpha = 0.5, .overlap = -1};
     int count, status;
     if (!mseg_options_parse(&usage, argc, argv, &args, &count, &status))
         return status;

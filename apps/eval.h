@@ -14,7 +14,7 @@ typedef struct mseg_eval_args {
     const char *json, *csv, *html, *save_counts;
     int64_t ignore;
     int missing, unknown_color;
-    bool merge, recursive, quiet, verbose;
+    bool merge, recursive, quiet, verbose, photos_given;
 } mseg_eval_args;
 
 /* An image to score. */
@@ -54,6 +54,9 @@ typedef struct mseg_eval_tally {
     bool missing; /* no prediction */
     uint64_t unknown_pixels;
 } mseg_eval_tally;
+
+/** Whether the folders that were named are there; false after a line of error. */
+bool mseg_eval_check_folders(const mseg_eval_args *args, const mseg_eval_source *source);
 
 /** Loads ground truth and prediction of an image; session: for running the model. The text of an error names the file. A missing
  * prediction is MSEG_NOENT with tally->missing set unless it counts as background. */

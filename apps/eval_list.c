@@ -49,6 +49,7 @@ static mseg_status mark_duplicates(mseg_eval_list *list, const char *path)
     mseg_eval_item **sorted = malloc((list->count + 1) * sizeof *sorted);
     if (!sorted)
         return MSEG_NOMEM;
+    mseg_status status = MSEG_OK;
     for (size_t i = 0; i < list->count; i++)
         sorted[i] = &list->items[i];
     qsort(sorted, list->count, sizeof *sorted, by_id);
@@ -61,9 +62,11 @@ static mseg_status mark_duplicates(mseg_eval_list *list, const char *path)
         sorted[i]->problem = MSEG_PROBLEM_duplicates;
         sorted[i]->mistake = mseg_format("%s: line %llu repeats line %llu: %s", path, (unsigned long long)sorted[i]->line,
                                          (unsigned long long)first->line, first->id);
+        if (!sorted[i]->mistake)
+            status = MSEG_NOMEM;
     }
     free(sorted);
-    return MSEG_OK;
+    return status;
 }
 
 static void keep_shard(mseg_eval_list *list, mseg_shard shard)
@@ -143,14 +146,18 @@ mseg_status mseg_eval_list_folder(mseg_eval_list *list, const char *folder, bool
         return status;
     for (size_t i = 0; i < inputs.count && !status; i++) {
         const mseg_input *input = &inputs.items[i];
-        if (input->error && !strcmp(input->path, folder))
+        const char *name = input->path + input->name;
+        if (input->error && !strcmp(input->path, folder)) {
             status = mseg_fail(err, MSEG_INVAL, "%s", input->error);
-        else
-            status = append(
-                list,
-                (mseg_eval_item){.id = strndup(input->path + input->name, (size_t)mseg_stem_length(input->path + input->name)),
-                                 .mistake = input->error ? mseg_format("%s: %s", input->path, input->error) : NULL,
-                                 .problem = MSEG_PROBLEM_failed});
+            break;
+        }
+        mseg_eval_item item = {.id = strndup(name, (size_t)mseg_stem_length(name)), .problem = MSEG_PROBLEM_failed};
+        if (input->error && !(item.mistake = mseg_format("%s: %s", input->path, input->error))) {
+            free(item.id);
+            item.id = NULL;
+        }
+        if ((status = append(list, item)))
+            mseg_fail(err, status, NULL);
     }
     mseg_inputs_free(&inputs);
     return status;

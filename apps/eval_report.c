@@ -20,6 +20,7 @@ static bool try_output(const char *path)
     struct stat info;
     if (!path || !strcmp(path, "-") || is_special(path))
         return true;
+    mseg_output_sweep_beside(path);
     if (!stat(path, &info) && S_ISDIR(info.st_mode))
         mseg_fail(&err, MSEG_IO, "is a folder");
     else

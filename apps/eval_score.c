@@ -1,107 +1,15 @@
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "eval.h"
 #include "progress.h"
 #include "say.h"
 #include "sequence.h"
 
-/* ---- files of one image ------------------------------------------------------------------------------------------------ */
-
 static mseg_status named(const char *path, mseg_status status, const mseg_error *why, mseg_error *err)
 {
     return status ? mseg_fail(err, status, "%s: %s", path, why->text) : MSEG_OK;
 }
-
-static mseg_status read_mask(const mseg_eval_source *source, const char *folder, const char *id, const mseg_mask_rules *rules,
-                             mseg_image *mask, mseg_eval_tally *tally, mseg_error *err)
-{
-    char *path = mseg_format("%s/%s.png", folder, id);
-    mseg_error why = {0};
-    uint64_t unknown = 0;
-    if (!path)
-        return mseg_fail(err, MSEG_NOMEM, NULL);
-    mseg_status status = mseg_mask_read(mask, path, rules, &source->limits, &unknown, &why);
-    tally->unknown_pixels += unknown;
-    named(path, status, &why, err);
-    free(path);
-    return status;
-}
-
-mseg_status mseg_eval_load_photo(const mseg_eval_source *source, const char *id, mseg_image *photo, mseg_error *err)
-{
-    static const char *const extensions[] = {".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG"};
-    if (!source->photos)
-        return MSEG_NOENT;
-    for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++) {
-        char *path = mseg_format("%s/%s%s", source->photos, id, extensions[i]);
-        if (!path)
-            return mseg_fail(err, MSEG_NOMEM, NULL);
-        bool there = !access(path, F_OK);
-        mseg_error why = {0};
-        mseg_status status = there ? mseg_image_read(photo, path, source->orientation, &source->limits, &why) : MSEG_OK;
-        named(path, status, &why, err);
-        free(path);
-        if (there)
-            return status;
-    }
-    return mseg_fail(err, MSEG_NOENT, "%s/%s.jpg: no such photo (nor .jpeg, .png)", source->photos, id);
-}
-
-static mseg_status segment(const mseg_eval_source *source, mseg_session *session, const char *id, mseg_image *prediction,
-                           mseg_error *err)
-{
-    mseg_image photo = {0};
-    mseg_result result = {0};
-    mseg_status status = mseg_eval_load_photo(source, id, &photo, err);
-    mseg_error why = {0};
-    if (!status)
-        status = named(id, mseg_segment(session, &photo, &source->run, &result, &why), &why, err);
-    if (!status && mseg_image_create(prediction, result.labels.width, result.labels.height, 1))
-        status = mseg_fail(err, MSEG_NOMEM, "%s: out of memory", id);
-    for (int y = 0; y < prediction->height && !status; y++)
-        memcpy(prediction->data + (size_t)y * prediction->stride, result.labels.data + (size_t)y * result.labels.stride,
-               (size_t)prediction->width);
-    mseg_image_free(&photo);
-    return status;
-}
-
-/* Whether there is a mask of the image; if not, what stands for it. */
-static mseg_status check_missing(const mseg_eval_source *source, const char *id, const mseg_image *truth, mseg_image *prediction,
-                                 mseg_eval_tally *tally, mseg_error *err)
-{
-    char *path = mseg_format("%s/%s.png", source->predictions, id);
-    if (!path)
-        return mseg_fail(err, MSEG_NOMEM, NULL);
-    tally->missing = access(path, F_OK) != 0;
-    mseg_status status = MSEG_OK;
-    if (tally->missing && source->missing == MSEG_MISSING_BACKGROUND) {
-        if (mseg_image_create(prediction, truth->width, truth->height, 1))
-            status = mseg_fail(err, MSEG_NOMEM, NULL);
-    } else if (tally->missing) {
-        status = mseg_fail(err, MSEG_NOENT, "%s: no prediction", path);
-    }
-    free(path);
-    return status;
-}
-
-mseg_status mseg_eval_load(const mseg_eval_source *source, mseg_session *session, const char *id, mseg_image *truth,
-                           mseg_image *prediction, mseg_eval_tally *tally, mseg_error *err)
-{
-    *tally = (mseg_eval_tally){0};
-    mseg_status status = read_mask(source, source->truth, id, &source->truth_rules, truth, tally, err);
-    if (status)
-        return status;
-    if (!source->predictions)
-        return segment(source, session, id, prediction, err);
-    status = check_missing(source, id, truth, prediction, tally, err);
-    if (status || tally->missing)
-        return status;
-    return read_mask(source, source->predictions, id, &source->prediction_rules, prediction, tally, err);
-}
-
-/* ---- the set ----------------------------------------------------------------------------------------------------------- */
 
 typedef struct scoring {
     const mseg_eval_source *source;
@@ -139,6 +47,9 @@ static mseg_status score_image(scoring *s, const char *id, int worker, mseg_erro
     return status;
 }
 
+/* What goes to emit() in place of a line that there was no memory for. */
+static char lost_line[] = "mseg: out of memory";
+
 static void score_task(void *context, int task, int worker)
 {
     scoring *s = context;
@@ -146,13 +57,16 @@ static void score_task(void *context, int task, int worker)
     mseg_sequence_wait(s->sequence, task);
     mseg_error err = {0};
     char *line = NULL;
+    bool told = true;
     if (item->mistake) {
         mseg_counts_note(s->counts[worker], item->problem, 1);
         line = mseg_format("mseg: %s", item->mistake);
     } else if (score_image(s, item->id, worker, &err)) {
         line = mseg_format("mseg: %s", err.text);
+    } else {
+        told = false;
     }
-    mseg_sequence_put(s->sequence, task, line);
+    mseg_sequence_put(s->sequence, task, told && !line ? lost_line : line);
 }
 
 /* Called in the order of the list, one at a time. */
@@ -162,7 +76,8 @@ static void emit(void *context, void *item)
     if (item)
         mseg_progress_print(&s->progress, item);
     mseg_progress_step(&s->progress);
-    free(item);
+    if (item != lost_line)
+        free(item);
 }
 
 static mseg_status open_counts(scoring *s, int workers, const char *settings, mseg_error *err)

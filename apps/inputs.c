@@ -116,6 +116,8 @@ static void refuse(collector *c, char *path, char *reason)
 
 static void refuse_errno(collector *c, char *path, int number)
 {
+    if (number == ENOMEM)
+        c->out_of_memory = true;
     refuse(c, path, strdup(number == ENOENT ? mseg_status_text(MSEG_NOENT) : strerror(number)));
 }
 

@@ -121,15 +121,16 @@ static bool is_file(const char *path)
     return path && !stat(path, &info) && !S_ISDIR(info.st_mode);
 }
 
-/* The user's cache and the installed share folder; NULL where there is none. */
-static void model_folders(char *folders[MODEL_FOLDERS])
+/* The user's cache and the installed share folder; NULL where there is none. False without memory. */
+static bool model_folders(char *folders[MODEL_FOLDERS])
 {
+    bool cached = true;
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     folders[0] = folders[1] = NULL;
     if (cache && *cache)
-        folders[0] = mseg_format("%s/mseg", cache);
+        cached = (folders[0] = mseg_format("%s/mseg", cache));
     else if (home && *home)
-        folders[0] = mseg_format("%s/.cache/mseg", home);
+        cached = (folders[0] = mseg_format("%s/.cache/mseg", home));
     char program[4096];
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     for (int ups = 0; length > 0 && ups < 2; ups++) { /* PREFIX/bin/mseg -> PREFIX */
@@ -139,15 +140,18 @@ static void model_folders(char *folders[MODEL_FOLDERS])
     }
     if (length >= 0)
         folders[1] = mseg_format("%.*s/share/mseg", (int)length, program);
+    return cached && (length < 0 || folders[1]);
 }
 
-static char *find_in(char *const folders[MODEL_FOLDERS], const char *name)
+/* NULL when it is in none of them; *ok is false without memory. */
+static char *find_in(char *const folders[MODEL_FOLDERS], const char *name, bool *ok)
 {
     for (int i = 0; i < MODEL_FOLDERS; i++)
         for (int bare = 0; folders[i] && bare < 2; bare++) {
             char *path = mseg_format("%s/%s%s", folders[i], name, bare ? ".tflite" : "");
             if (is_file(path))
                 return path;
+            *ok = *ok && path;
             free(path);
         }
     return NULL;
@@ -159,15 +163,20 @@ char *mseg_model_find(const char *name)
     bool given = name || (variable && *variable);
     if (!name)
         name = given ? variable : DEFAULT_MODEL;
-    if (given && !strcmp(name, MSEG_BUILTIN_MODEL))
-        return strdup(name);
-    if (strchr(name, '/') || (given && is_file(name)))
-        return strdup(name);
+    const bool builtin = given && !strcmp(name, MSEG_BUILTIN_MODEL);
+    if (builtin || strchr(name, '/') || (given && is_file(name))) {
+        char *copy = strdup(name);
+        if (!copy)
+            mseg_say("out of memory");
+        return copy;
+    }
     char *folders[MODEL_FOLDERS];
-    model_folders(folders);
-    char *path = find_in(folders, name);
-    if (!path && !given)
-        path = strdup(MSEG_BUILTIN_MODEL);
+    bool ok = model_folders(folders);
+    char *path = find_in(folders, name, &ok);
+    if (!path && ok && !given)
+        ok = (path = strdup(MSEG_BUILTIN_MODEL)) != NULL;
+    if (!path && !ok)
+        mseg_say("out of memory");
     else if (!path)
         mseg_say("no model: %s is not in %s or %s; data/get-model.sh fetches one, or name a file with -m", name,
                  folders[0] ? folders[0] : "~/.cache/mseg", folders[1] ? folders[1] : "PREFIX/share/mseg");
@@ -234,6 +243,10 @@ bool mseg_network_open(const char *command, const mseg_network_args *args, mseg_
     if (!parse_scales(command, args, &how) || !mseg_model_load(model, args->model, &options))
         return false;
     const mseg_model_info info = mseg_model_describe(*model);
+    if (info.classifier) {
+        mseg_say("%s: the model is an ImageNet classifier: 'mseg classify' runs it", args->model ? args->model : info.name);
+        return false;
+    }
     const int64_t size = args->size ? args->size : mseg_canvas_side(&info, args->resize);
     how.size = (int)size;
     if (run)

@@ -6,6 +6,8 @@
 
 static mseg_status appended(const mseg_builder *b, const char *layer, mseg_status status)
 {
+    if (status == MSEG_NOMEM)
+        return mseg_fail(b->err, status, NULL);
     return status ? mseg_fail(b->err, status, "%s does not fit the layers before it", layer) : MSEG_OK;
 }
 

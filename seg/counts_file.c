@@ -1,13 +1,14 @@
 #include "seg/metrics.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/text_file.h"
 
 enum { VERSION = 1, ROW_NUMBERS = 7 }; /* numbers per class of an image: class id, then its mseg_class_counts */
+enum { MAX_FILE = 1 << 28 };           /* more than a million images */
 
 static const char *const problem_keys[] = {
 #define MSEG_PROBLEM_KEY(name, text) #name,
@@ -95,34 +96,6 @@ mseg_status mseg_counts_save(mseg_counts *counts, const char *path, mseg_error *
 static mseg_status damaged(mseg_error *err, const char *what)
 {
     return mseg_fail(err, MSEG_FORMAT, "damaged counts file: %s", what);
-}
-
-static mseg_status read_text(const char *path, char **text, size_t *size, mseg_error *err)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return mseg_fail(err, errno == ENOENT ? MSEG_NOENT : MSEG_IO, "%s", strerror(errno));
-    size_t capacity = 0, got = 1;
-    mseg_status status = MSEG_OK;
-    *text = NULL;
-    *size = 0;
-    while (got && !status) {
-        if (*size + 65536 > capacity) {
-            capacity = 2 * capacity + 65536;
-            char *grown = realloc(*text, capacity);
-            if (!grown) {
-                status = mseg_fail(err, MSEG_NOMEM, NULL);
-                break;
-            }
-            *text = grown;
-        }
-        got = fread(*text + *size, 1, capacity - *size, file);
-        *size += got;
-    }
-    if (!status && ferror(file))
-        status = mseg_fail(err, MSEG_IO, "%s", strerror(errno));
-    fclose(file);
-    return status;
 }
 
 /* Exactly n counts of an array. */
@@ -264,7 +237,7 @@ static mseg_status load_one(mseg_counts **counts, const char *path, int origin, 
     size_t size = 0;
     mseg_json *root = NULL;
     *counts = NULL;
-    mseg_status status = read_text(path, &text, &size, err);
+    mseg_status status = mseg_text_file_read(&text, &size, path, MAX_FILE, err);
     if (!status)
         status = mseg_json_parse(&root, text, size, err);
     if (!status)
@@ -279,6 +252,8 @@ mseg_status mseg_counts_load(mseg_counts **counts, const char *const *paths, int
     mseg_status status = MSEG_OK;
     mseg_error why = {0};
     *counts = NULL;
+    if (n < 1)
+        return mseg_fail(err, MSEG_INVAL, "no counts files: n is %d", n);
     for (int i = 0; i < n && !status; i++) {
         mseg_counts *part;
         status = load_one(&part, paths[i], i, &why);

@@ -1,11 +1,12 @@
 #include "seg/labelmap.h"
 #include "seg/mseg.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { NO_LABEL = -1, TABLE = 1024 };
+#include "base/text_file.h"
+
+enum { NO_LABEL = -1, TABLE = 1024, MAX_MAP = 1 << 20 };
 
 void mseg_mask_rules_init(mseg_mask_rules *rules, const mseg_palette *palette, int ignore)
 {
@@ -43,41 +44,55 @@ static mseg_status map_line(mseg_mask_rules *rules, int16_t map[256], int *other
     return MSEG_OK;
 }
 
-static mseg_status parse_map(mseg_mask_rules *rules, FILE *file, int16_t map[256], mseg_error *err)
+/* One line without its newline: nothing, a comment or a pair. */
+static mseg_status parse_line(mseg_mask_rules *rules, char *line, int16_t map[256], int *others, mseg_error *err)
 {
-    char line[256], from[64], to[64], rest[2];
-    int others = NO_LABEL, number = 0;
-    mseg_status status = MSEG_OK;
-    while (!status && fgets(line, sizeof line, file)) {
-        number++;
-        line[strcspn(line, "#\r\n")] = 0;
-        int words = sscanf(line, "%63s %63s %1s", from, to, rest);
+    static const char blanks[] = " \t\r\v\f";
+    char *words[3] = {NULL}, *rest = line;
+    int n = 0;
+    line[strcspn(line, "#")] = 0;
+    for (char *word; n < 3 && (word = strtok_r(rest, blanks, &rest)); n++)
+        words[n] = word;
+    if (n == 2)
+        return map_line(rules, map, others, words[0], words[1], err);
+    return n ? mseg_fail(err, MSEG_FORMAT, "expected two words: an id and a class or 'ignore'") : MSEG_OK;
+}
+
+/* Parses size bytes of text, which are changed; text[size] is 0. */
+static mseg_status parse_map(mseg_mask_rules *rules, char *text, size_t size, int16_t map[256], mseg_error *err)
+{
+    int others = NO_LABEL;
+    if (strlen(text) != size)
+        return mseg_fail(err, MSEG_FORMAT, "not a map: a text file of lines \"from to\"");
+    char *line = text;
+    for (int number = 1; line; number++) {
         mseg_error why = {0};
-        if (words == 2)
-            status = map_line(rules, map, &others, from, to, &why);
-        else if (words > 0)
-            status = mseg_fail(&why, MSEG_FORMAT, "expected two words: an id and a class or 'ignore'");
+        char *end = strchr(line, '\n');
+        if (end)
+            *end = 0;
+        mseg_status status = parse_line(rules, line, map, &others, &why);
         if (status)
-            mseg_fail(err, status, "line %d: %s", number, why.text);
+            return mseg_fail(err, status, "line %d: %s", number, why.text);
+        line = end ? end + 1 : NULL;
     }
     for (int id = 0; id < 256; id++)
         if (map[id] == NO_LABEL)
             map[id] = (int16_t)(id == rules->ignore && others == NO_LABEL ? id : others);
-    return status;
+    return MSEG_OK;
 }
 
 mseg_status mseg_mask_map_load(mseg_mask_rules *rules, const char *path, mseg_error *err)
 {
-    FILE *file = fopen(path, "r");
-    if (!file)
-        return mseg_fail(err, errno == ENOENT ? MSEG_NOENT : MSEG_IO, "%s", strerror(errno));
     int16_t map[256];
+    char *text;
+    size_t size;
+    mseg_status status = mseg_text_file_read(&text, &size, path, MAX_MAP, err);
+    if (status)
+        return status;
     for (int id = 0; id < 256; id++)
         map[id] = NO_LABEL;
-    mseg_status status = parse_map(rules, file, map, err);
-    if (!status && ferror(file))
-        status = mseg_fail(err, MSEG_IO, "%s", strerror(errno));
-    fclose(file);
+    status = parse_map(rules, text, size, map, err);
+    free(text);
     if (!status)
         memcpy(rules->map, map, sizeof map);
     return status;

@@ -85,8 +85,8 @@ mseg_status mseg_counts_add(mseg_counts *counts, const char *id, const mseg_imag
                             mseg_error *err)
 {
     mseg_class_counts per_class[256] = {{0}};
-    if (truth->channels != 1 || prediction->channels != 1)
-        return mseg_fail(err, MSEG_INVAL, "masks must have one channel");
+    if (mseg_image_check(truth, 1, "truth", err) || mseg_image_check(prediction, 1, "prediction", err))
+        return MSEG_INVAL;
     if (truth->width != prediction->width || truth->height != prediction->height)
         return mseg_fail(err, MSEG_MISMATCH, "the prediction is %dx%d, the ground truth %dx%d", prediction->width,
                          prediction->height, truth->width, truth->height);

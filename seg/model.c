@@ -118,7 +118,8 @@ static mseg_status build(mseg_model *model, const mseg_weights *weights, const m
         return status;
     if ((status = append_head(&builder, features, output_stride, &logits, &model->info)))
         return status;
-    mseg_graph_output(model->graph, logits);
+    if ((status = mseg_graph_output(model->graph, logits)))
+        return mseg_fail(err, status, NULL);
     mseg_model_info *info = &model->info;
     info->network = backbone->network;
     info->width_multiplier = width_of(weights, backbone);

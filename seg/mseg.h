@@ -108,6 +108,11 @@ typedef struct mseg_session mseg_session;
 /** pool may be NULL (one thread); it and model must outlive the session. */
 mseg_status mseg_session_open(mseg_session **session, const mseg_model *model, mseg_pool *pool, mseg_error *err);
 
+/** Checks the options (NULL: the defaults) against the model and, when no image can have a smaller canvas, plans for that: what
+ * would fail for every image fails here, before the first. Errors: MSEG_INVAL with a text that names the field, MSEG_LIMIT,
+ * MSEG_NOMEM. */
+mseg_status mseg_session_prepare(mseg_session *session, const mseg_run_options *options, mseg_error *err);
+
 /** NULL-safe; sets *session to NULL. */
 void mseg_session_close(mseg_session **session);
 
@@ -120,7 +125,8 @@ typedef struct mseg_result {
     double resize_ms, network_ms, label_ms;
 } mseg_result;
 
-/** Segments one RGB image (3 channels). options may be NULL. Errors: MSEG_NOMEM, MSEG_INVAL, MSEG_LIMIT. */
+/** Segments one RGB image (3 channels). options may be NULL. Errors: MSEG_NOMEM, MSEG_LIMIT,
+ * MSEG_INVAL with a text that names the field. */
 mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const mseg_run_options *options, mseg_result *result,
                          mseg_error *err);
 
@@ -191,7 +197,8 @@ typedef struct mseg_plan_info {
 /** Plans for that canvas (any sides >= 1) and describes the plan. */
 mseg_status mseg_session_plan(mseg_session *session, int width, int height, mseg_plan_info *info, mseg_error *err);
 
-/** Layer 0 <= index < layers of the session's current plan. */
+/** Layer 0 <= index < layers of the session's current plan; all zero, with "" as its kind, when there is no such layer or plan.
+ */
 mseg_layer mseg_session_layer(const mseg_session *session, int index);
 
 /** Runs the current plan on a canvas-sized RGB image, to logits only: what the benchmarks time. */
@@ -338,7 +345,8 @@ typedef struct mseg_report {
     const mseg_score *score;
     const mseg_palette *palette;
     const char *command; /* as typed; may be NULL */
-    /* Fills *example with the pictures of an image; NULL: a report without pictures. A failure leaves that example out. */
+    /* Fills *example with the pictures of an image; NULL: a report without pictures. A failure leaves that example out, but for
+     * MSEG_NOMEM, which ends the report. */
     mseg_status (*example)(void *context, const char *id, mseg_example *example);
     void *context;
 } mseg_report;

@@ -31,8 +31,8 @@ mseg_status mseg_overlay_rows(mseg_image *out, const mseg_image *photo, const ms
                               const mseg_palette *palette, double alpha, mseg_error *err)
 {
     *out = (mseg_image){0};
-    if (photo->channels != 3 || labels->channels != 1)
-        return mseg_fail(err, MSEG_INVAL, "an overlay needs an RGB photo and one label a pixel");
+    if (mseg_image_check(photo, 3, "photo", err) || mseg_image_check(labels, 1, "labels", err))
+        return MSEG_INVAL;
     if (photo->width != labels->width || photo->height != labels->height)
         return mseg_fail(err, MSEG_MISMATCH, "the photo is %dx%d, its labels are %dx%d", photo->width, photo->height,
                          labels->width, labels->height);

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "graph/plan.h"
+
 mseg_run_options mseg_run_options_default(void)
 {
     return (mseg_run_options){.resize = MSEG_RESIZE_FIT, .pad = MSEG_PAD_SQUARE, .size = 513};
@@ -41,7 +43,7 @@ mseg_status mseg_geometry_plan(mseg_geometry *g, int width, int height, int outp
         int64_t holds = options->resize == MSEG_RESIZE_NONE ? crop_size(longer, output_stride) : 0;
         w = h = holds > options->size ? holds : options->size;
     }
-    if (w * h > INT64_C(1) << 30)
+    if (w * h > MSEG_MAX_CANVAS)
         return mseg_fail(err, MSEG_LIMIT, "a canvas of %lld x %lld pixels is over the limit of 2^30", (long long)w, (long long)h);
     g->canvas_width = (int)w;
     g->canvas_height = (int)h;

@@ -136,7 +136,9 @@ static mseg_status put_ids(FILE *file, const mseg_image *ids, const mseg_palette
     uint8_t *bytes = NULL;
     size_t size = 0;
     mseg_status status = shrink_ids(&small, ids);
-    if (!status)
+    if (status)
+        mseg_fail(err, status, NULL);
+    else
         status = mseg_image_encode_png(&small, palette->rgb, 256, &bytes, &size, err);
     if (!status)
         put_figure(file, &small, "png", caption, id, bytes, size);
@@ -161,8 +163,8 @@ static mseg_status put_pictures(FILE *file, const mseg_report *report, const cha
         status = put_ids(file, &e->truth, report->palette, "Ground truth", id, err);
     if (!status)
         status = put_ids(file, &e->prediction, report->palette, "Prediction", id, err);
-    if (!status)
-        status = draw_errors(&errors, e, report->score->ignore);
+    if (!status && (status = draw_errors(&errors, e, report->score->ignore)))
+        mseg_fail(err, status, NULL);
     if (!status)
         status = put_rgb(file, &errors, "Errors", id, err);
     mseg_image_free(&errors);
@@ -172,8 +174,12 @@ static mseg_status put_pictures(FILE *file, const mseg_report *report, const cha
 static mseg_status put_example(FILE *file, const mseg_report *report, const mseg_image_score *image, mseg_error *err)
 {
     mseg_example example = {0};
-    mseg_status status = MSEG_OK;
-    if (!report->example(report->context, image->id, &example) && usable(&example)) {
+    mseg_status status = report->example(report->context, image->id, &example);
+    if (status == MSEG_NOMEM) {
+        mseg_fail(err, status, NULL);
+    } else if (status || !usable(&example)) {
+        status = MSEG_OK;
+    } else {
         bool photo = example.photo.width == example.truth.width && example.photo.height == example.truth.height;
         if (!photo)
             mseg_image_free(&example.photo);

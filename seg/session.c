@@ -143,12 +143,18 @@ static mseg_status run_once(mseg_session *session, const mseg_image *image, cons
     return status ? mseg_fail(err, status, NULL) : MSEG_OK;
 }
 
+/* The side of a canvas at one scale. */
+static int64_t at_scale(int side, double scale)
+{
+    return (int64_t)((side - 1) * scale + 1);
+}
+
 /* Floats of the logits that a canvas side gives rise to, at most. */
 static size_t most_logits(const mseg_session *session, const mseg_geometry *g, double scale)
 {
     const int stride = session->model->info.output_stride;
-    const size_t width = (size_t)((g->canvas_width - 1) * scale + 1) / (size_t)stride + 1;
-    const size_t height = (size_t)((g->canvas_height - 1) * scale + 1) / (size_t)stride + 1;
+    const size_t width = (size_t)at_scale(g->canvas_width, scale) / (size_t)stride + 1;
+    const size_t height = (size_t)at_scale(g->canvas_height, scale) / (size_t)stride + 1;
     return width * height * (size_t)session->model->info.classes;
 }
 
@@ -157,7 +163,7 @@ static size_t most_logits(const mseg_session *session, const mseg_geometry *g, d
 static mseg_status run_scale(mseg_session *session, const mseg_image *input, const mseg_geometry *g, double scale, bool flip,
                              float **to, mseg_logits *maps, int *n, mseg_result *result, mseg_error *err)
 {
-    const int width = (int)((g->canvas_width - 1) * scale + 1), height = (int)((g->canvas_height - 1) * scale + 1);
+    const int width = (int)at_scale(g->canvas_width, scale), height = (int)at_scale(g->canvas_height, scale);
     mseg_status status = ensure_plan(session, width, height, err);
     if (status)
         return status;
@@ -206,7 +212,7 @@ static mseg_status run_scales(mseg_session *session, const mseg_image *image, co
     if (!status)
         status = ensure_floats(&session->maps, &session->maps_size, floats);
     if (status)
-        return mseg_fail(err, status, "no memory for the probabilities of %d x %d pixels", g->scaled_width, g->scaled_height);
+        return mseg_fail(err, status, "out of memory for the probabilities of %d x %d pixels", g->scaled_width, g->scaled_height);
     float *to = session->maps;
     for (int i = 0; i < n_scales; i++)
         if ((status = run_scale(session, input, g, scales[i], options->flip, &to, maps, &n_maps, result, err)))
@@ -236,17 +242,54 @@ mseg_status mseg_session_check(const mseg_session *session, mseg_error *err)
                : MSEG_OK;
 }
 
-static mseg_status check_options(const mseg_session *session, const mseg_image *image, const mseg_run_options *options,
-                                 mseg_error *err)
+static mseg_status check_options(const mseg_session *session, const mseg_run_options *options, mseg_error *err)
 {
+    enum { MOST = sizeof options->scales / sizeof *options->scales };
+    const int stride = session->model->info.output_stride;
     if (mseg_session_check(session, err))
         return MSEG_INVAL;
-    if (image->channels != 3)
-        return mseg_fail(err, MSEG_INVAL, "an RGB image is needed, this one has %d channel(s)", image->channels);
+    if (options->resize != MSEG_RESIZE_FIT && options->resize != MSEG_RESIZE_NONE && options->resize != MSEG_RESIZE_STRETCH)
+        return mseg_fail(err, MSEG_INVAL, "resize %d is not one of mseg_resize", (int)options->resize);
+    if (options->pad != MSEG_PAD_SQUARE && options->pad != MSEG_PAD_TIGHT)
+        return mseg_fail(err, MSEG_INVAL, "pad %d is not one of mseg_pad", (int)options->pad);
+    if (options->size < 1 || (options->size - 1) % stride)
+        return mseg_fail(err, MSEG_INVAL, "size %d is not k * %d + 1", options->size, stride);
+    if (options->n_scales < 0 || options->n_scales > MOST)
+        return mseg_fail(err, MSEG_INVAL, "n_scales %d is not between 0 and %d", options->n_scales, MOST);
     for (int i = 0; i < options->n_scales; i++)
         if (!(options->scales[i] >= 0.01 && options->scales[i] <= 16))
-            return mseg_fail(err, MSEG_INVAL, "scale %g is not between 0.01 and 16", options->scales[i]);
+            return mseg_fail(err, MSEG_INVAL, "scales[%d], %g, is not between 0.01 and 16", i, options->scales[i]);
     return MSEG_OK;
+}
+
+/* The largest of the canvases that the scales make of g's. */
+static mseg_status largest_canvas(const mseg_geometry *g, const mseg_run_options *options, int *width, int *height,
+                                  mseg_error *err)
+{
+    double most = options->n_scales ? options->scales[0] : 1;
+    for (int i = 1; i < options->n_scales; i++)
+        most = fmax(most, options->scales[i]);
+    const int64_t w = at_scale(g->canvas_width, most), h = at_scale(g->canvas_height, most);
+    if (w * h > MSEG_MAX_CANVAS)
+        return mseg_fail(err, MSEG_LIMIT, "a canvas of %lld x %lld pixels is over the limit of 2^30", (long long)w, (long long)h);
+    *width = (int)w;
+    *height = (int)h;
+    return MSEG_OK;
+}
+
+mseg_status mseg_session_prepare(mseg_session *session, const mseg_run_options *options, mseg_error *err)
+{
+    const mseg_run_options defaults = mseg_run_options_default();
+    mseg_geometry g;
+    int width = 0, height = 0;
+    options = options ? options : &defaults;
+    mseg_status status = check_options(session, options, err);
+    if (status || (options->pad == MSEG_PAD_TIGHT && options->resize != MSEG_RESIZE_STRETCH))
+        return status; /* else no canvas is smaller than that of one pixel */
+    status = mseg_geometry_plan(&g, 1, 1, session->model->info.output_stride, options, err);
+    if (!status)
+        status = largest_canvas(&g, options, &width, &height, err);
+    return status ? status : ensure_plan(session, width, height, err);
 }
 
 mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const mseg_run_options *options, mseg_result *result,
@@ -258,9 +301,14 @@ mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const m
     mseg_image resized = {0};
     const mseg_image *input = image;
     options = options ? options : &defaults;
-    mseg_status status = check_options(session, image, options, err);
+    int width = 0, height = 0;
+    mseg_status status = check_options(session, options, err);
+    if (!status)
+        status = mseg_image_check(image, 3, "image", err);
     if (!status)
         status = mseg_geometry_plan(&g, image->width, image->height, session->model->info.output_stride, options, err);
+    if (!status)
+        status = largest_canvas(&g, options, &width, &height, err);
     if (status)
         return status;
     double start = mseg_now_ms();
@@ -289,8 +337,12 @@ mseg_status mseg_classify(mseg_session *session, const mseg_image *image, int si
     *scores = NULL;
     if (!session->model->info.classifier)
         return mseg_fail(err, MSEG_INVAL, "the model is not a classifier: 'mseg run' runs it");
-    if (image->channels != 3 || size < 1 || !(crop > 0 && crop <= 1))
-        return mseg_fail(err, MSEG_INVAL, "an RGB image, a size of at least 1 and a crop between 0 and 1 are needed");
+    if (mseg_image_check(image, 3, "image", err))
+        return MSEG_INVAL;
+    if (size < 1)
+        return mseg_fail(err, MSEG_INVAL, "size %d is not at least 1", size);
+    if (!(crop > 0 && crop <= 1))
+        return mseg_fail(err, MSEG_INVAL, "crop %g is not between 0 and 1", crop);
     const int left = (int)(image->width * (1 - crop) / 2), top = (int)(image->height * (1 - crop) / 2);
     part.width -= 2 * left;
     part.height -= 2 * top;
@@ -310,14 +362,19 @@ mseg_status mseg_classify(mseg_session *session, const mseg_image *image, int si
 
 mseg_status mseg_session_forward(mseg_session *session, const mseg_image *canvas, mseg_result *result, mseg_error *err)
 {
-    *result = (mseg_result){.scaled_width = canvas->width, .scaled_height = canvas->height};
-    if (canvas->channels != 3)
-        return mseg_fail(err, MSEG_INVAL, "an RGB image is needed, this one has %d channel(s)", canvas->channels);
+    *result = (mseg_result){0};
+    if (mseg_image_check(canvas, 3, "canvas", err))
+        return MSEG_INVAL;
+    result->scaled_width = canvas->width;
+    result->scaled_height = canvas->height;
     return mseg_session_run(session, canvas, canvas->width, canvas->height, result, err);
 }
 
 mseg_status mseg_session_plan(mseg_session *session, int width, int height, mseg_plan_info *info, mseg_error *err)
 {
+    *info = (mseg_plan_info){0};
+    if (width < 1 || height < 1)
+        return mseg_fail(err, MSEG_INVAL, "width %d and height %d: a canvas has sides of at least 1", width, height);
     mseg_status status = ensure_plan(session, width, height, err);
     if (status)
         return status;
@@ -343,6 +400,8 @@ mseg_status mseg_session_plan(mseg_session *session, int width, int height, mseg
 
 mseg_layer mseg_session_layer(const mseg_session *session, int index)
 {
+    if (!session->plan || index < 0 || index >= mseg_plan_layers(session->plan))
+        return (mseg_layer){.kind = ""};
     mseg_plan_layer from = mseg_plan_layer_at(session->plan, index);
     mseg_layer layer = {
         .kind = from.kind,

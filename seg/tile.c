@@ -228,9 +228,11 @@ static mseg_status check(const mseg_session *session, const mseg_tile_options *o
     if (mseg_session_check(session, err))
         return MSEG_INVAL;
     if (o->size <= stride || (o->size - 1) % stride)
-        return mseg_fail(err, MSEG_INVAL, "a tile of %d pixels is not k * %d + 1 with k of at least 1", o->size, stride);
+        return mseg_fail(err, MSEG_INVAL, "size %d of a tile is not k * %d + 1 with k of at least 1", o->size, stride);
+    if ((int64_t)o->size * o->size > MSEG_MAX_CANVAS)
+        return mseg_fail(err, MSEG_LIMIT, "a tile of %d x %d pixels is over the limit of 2^30", o->size, o->size);
     if (o->overlap > o->size - 1 - stride)
-        return mseg_fail(err, MSEG_INVAL, "an overlap of %d pixels is more than the %d that tiles of %d can share", o->overlap,
+        return mseg_fail(err, MSEG_INVAL, "overlap %d is more than the %d that tiles of %d can share", o->overlap,
                          o->size - 1 - stride, o->size);
     return MSEG_OK;
 }

@@ -1,11 +1,15 @@
 #include "base/json.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 
 mseg_status mseg_json_parse(mseg_json **root, const char *text, size_t length, mseg_error *err)
 {
     const char *end = text;
+    errno = 0;
     *root = cJSON_ParseWithLengthOpts(text, length, &end, 0);
+    if (!*root && errno == ENOMEM)
+        return mseg_fail(err, MSEG_NOMEM, NULL);
     if (!*root)
         return mseg_fail(err, MSEG_FORMAT, "not valid JSON near byte %zu", (size_t)(end - text));
     while (end < text + length && (*end == ' ' || *end == '\n' || *end == '\r' || *end == '\t'))

@@ -44,12 +44,6 @@ static char *temporary_name(const char *path, int n)
     return name;
 }
 
-static mseg_status fail_errno(mseg_error *err, const char *what, int code)
-{
-    mseg_status status = code == ENOMEM ? MSEG_NOMEM : code == ENOENT ? MSEG_NOENT : MSEG_IO;
-    return mseg_fail(err, status, "%s: %s", what, strerror(code));
-}
-
 /* An unnamed file in path's folder, or -1 with errno; EOPNOTSUPP when such files cannot be had here. */
 static int open_unnamed(const char *path)
 {
@@ -124,7 +118,7 @@ mseg_status mseg_output_open(mseg_output *out, const char *path, mseg_error *err
         close(fd);
 failed:
     mseg_output_discard(out);
-    return fail_errno(err, "cannot create the file", code);
+    return mseg_fail_errno(err, "cannot create the file", code);
 }
 
 /* Links the open file source to a new temporary name and renames that to path. */
@@ -184,7 +178,7 @@ mseg_status mseg_output_commit(mseg_output *out, mseg_error *err)
     if (fd >= 0)
         close(fd);
     mseg_output_discard(out);
-    return code ? fail_errno(err, "cannot write the file", code) : MSEG_OK;
+    return code ? mseg_fail_errno(err, "cannot write the file", code) : MSEG_OK;
 }
 
 void mseg_output_discard(mseg_output *out)
@@ -207,7 +201,7 @@ mseg_status mseg_output_write(const char *path, const void *bytes, size_t size, 
     if (fwrite(bytes, 1, size, out.file) != size) {
         int code = errno;
         mseg_output_discard(&out);
-        return fail_errno(err, "cannot write the file", code);
+        return mseg_fail_errno(err, "cannot write the file", code);
     }
     return mseg_output_commit(&out, err);
 }
@@ -238,7 +232,7 @@ mseg_status mseg_make_folder(const char *path, mseg_error *err)
         c[1] = 0;
         code = make_one_folder(copy);
         if (code)
-            mseg_fail(err, MSEG_IO, "cannot make folder %s: %s", copy, strerror(code));
+            mseg_fail(err, code == ENOMEM ? MSEG_NOMEM : MSEG_IO, "cannot make folder %s: %s", copy, strerror(code));
         c[1] = kept;
     }
     if (!*copy)
@@ -272,5 +266,17 @@ int mseg_output_sweep(const char *folder)
         if (is_leftover(entry->d_name, prefix) && !unlinkat(dirfd(dir), entry->d_name, 0))
             removed++;
     closedir(dir);
+    return removed;
+}
+
+int mseg_output_sweep_beside(const char *path)
+{
+    char *final = NULL;
+    if (find_target(path, &final) || !final)
+        return 0;
+    char *folder = folder_of(final);
+    int removed = folder ? mseg_output_sweep(*folder ? folder : ".") : 0;
+    free(folder);
+    free(final);
     return removed;
 }

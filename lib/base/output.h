@@ -34,4 +34,7 @@ mseg_status mseg_make_folder(const char *path, mseg_error *err);
  * that made them is gone). Returns how many. */
 int mseg_output_sweep(const char *folder);
 
+/** The same for the folder that an output for path would be made in: before a program's first one there. */
+int mseg_output_sweep_beside(const char *path);
+
 #endif

@@ -1,7 +1,9 @@
 #include "base/status.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 const char *mseg_status_text(mseg_status status)
 {
@@ -28,4 +30,12 @@ mseg_status mseg_fail(mseg_error *err, mseg_status status, const char *format, .
         snprintf(err->text, sizeof err->text, "%s", mseg_status_text(status));
     va_end(args);
     return status;
+}
+
+mseg_status mseg_fail_errno(mseg_error *err, const char *what, int code)
+{
+    if (code == ENOMEM)
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    const mseg_status status = code == ENOENT || code == ENOTDIR ? MSEG_NOENT : MSEG_IO;
+    return mseg_fail(err, status, "%s%s%s", what ? what : "", what ? ": " : "", strerror(code));
 }

@@ -32,4 +32,8 @@ const char *mseg_status_text(mseg_status status);
  * `return mseg_fail(err, MSEG_FORMAT, "...")`. A NULL format stands for the code's general text. */
 mseg_status mseg_fail(mseg_error *err, mseg_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/** Fills *err (may be NULL) with "what: " (nothing when NULL) and the text of an errno: MSEG_NOENT for what is not there,
+ * MSEG_NOMEM (then without what), MSEG_IO for all others. Returns that status. */
+mseg_status mseg_fail_errno(mseg_error *err, const char *what, int code);
+
 #endif

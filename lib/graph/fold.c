@@ -62,8 +62,9 @@ static void multiply(const mseg_op *block, const mseg_op *conv, float *weights, 
     }
 }
 
-static void fold(const mseg_graph *graph, mseg_op *block, const mseg_op *conv, bool pooled)
+static mseg_status fold(const mseg_graph *graph, mseg_op *block, const mseg_op *conv, bool pooled)
 {
+    mseg_status status = MSEG_NOMEM;
     const mseg_gemm_kernel *gemm = &graph->kernels->gemm;
     const size_t k = (size_t)block->expanded, n = (size_t)conv->out_channels, origin = 0;
     float *weights = mseg_alloc_array(n * k, sizeof *weights);
@@ -73,8 +74,9 @@ static void fold(const mseg_graph *graph, mseg_op *block, const mseg_op *conv, b
     if (weights && bias && row && projection) {
         multiply(block, conv, weights, bias, row, projection);
         block->folded_bias = mseg_pack_bias(bias, conv->out_channels, gemm->nr);
-        if (block->folded_bias &&
-            mseg_pack(&block->folded_weights, gemm, weights, k, &origin, 1, block->expanded, conv->out_channels) == MSEG_OK) {
+        if (block->folded_bias)
+            status = mseg_pack(&block->folded_weights, gemm, weights, k, &origin, 1, block->expanded, conv->out_channels);
+        if (!status) {
             block->folded = conv->out;
             block->pooled = pooled;
             block->weight_bytes += block->folded_weights.bytes;
@@ -84,11 +86,13 @@ static void fold(const mseg_graph *graph, mseg_op *block, const mseg_op *conv, b
     mseg_free(&bias);
     mseg_free(&row);
     mseg_free(&projection);
+    return status;
 }
 
-void mseg_fold(mseg_graph *graph)
+mseg_status mseg_fold(mseg_graph *graph)
 {
-    for (int i = 0; i < graph->n_ops; i++) {
+    mseg_status status = MSEG_OK;
+    for (int i = 0; i < graph->n_ops && !status; i++) {
         const mseg_op *conv = &graph->ops[i];
         if (conv->type != &mseg_operator_conv || conv->kernel != 1 || conv->stride != 1 || conv->n_inputs != 1 || conv->add >= 0)
             continue;
@@ -96,6 +100,7 @@ void mseg_fold(mseg_graph *graph)
         bool pooled;
         if (block->type == &mseg_operator_inverted_residual && block->activation == MSEG_LINEAR && !block->residual &&
             block->folded < 0 && is_less_work(block, conv) && has_no_other_readers(graph, block, conv, &pooled))
-            fold(graph, block, conv, pooled);
+            status = fold(graph, block, conv, pooled);
     }
+    return status;
 }

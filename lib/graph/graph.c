@@ -301,11 +301,10 @@ mseg_status mseg_graph_inverted_residual(mseg_graph *graph, const mseg_inverted_
     return MSEG_OK;
 }
 
-void mseg_graph_output(mseg_graph *graph, mseg_value value)
+mseg_status mseg_graph_output(mseg_graph *graph, mseg_value value)
 {
     graph->output = value;
-    if (!graph->unfused)
-        mseg_fold(graph);
+    return graph->unfused ? MSEG_OK : mseg_fold(graph);
 }
 
 int mseg_graph_channels(const mseg_graph *graph, mseg_value value)

@@ -78,8 +78,8 @@ mseg_status mseg_graph_global_pool(mseg_graph *graph, const char *name, mseg_val
  */
 mseg_status mseg_graph_max_pool(mseg_graph *graph, const char *name, mseg_value input, int kernel, int stride, mseg_value *out);
 
-/** Marks the value that plans deliver. */
-void mseg_graph_output(mseg_graph *graph, mseg_value value);
+/** Marks the value that plans deliver. Errors: MSEG_NOMEM. */
+mseg_status mseg_graph_output(mseg_graph *graph, mseg_value value);
 
 int mseg_graph_channels(const mseg_graph *graph, mseg_value value);
 

@@ -74,7 +74,7 @@ struct mseg_graph {
 };
 
 /** Prepares convolutions of linear projections to be one with them, where that is less work and nobody else but global pools
- * reads what is between (fold.c). Without memory it leaves the graph as it is. */
-void mseg_fold(mseg_graph *graph);
+ * reads what is between (fold.c). Errors: MSEG_NOMEM. */
+mseg_status mseg_fold(mseg_graph *graph);
 
 #endif

@@ -7,8 +7,6 @@
 #include "base/alloc.h"
 #include "graph/stage.h"
 
-enum { MAX_PIXELS = 1 << 30 };
-
 /* ---- sizes ---- */
 
 static mseg_status infer_sizes(mseg_plan *plan)
@@ -140,7 +138,7 @@ static mseg_status check(const mseg_graph *graph, int width, int height, int thr
 {
     if (width < 1 || height < 1 || threads < 1 || graph->output < 1)
         return mseg_fail(err, MSEG_INVAL, "cannot plan for %d x %d pixels", width, height);
-    if ((int64_t)width * height > MAX_PIXELS)
+    if ((int64_t)width * height > MSEG_MAX_CANVAS)
         return mseg_fail(err, MSEG_LIMIT, "a canvas of %d x %d pixels is over the limit of 2^30", width, height);
     return MSEG_OK;
 }
@@ -176,8 +174,9 @@ static mseg_status open_plan(mseg_plan **out, const mseg_graph *graph, int width
     status = allocate(plan);
 done:
     if (status) {
-        mseg_fail(err, status, status == MSEG_NOMEM ? "no memory for a canvas of %d x %d" : "cannot plan for a canvas of %d x %d",
-                  width, height);
+        mseg_fail(err, status,
+                  status == MSEG_NOMEM ? "out of memory for a canvas of %d x %d" : "cannot plan for a canvas of %d x %d", width,
+                  height);
         mseg_plan_close(&plan);
     }
     *out = plan;

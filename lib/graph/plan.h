@@ -5,6 +5,8 @@
 #include "base/pool.h"
 #include "graph/graph.h"
 
+enum { MSEG_MAX_CANVAS = 1 << 30 }; /* pixels */
+
 /* How to run a graph on pictures of one size: every buffer's place in one arena, every loop's block size. Making one can fail,
  * running it cannot and never allocates. A plan belongs to one thread, or one pool's threads, at a time. */
 typedef struct mseg_plan mseg_plan;

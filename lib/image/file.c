@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,7 +10,7 @@ static mseg_status check(int fd, uint64_t max_bytes, mseg_error *err)
 {
     struct stat st;
     if (fstat(fd, &st))
-        return mseg_fail(err, MSEG_IO, "cannot read: %s", strerror(errno));
+        return mseg_fail_errno(err, "cannot read", errno);
     if (S_ISDIR(st.st_mode))
         return mseg_fail(err, MSEG_IO, "a folder, not a file");
     if (!S_ISREG(st.st_mode))
@@ -28,7 +27,7 @@ mseg_status mseg_file_open(FILE **in, const char *path, uint64_t max_bytes, mseg
     *in = NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
-        return mseg_fail(err, errno == ENOENT || errno == ENOTDIR ? MSEG_NOENT : MSEG_IO, "cannot open: %s", strerror(errno));
+        return mseg_fail_errno(err, "cannot open", errno);
     mseg_status status = check(fd, max_bytes, err);
     if (!status) {
         *in = fdopen(fd, "rb");

@@ -30,6 +30,22 @@ mseg_status mseg_image_create(mseg_image *image, int width, int height, int chan
     return MSEG_OK;
 }
 
+mseg_status mseg_image_check(const mseg_image *image, int channels, const char *what, mseg_error *err)
+{
+    if (!image->data || image->width < 1 || image->height < 1)
+        return mseg_fail(err, MSEG_INVAL, "%s: width %d and height %d with %s data: not an image", what, image->width,
+                         image->height, image->data ? "some" : "no");
+    if (channels ? image->channels != channels : image->channels != 1 && image->channels != 3)
+        return mseg_fail(err, MSEG_INVAL, "%s: channels is %d where %s needed", what, image->channels,
+                         channels == 1   ? "1 is"
+                         : channels == 3 ? "3 (RGB) is"
+                                         : "1 or 3 is");
+    if (image->stride / (size_t)image->channels < (size_t)image->width)
+        return mseg_fail(err, MSEG_INVAL, "%s: stride %zu is less than a row of %d pixels of %d bytes", what, image->stride,
+                         image->width, image->channels);
+    return MSEG_OK;
+}
+
 void mseg_image_free(mseg_image *image)
 {
     mseg_free(&image->data);

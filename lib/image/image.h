@@ -26,6 +26,10 @@ mseg_limits mseg_limits_default(void);
 /** A zeroed image of that size, stride = width * channels. Free with mseg_image_free. MSEG_INVAL for sizes below 1. */
 mseg_status mseg_image_create(mseg_image *image, int width, int height, int channels);
 
+/** MSEG_INVAL with a text that names the field, "what: ..." in front, unless the image has pixels, channels of them (0: 1 or 3)
+ * and a stride that holds a row. */
+mseg_status mseg_image_check(const mseg_image *image, int channels, const char *what, mseg_error *err);
+
 /** Frees the pixels and zeroes *image; safe on an all-zero image. */
 void mseg_image_free(mseg_image *image);
 

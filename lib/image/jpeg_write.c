@@ -27,7 +27,7 @@ typedef struct jpeg_writer {
 
 static _Noreturn void fail(jpeg_writer *w, mseg_status status, const char *message)
 {
-    w->status = mseg_fail(w->err, status, "cannot encode as JPEG: %s", message);
+    w->status = mseg_fail(w->err, status, message ? "cannot encode as JPEG: %s" : NULL, message);
     longjmp(w->jump, 1);
 }
 
@@ -35,7 +35,9 @@ static _Noreturn void on_error(j_common_ptr jpeg)
 {
     char message[JMSG_LENGTH_MAX];
     jpeg->err->format_message(jpeg, message);
-    fail(jpeg->client_data, jpeg->err->msg_code == JERR_OUT_OF_MEMORY ? MSEG_NOMEM : MSEG_INVAL, message);
+    if (jpeg->err->msg_code == JERR_OUT_OF_MEMORY)
+        fail(jpeg->client_data, MSEG_NOMEM, NULL);
+    fail(jpeg->client_data, MSEG_INVAL, message);
 }
 
 static void on_message(j_common_ptr jpeg, int level)
@@ -48,7 +50,7 @@ static void on_message(j_common_ptr jpeg, int level)
 static void offer_room(jpeg_writer *w)
 {
     if (!mseg_buffer_reserve(&w->out, ROOM))
-        fail(w, MSEG_NOMEM, "out of memory");
+        fail(w, MSEG_NOMEM, NULL);
     w->destination.next_output_byte = w->out.bytes + w->out.size;
     w->destination.free_in_buffer = w->out.capacity - w->out.size;
 }
@@ -107,9 +109,8 @@ mseg_status mseg_image_encode_jpeg(const mseg_image *image, int quality, uint8_t
     *size = 0;
     if (quality < 1 || quality > 100)
         return mseg_fail(err, MSEG_INVAL, "JPEG quality %d is not between 1 and 100", quality);
-    if (image->width < 1 || image->height < 1 || (image->channels != 1 && image->channels != 3))
-        return mseg_fail(err, MSEG_INVAL, "cannot encode %dx%d with %d channels as JPEG", image->width, image->height,
-                         image->channels);
+    if (mseg_image_check(image, 0, "image", err))
+        return MSEG_INVAL;
     jpeg_writer w = {.image = image, .quality = quality, .err = err};
     w.jpeg.err = jpeg_std_error(&w.errors);
     w.errors.error_exit = on_error;

@@ -2,7 +2,6 @@
 #include <png.h>
 #include <setjmp.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "image/decode.h"
 
@@ -22,6 +21,7 @@ typedef struct png_reader {
     int n;
     mseg_error *err;
     mseg_status status;
+    bool starved; /* libpng asked for memory in vain, whatever it says of it later */
 } png_reader;
 
 static _Noreturn void fail(png_reader *r, mseg_status status, const char *what, const char *detail)
@@ -34,14 +34,29 @@ static void on_error(png_structp png, png_const_charp message)
 {
     png_reader *r = png_get_error_ptr(png);
     r->png = png; /* not yet known when creating the reader fails */
-    bool memory = !strcmp(message, "Out of memory");
-    fail(r, memory ? MSEG_NOMEM : MSEG_FORMAT, memory ? "" : "damaged PNG: ", message);
+    if (r->starved)
+        fail(r, MSEG_NOMEM, "out of memory", "");
+    fail(r, MSEG_FORMAT, "damaged PNG: ", message);
 }
 
 static void on_warning(png_structp png, png_const_charp message)
 {
     (void)png;
     (void)message;
+}
+
+static png_voidp on_malloc(png_structp png, png_alloc_size_t size)
+{
+    png_reader *r = png_get_mem_ptr(png);
+    void *memory = malloc(size);
+    r->starved = r->starved || !memory;
+    return memory;
+}
+
+static void on_free(png_structp png, png_voidp memory)
+{
+    (void)png;
+    free(memory);
 }
 
 static void on_read(png_structp png, png_bytep bytes, size_t size)
@@ -150,7 +165,7 @@ mseg_status mseg_png_open(mseg_decoder **decoder, FILE *in, bool labels, const m
     r->in = in;
     r->labels = labels;
     r->limits = limits;
-    r->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, r, on_error, on_warning);
+    r->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, r, on_error, on_warning, r, on_malloc, on_free);
     if (r->png)
         r->info = png_create_info_struct(r->png);
     mseg_status status = r->info ? run(r, read_header, err) : mseg_fail(err, MSEG_NOMEM, NULL);

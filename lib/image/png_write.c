@@ -18,6 +18,7 @@ struct mseg_png_encoder {
     const mseg_image *rows;
     mseg_error *err;
     mseg_status status;
+    bool starved; /* libpng asked for memory in vain, whatever it says of it later */
 };
 
 static _Noreturn void fail(mseg_png_encoder *e, mseg_status status, const char *what, const char *message)
@@ -26,11 +27,19 @@ static _Noreturn void fail(mseg_png_encoder *e, mseg_status status, const char *
     png_longjmp(e->png, 1);
 }
 
+static _Noreturn void fail_errno(mseg_png_encoder *e, int code)
+{
+    e->status = mseg_fail_errno(e->err, "cannot write the file", code);
+    png_longjmp(e->png, 1);
+}
+
 static void on_error(png_structp png, png_const_charp message)
 {
     mseg_png_encoder *e = png_get_error_ptr(png);
     e->png = png; /* not yet known when creating the encoder fails */
-    fail(e, strcmp(message, "Out of memory") ? MSEG_INVAL : MSEG_NOMEM, "cannot encode as PNG", message);
+    if (e->starved)
+        fail_errno(e, ENOMEM);
+    fail(e, MSEG_INVAL, "cannot encode as PNG", message);
 }
 
 static void on_warning(png_structp png, png_const_charp message)
@@ -39,11 +48,25 @@ static void on_warning(png_structp png, png_const_charp message)
     (void)message;
 }
 
+static png_voidp on_malloc(png_structp png, png_alloc_size_t size)
+{
+    mseg_png_encoder *e = png_get_mem_ptr(png);
+    void *memory = malloc(size);
+    e->starved = e->starved || !memory;
+    return memory;
+}
+
+static void on_free(png_structp png, png_voidp memory)
+{
+    (void)png;
+    free(memory);
+}
+
 static void on_write(png_structp png, png_bytep bytes, size_t size)
 {
     mseg_png_encoder *e = png_get_io_ptr(png);
     if (fwrite(bytes, 1, size, e->out) != size)
-        fail(e, errno == ENOMEM ? MSEG_NOMEM : MSEG_IO, "cannot write the file", strerror(errno));
+        fail_errno(e, errno);
 }
 
 static void on_flush(png_structp png)
@@ -123,7 +146,7 @@ mseg_status mseg_png_encoder_open(mseg_png_encoder **out, FILE *file, const mseg
         return mseg_fail(err, MSEG_NOMEM, NULL);
     e->out = file;
     e->format = *format;
-    e->png = png_create_write_struct(PNG_LIBPNG_VER_STRING, e, on_error, on_warning);
+    e->png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, e, on_error, on_warning, e, on_malloc, on_free);
     if (e->png)
         e->info = png_create_info_struct(e->png);
     status = e->info ? run(e, write_header, err) : mseg_fail(err, MSEG_NOMEM, NULL);
@@ -138,6 +161,8 @@ mseg_status mseg_png_encoder_put(mseg_png_encoder *e, const mseg_image *rows, ms
     const mseg_png_format *f = &e->format;
     if (rows->width != f->width || rows->channels != f->channels || rows->height > f->height - e->y)
         return mseg_fail(err, MSEG_INVAL, "rows that do not belong to this PNG");
+    if (mseg_image_check(rows, f->channels, "rows", err))
+        return MSEG_INVAL;
     mseg_status status = f->entries ? check_ids(rows, e->y, f->entries, err) : MSEG_OK;
     if (status)
         return status;

@@ -204,7 +204,9 @@ mseg_status mseg_image_resize(mseg_image *out, const mseg_image *in, int width, 
 {
     resizer r = {.in = in, .out = out};
     memset(out, 0, sizeof *out);
-    if (width < 1 || height < 1 || in->width < 1 || in->height < 1 || (in->channels != 1 && in->channels != 3))
+    if (mseg_image_check(in, 0, "image", err))
+        return MSEG_INVAL;
+    if (width < 1 || height < 1)
         return mseg_fail(err, MSEG_INVAL, "cannot resize %dx%d (%d channels) to %dx%d", in->width, in->height, in->channels,
                          width, height);
     mseg_status status = mseg_image_create(out, width, height, in->channels);

@@ -75,10 +75,10 @@ static mseg_status map_file(const uint8_t **data, size_t *size, const char *path
     mseg_status status = MSEG_OK;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return mseg_fail(err, errno == ENOENT || errno == ENOTDIR ? MSEG_NOENT : MSEG_IO, "%s", strerror(errno));
+        return mseg_fail_errno(err, NULL, errno);
     struct stat info;
     if (fstat(fd, &info) != 0) {
-        status = mseg_fail(err, MSEG_IO, "%s", strerror(errno));
+        status = mseg_fail_errno(err, NULL, errno);
         goto done;
     }
     if (!S_ISREG(info.st_mode)) {
@@ -95,7 +95,7 @@ static mseg_status map_file(const uint8_t **data, size_t *size, const char *path
     }
     void *map = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (map == MAP_FAILED) {
-        status = mseg_fail(err, MSEG_IO, "%s", strerror(errno));
+        status = mseg_fail_errno(err, NULL, errno);
         goto done;
     }
     *data = map;

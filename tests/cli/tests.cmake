@@ -15,3 +15,9 @@ add_test(NAME cli_get_model COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/cl
 foreach(name bench classifier)
   add_test(NAME cli_${name} COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/cli/test_${name}.py $<TARGET_FILE:mseg>)
 endforeach()
+add_library(no_tmpfile MODULE cli/no_tmpfile.c)
+add_test(NAME cli_leftovers COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/cli/test_leftovers.py $<TARGET_FILE:mseg>
+                                    $<TARGET_FILE:no_tmpfile>)
+set_tests_properties(cli_leftovers PROPERTIES ENVIRONMENT "MSEG_SANITIZE=${MSEG_SANITIZE}")
+add_test(NAME cli_refusals COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/cli/test_refusals.py $<TARGET_FILE:mseg>)
+set_tests_properties(cli_refusals PROPERTIES ENVIRONMENT "MSEG_SANITIZE=${MSEG_SANITIZE}")

@@ -391,11 +391,14 @@ static void test_refusals(void **state)
     static const struct {
         mseg_tile_options options;
         const char *text;
+        mseg_status status;
     } cases[] = {
-        {{64, 0}, "a tile of 64 pixels is not k * 16 + 1 with k of at least 1"},
-        {{1, 0}, "a tile of 1 pixels is not k * 16 + 1 with k of at least 1"},
-        {{-15, 0}, "a tile of -15 pixels is not k * 16 + 1 with k of at least 1"},
-        {{65, 49}, "an overlap of 49 pixels is more than the 48 that tiles of 65 can share"},
+        {{64, 0}, "size 64 of a tile is not k * 16 + 1 with k of at least 1", MSEG_INVAL},
+        {{1, 0}, "size 1 of a tile is not k * 16 + 1 with k of at least 1", MSEG_INVAL},
+        {{-15, 0}, "size -15 of a tile is not k * 16 + 1 with k of at least 1", MSEG_INVAL},
+        {{32769, 0}, "a tile of 32769 x 32769 pixels is over the limit of 2^30", MSEG_LIMIT},
+        {{2147483633, 0}, "a tile of 2147483633 x 2147483633 pixels is over the limit of 2^30", MSEG_LIMIT},
+        {{65, 49}, "overlap 49 is more than the 48 that tiles of 65 can share", MSEG_INVAL},
     };
     mseg_error err;
     mseg_image photo = picture(100, 200, 80);
@@ -403,7 +406,7 @@ static void test_refusals(void **state)
     assert_int_equal(mseg_image_create(&g.labels, photo.width, photo.height, 1), MSEG_OK);
     assert_int_equal(mseg_image_write_png(f->path, &photo, NULL), MSEG_OK);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_int_equal(run_tiled(f, 1, &cases[i].options, &g, &err), MSEG_INVAL);
+        assert_int_equal(run_tiled(f, 1, &cases[i].options, &g, &err), cases[i].status);
         assert_string_equal(err.text, cases[i].text);
     }
     g.fails_at = 100;
