@@ -1,19 +1,21 @@
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "commands.h"
+#include "guard.h"
 #include "inputs.h"
+#include "lines.h"
 #include "mseg.h"
 #include "network.h"
 #include "options.h"
 #include "say.h"
+#include "sink.h"
 
 typedef struct classify_args {
     const char *model, *labels, *json;
     int64_t top, size, jobs;
     double crop;
-    bool recursive, quiet;
+    bool recursive, null, quiet;
 } classify_args;
 
 #define FIELD(name) offsetof(classify_args, name)
@@ -28,6 +30,7 @@ static const mseg_option options[] = {
      .help = "one line of JSON per image ('-': standard output, instead of the text)"},
     {'j', "jobs", MSEG_OPTION_INT, FIELD(jobs), "N", .help = "threads (default: all processors)", .min = 1, .max = 1024},
     {'r', "recursive", MSEG_OPTION_FLAG, FIELD(recursive), NULL, .help = "descend into subfolders"},
+    {'0', "null", MSEG_OPTION_FLAG, FIELD(null), NULL, .help = MSEG_NULL_HELP},
     {'q', "quiet", MSEG_OPTION_FLAG, FIELD(quiet), NULL, .help = "no text on standard output"},
     {0},
 };
@@ -35,7 +38,8 @@ static const mseg_option_group groups[] = {{"Options", 0, options}, {0}};
 static const mseg_usage usage = {
     .command = "classify",
     .operands = "PATH...",
-    .text = "Names what is in images with an ImageNet classifier. PATH is as for 'mseg run'.\n",
+    .text = "Names what is in images with an ImageNet classifier. PATH is as for 'mseg run'; one that\n"
+            "is given twice is done twice.\n",
     .groups = groups,
     .min_operands = 1,
     .max_operands = -1,
@@ -48,68 +52,101 @@ typedef struct classifier {
     mseg_session *session;
     char **labels;
     int n_labels, classes;
-    int *order;         /* classes, most probable first */
-    mseg_output output; /* of --json FILE */
-    FILE *json;
+    int *order; /* classes, most probable first */
+    char *model_path;
+    mseg_inputs inputs;
+    mseg_guard guard;
+    mseg_sink json;
     bool text;
 } classifier;
 
-static mseg_status read_labels(classifier *c, const char *path, mseg_error *err)
+static mseg_status add_label(classifier *c, char *line, mseg_error *err)
 {
-    FILE *file = fopen(path, "r");
-    char *line = NULL;
-    size_t size = 0;
-    if (!file)
-        return mseg_fail(err, MSEG_IO, "%s: %s", path, strerror(errno));
-    c->labels = calloc((size_t)c->classes, sizeof *c->labels);
-    while (c->labels && getline(&line, &size, file) >= 0) {
-        line[strcspn(line, "\r\n")] = 0;
-        if (c->n_labels < c->classes)
-            c->labels[c->n_labels] = strdup(line);
-        c->n_labels++;
-    }
-    free(line);
-    fclose(file);
-    if (!c->labels)
+    line[strcspn(line, "\r")] = 0;
+    if (c->n_labels < c->classes && !(c->labels[c->n_labels] = strdup(line)))
         return mseg_fail(err, MSEG_NOMEM, NULL);
-    if (c->n_labels != c->classes)
-        return mseg_fail(err, MSEG_MISMATCH, "%s: %d labels for a model of %d classes", path, c->n_labels, c->classes);
+    c->n_labels++;
     return MSEG_OK;
 }
 
-static mseg_status prepare(classifier *c, mseg_error *err)
+/* False after a line of error. */
+static bool read_labels(classifier *c, const char *path)
 {
-    const classify_args *args = c->args;
+    enum { MOST = 1 << 20 };
+    mseg_lines lines = {0};
+    mseg_error err = {0};
+    char *line;
+    size_t length;
+    c->labels = calloc((size_t)c->classes, sizeof *c->labels);
+    mseg_status status = c->labels ? mseg_lines_open(&lines, path, false, &err) : mseg_fail(&err, MSEG_NOMEM, NULL);
+    while (!status && c->n_labels < MOST && !(status = mseg_lines_next(&lines, &line, &length, &err)) && line)
+        status = add_label(c, line, &err);
+    mseg_lines_close(&lines);
+    if (!status && c->n_labels != c->classes)
+        status = mseg_fail(&err, MSEG_MISMATCH, "%d labels%s for a model of %d classes", c->n_labels,
+                           c->n_labels < MOST ? "" : " or more", c->classes);
+    if (status)
+        mseg_say("%s: %s", path, err.text);
+    return !status;
+}
+
+/* False after a line of error. */
+static bool open_model(classifier *c)
+{
+    const char *name = c->args->model;
     mseg_model_options how = mseg_model_options_default();
     how.output_stride = 32;
-    if (!mseg_model_load(&c->model, args->model, &how))
-        return MSEG_NOENT; /* it has been said */
+    if (!mseg_model_load(&c->model, name, &how))
+        return false;
     if (!mseg_model_describe(c->model).classifier) {
         mseg_say("%s: not a classifier: give an ImageNet model with -m (data/get-model.sh mobilenet_v2_1.0_224_quant)",
-                 args->model ? args->model : mseg_model_describe(c->model).name);
-        return MSEG_INVAL;
+                 name ? name : mseg_model_describe(c->model).name);
+        return false;
     }
-    mseg_status status = MSEG_OK;
+    c->model_path = mseg_model_find(name);
+    return c->model_path != NULL;
+}
+
+static mseg_status open_session(classifier *c, mseg_error *err)
+{
+    const classify_args *args = c->args;
     const int jobs = args->jobs ? (int)args->jobs : mseg_processors();
     c->classes = mseg_model_describe(c->model).classes;
     c->order = calloc((size_t)c->classes, sizeof *c->order);
+    if (!c->order || mseg_pool_open(&c->pool, jobs))
+        return mseg_fail(err, MSEG_NOMEM, NULL);
     mseg_plan_info plan;
-    if (!c->order || mseg_pool_open(&c->pool, jobs) || mseg_session_open(&c->session, c->model, c->pool, err))
-        status = mseg_fail(err, MSEG_NOMEM, NULL);
-    if (!status)
-        status = mseg_session_plan(c->session, (int)args->size, (int)args->size, &plan, err);
-    if (!status && args->labels)
-        status = read_labels(c, args->labels, err);
-    if (!status && args->json && strcmp(args->json, "-")) {
-        mseg_output_sweep_beside(args->json);
-        status = mseg_output_open(&c->output, args->json, err);
+    mseg_status status = mseg_session_open(&c->session, c->model, c->pool, err);
+    return status ? status : mseg_session_plan(c->session, (int)args->size, (int)args->size, &plan, err);
+}
+
+/* Opens --json where it replaces nothing; false after a line of error. */
+static bool open_json(classifier *c)
+{
+    const classify_args *args = c->args;
+    c->guard.inputs = &c->inputs;
+    mseg_guard_streams(&c->guard);
+    mseg_guard_input(&c->guard, "the model", c->model_path);
+    mseg_guard_input(&c->guard, "the labels", args->labels);
+    if (!mseg_guard_output(&c->guard, "--json", args->json) || !mseg_sink_open(&c->json, args->json))
+        return false;
+    c->text = !args->quiet && c->json.stream != stdout;
+    return true;
+}
+
+/* All that can stop the run before its first image; false after a line of error. */
+static bool prepare(classifier *c, char *const *paths, int count)
+{
+    const classify_args *args = c->args;
+    const mseg_inputs_options how = {.recursive = args->recursive, .shard = {1, 1}, .null = args->null};
+    mseg_error err = {0};
+    if (!open_model(c))
+        return false;
+    if (open_session(c, &err) || mseg_inputs_collect(&c->inputs, paths, count, &how, &err)) {
+        mseg_say("classify: %s", err.text);
+        return false;
     }
-    if (!status && args->json)
-        c->json = c->output.file ? c->output.file : stdout;
-    c->text = !args->quiet && c->json != stdout;
-    if (status)
-        mseg_say("classify: %s", err->text);
-    return status;
+    return (!args->labels || read_labels(c, args->labels)) && open_json(c);
 }
 
 /* The k largest scores to the front of order; equal ones in class order. */
@@ -127,29 +164,35 @@ static void sort_top(classifier *c, const float *scores, int k)
         }
 }
 
-static void show(const classifier *c, const char *path, const float *scores, int k)
+static void print_text(const classifier *c, const char *path, const float *scores, int k)
 {
-    mseg_json *root = c->json ? mseg_json_object() : NULL;
+    printf("%s\n", path);
+    for (int i = 0; i < k; i++) {
+        const int id = c->order[i];
+        printf("  %6.2f%%  %4d  %s\n", 100 * (double)scores[id], id, c->labels ? c->labels[id] : "");
+    }
+}
+
+static mseg_status print_json(classifier *c, const char *path, const float *scores, int k, mseg_error *err)
+{
+    mseg_json *root = mseg_json_object();
     mseg_json_add_string(root, "path", path);
     mseg_model_add_json(root, c->model);
     mseg_json *top = mseg_json_add_array(root, "top");
-    if (c->text)
-        printf("%s\n", path);
     for (int i = 0; i < k; i++) {
         const int id = c->order[i];
-        const char *name = c->labels ? c->labels[id] : "";
-        if (c->text)
-            printf("  %6.2f%%  %4d  %s\n", 100 * (double)scores[id], id, name);
         mseg_json *item = mseg_json_add_object(top, NULL);
         mseg_json_add_int(item, "class", id);
-        mseg_json_add_string(item, "name", name);
+        mseg_json_add_string(item, "name", c->labels ? c->labels[id] : "");
         mseg_json_add_number(item, "probability", (double)scores[id]);
     }
-    char *line = root ? mseg_json_print(root, false) : NULL;
-    if (line)
-        fprintf(c->json, "%s\n", line);
-    free(line);
+    char *line = mseg_json_print(root, false);
     mseg_json_free(&root);
+    if (!line)
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    mseg_sink_line(&c->json, NULL, line);
+    free(line);
+    return MSEG_OK;
 }
 
 static mseg_status classify(classifier *c, const mseg_input *input, mseg_error *err)
@@ -158,25 +201,30 @@ static mseg_status classify(classifier *c, const mseg_input *input, mseg_error *
     const float *scores;
     if (input->error)
         return mseg_fail(err, MSEG_INVAL, "%s", input->error);
+    const int k = c->args->top < c->classes ? (int)c->args->top : c->classes;
     mseg_status status = mseg_image_read(&image, input->path, MSEG_EXIF_APPLY, NULL, err);
     if (!status)
         status = mseg_classify(c->session, &image, (int)c->args->size, c->args->crop, &scores, err);
-    if (!status) {
-        const int k = c->args->top < c->classes ? (int)c->args->top : c->classes;
+    if (!status)
         sort_top(c, scores, k);
-        show(c, input->path, scores, k);
-    }
+    if (!status && c->json.stream)
+        status = print_json(c, input->path, scores, k, err);
+    if (!status && c->text)
+        print_text(c, input->path, scores, k);
     mseg_image_free(&image);
     return status;
 }
 
 static void close_all(classifier *c)
 {
-    mseg_output_discard(&c->output);
+    mseg_sink_discard(&c->json);
+    mseg_guard_free(&c->guard);
+    mseg_inputs_free(&c->inputs);
     for (int i = 0; c->labels && i < c->classes; i++)
         free(c->labels[i]);
     free(c->labels);
     free(c->order);
+    free(c->model_path);
     mseg_session_close(&c->session);
     mseg_pool_close(&c->pool);
     mseg_model_close(&c->model);
@@ -186,31 +234,23 @@ int mseg_cmd_classify(int argc, char **argv)
 {
     classify_args args = {.top = 5, .size = 224, .crop = 0.875};
     classifier c = {.args = &args};
-    mseg_inputs inputs = {0};
-    mseg_error err = {0};
     int count, exit_status;
     if (!mseg_options_parse(&usage, argc, argv, &args, &count, &exit_status))
         return exit_status;
     exit_status = MSEG_EXIT_UNUSABLE;
-    const mseg_inputs_options how = {args.recursive, {1, 1}, {NULL}};
-    if (prepare(&c, &err))
+    if (!prepare(&c, argv, count))
         goto done;
-    if (mseg_inputs_collect(&inputs, argv, count, &how, &err)) {
-        mseg_say("classify: %s", err.text);
-        goto done;
-    }
     exit_status = MSEG_EXIT_OK;
-    for (size_t i = 0; i < inputs.count; i++)
-        if (classify(&c, &inputs.items[i], &err)) {
-            mseg_say("%s: %s", inputs.items[i].path, err.text);
+    for (size_t i = 0; i < c.inputs.count; i++) {
+        mseg_error err = {0};
+        if (classify(&c, &c.inputs.items[i], &err)) {
+            mseg_say("%s: %s", c.inputs.items[i].path, err.text);
             exit_status = MSEG_EXIT_SOME_FAILED;
         }
-    if (c.output.file && mseg_output_commit(&c.output, &err)) {
-        mseg_say("%s: %s", args.json, err.text);
-        exit_status = MSEG_EXIT_SOME_FAILED;
     }
+    if (!mseg_sink_close(&c.json))
+        exit_status = MSEG_EXIT_UNUSABLE;
 done:
-    mseg_inputs_free(&inputs);
     close_all(&c);
     return exit_status;
 }

@@ -3,6 +3,7 @@
 
 #include "commands.h"
 #include "eval.h"
+#include "lines.h"
 #include "options.h"
 #include "say.h"
 
@@ -21,6 +22,7 @@ static const mseg_option input_options[] = {
      .help = "the images to score, one id a line ('-': standard input; default: all of --gt)"},
     {0, "images", MSEG_OPTION_TEXT, FIELD(photos), "DIR", .help = "photos, ID.jpg or .png: for the model and the report"},
     {'r', "recursive", MSEG_OPTION_FLAG, FIELD(recursive), NULL, .help = "without a list: look into subfolders of --gt"},
+    {'0', "null", MSEG_OPTION_FLAG, FIELD(null), NULL, .help = MSEG_NULL_HELP},
     {0, "shard", MSEG_OPTION_TEXT, FIELD(shard), "I/N", .help = "only every N-th line of the list, from the I-th on"},
     {0, "merge", MSEG_OPTION_FLAG, FIELD(merge), NULL,
      .help = "add the counts of the FILEs instead of scoring; --gt, --pred, --images then serve the pictures of --html"},
@@ -75,7 +77,9 @@ typedef struct eval {
     mseg_eval_args *args;
     mseg_eval_source source;
     char *voc_paths[3];
-    char *settings, *command;
+    char *settings, *command, *model_path;
+    mseg_guard guard;
+    mseg_inputs images; /* that no output may replace; looked for when there is an old output */
     mseg_eval_list list;
     mseg_model *model;
     mseg_pool *pool;
@@ -224,6 +228,17 @@ static bool open_model(eval *e)
     return false;
 }
 
+/* False after a line of error. */
+static bool guard_files(eval *e, char *const *counts, int n)
+{
+    if (e->model)
+        e->model_path = mseg_model_find(e->args->network.model);
+    mseg_guard_input(&e->guard, "the model", e->model_path);
+    for (int i = 0; i < n; i++)
+        mseg_guard_input(&e->guard, "the counts", counts[i]);
+    return mseg_eval_guard(&e->guard, &e->images, e->args);
+}
+
 /* As many images as threads: a session per worker. Fewer: one session, threads inside the image. */
 static bool open_sessions(eval *e)
 {
@@ -255,7 +270,7 @@ static bool read_list(eval *e)
         mseg_say("eval: --shard takes I/N with 1 <= I <= N, not '%s'", args->shard);
         return false;
     }
-    if (args->list ? mseg_eval_list_read(&e->list, args->list, shard, &err)
+    if (args->list ? mseg_eval_list_read(&e->list, args->list, args->null, shard, &err)
                    : mseg_eval_list_folder(&e->list, args->truth, args->recursive, shard, &err)) {
         mseg_say("%s: %s", args->list ? args->list : args->truth, err.text);
         return false;
@@ -273,7 +288,7 @@ static bool score_set(eval *e)
 {
     if (!load_classes(e) || (!e->args->predictions && !open_model(e)))
         return false;
-    if (!mseg_eval_try_outputs(e->args) || !read_list(e) || !open_sessions(e))
+    if (!guard_files(e, NULL, 0) || !mseg_eval_try_outputs(e->args) || !read_list(e) || !open_sessions(e))
         return false;
     e->settings = describe_settings(e->args, e->model, &e->source.run);
     if (!e->settings) {
@@ -323,7 +338,7 @@ static bool find_palette(eval *e, const mseg_score *score)
 static bool merge_files(eval *e, char **paths, int n)
 {
     mseg_error err = {0};
-    if (!mseg_eval_try_outputs(e->args))
+    if (!guard_files(e, paths, n) || !mseg_eval_try_outputs(e->args))
         return false;
     if (!mseg_counts_load(&e->counts, (const char *const *)paths, n, &err))
         return true;
@@ -343,12 +358,22 @@ static mseg_status load_example(void *context, const char *id, mseg_example *exa
     return mseg_eval_load(&e->source, session, id, &example->truth, &example->prediction, &tally, NULL);
 }
 
+static bool save_counts(const eval *e)
+{
+    const char *path = e->args->save_counts;
+    mseg_error err = {0};
+    if (path && mseg_counts_save(e->counts, path, &err))
+        mseg_say("%s: %s", path, err.text);
+    return !err.status;
+}
+
 /* Returns the exit status. */
 static int report(eval *e)
 {
     const mseg_eval_args *args = e->args;
     mseg_score score;
     mseg_error err = {0};
+    bool saved = save_counts(e); /* first: all else follows from them */
     if (mseg_score_open(&score, e->counts, &err)) {
         mseg_say("eval: %s", err.text);
         return MSEG_EXIT_UNUSABLE;
@@ -359,12 +384,8 @@ static int report(eval *e)
     if (args->merge && (!find_palette(e, &score) || !load_rules(&e->source.truth_rules, args->map, &e->palette, args) ||
                         !load_rules(&e->source.prediction_rules, args->prediction_map, &e->palette, args)))
         goto done;
-    if (!mseg_eval_report(args, &page))
+    if (!mseg_eval_report(args, &page) || !saved)
         goto done;
-    if (args->save_counts && mseg_counts_save(e->counts, args->save_counts, &err)) {
-        mseg_say("%s: %s", args->save_counts, err.text);
-        goto done;
-    }
     status = mseg_score_has_mistakes(&score) ? MSEG_EXIT_SOME_FAILED : MSEG_EXIT_OK;
 done:
     mseg_score_close(&score);
@@ -382,8 +403,11 @@ static void release(eval *e)
     mseg_eval_list_free(&e->list);
     for (int i = 0; i < 3; i++)
         free(e->voc_paths[i]);
+    mseg_guard_free(&e->guard);
+    mseg_inputs_free(&e->images);
     free(e->settings);
     free(e->command);
+    free(e->model_path);
 }
 
 int mseg_cmd_eval(int argc, char **argv)

@@ -1,11 +1,11 @@
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "class_keys.h"
 #include "commands.h"
+#include "guard.h"
 #include "inputs.h"
+#include "lines.h"
 #include "mseg.h"
 #include "network.h"
 #include "options.h"
@@ -13,19 +13,21 @@
 #include "progress.h"
 #include "say.h"
 #include "sequence.h"
+#include "sink.h"
 
 typedef struct run_args {
     mseg_network_args network;
     const char *masks, *overlays, *scores, *palette, *json, *shard;
     double alpha;
     int64_t tile, overlap; /* 0: not in tiles; -1: the library's overlap */
-    bool recursive, quiet, verbose;
+    bool recursive, null, quiet, verbose;
 } run_args;
 
 #define FIELD(name) offsetof(run_args, name)
 static const mseg_option input_options[] = {
     {'r', "recursive", MSEG_OPTION_FLAG, FIELD(recursive), NULL,
      .help = "descend into subfolders; they are mirrored below the outputs"},
+    {'0', "null", MSEG_OPTION_FLAG, FIELD(null), NULL, .help = MSEG_NULL_HELP},
     {0, "shard", MSEG_OPTION_TEXT, FIELD(shard), "I/N",
      .help = "only every N-th input, from the I-th on: N such runs together do them all"},
     {0},
@@ -75,12 +77,6 @@ static const mseg_usage usage = {
     .max_operands = -1,
 };
 
-/* Where the JSON lines go: a file that appears whole at the end, or a stream (stdout, a pipe, a device). */
-typedef struct json_sink {
-    mseg_output output;
-    FILE *stream; /* NULL: not wanted */
-} json_sink;
-
 typedef struct batch {
     const run_args *args;
     mseg_run_options run;
@@ -88,14 +84,16 @@ typedef struct batch {
     mseg_outputs outputs;
     char keys[256][MSEG_CLASS_KEY]; /* of the classes, in JSON */
     mseg_inputs inputs;
-    json_sink json;
+    mseg_guard guard;
+    mseg_sink json;
     mseg_model *model;
+    char *model_path;
     mseg_pool *pool;         /* over images, or inside the one session */
     mseg_session **sessions; /* one per worker */
     int n_sessions;
     mseg_sequence *sequence;
     mseg_progress progress;
-    size_t failed;
+    size_t emitted, failed;
 } batch;
 
 /* What became of one image. */
@@ -162,7 +160,7 @@ static mseg_status segment_whole(batch *b, mseg_session *session, const mseg_inp
         status = mseg_segment(session, &photo, &b->run, &result, err);
     start = mseg_now();
     if (!status)
-        status = mseg_outputs_write(&b->outputs, &b->inputs, input, &photo, &result, err);
+        status = mseg_outputs_write(&b->outputs, &b->guard, input, &photo, &result, err);
     f->write_ms = 1e3 * (mseg_now() - start);
     f->width = photo.width;
     f->height = photo.height;
@@ -203,7 +201,7 @@ static mseg_status segment_tiles(batch *b, mseg_session *session, const mseg_inp
         return status;
     f->width = mseg_image_reader_width(reader);
     f->height = mseg_image_reader_height(reader);
-    status = mseg_row_outputs_open(&sink.files, &b->outputs, &b->inputs, input, f->width, f->height, err);
+    status = mseg_row_outputs_open(&sink.files, &b->outputs, &b->guard, input, f->width, f->height, err);
     if (!status)
         status = mseg_segment_tiled(session, reader, &options, take_rows, &sink, &result, err);
     if (!status)
@@ -227,6 +225,8 @@ static mseg_status segment(batch *b, mseg_session *session, const mseg_input *in
     if (!status && b->args->verbose)
         out->line = mseg_format("%s: %dx%d, decode %.1f ms, resize %.1f, network %.1f, label %.1f, write %.1f", input->path,
                                 f.width, f.height, f.decode_ms, f.resize_ms, f.network_ms, f.label_ms, f.write_ms);
+    if (!status && b->args->verbose && !out->line)
+        status = mseg_fail(err, MSEG_NOMEM, NULL);
     return status;
 }
 
@@ -249,14 +249,18 @@ static void emit(void *context, void *item)
 {
     batch *b = context;
     report *done = item;
-    if (done && done->line)
+    const char *path = b->inputs.items[b->emitted++].path;
+    const bool failed = !done || done->failed;
+    if (done && done->line) {
         mseg_progress_print(&b->progress, done->line);
-    else if (!done || done->failed || b->args->verbose)
-        mseg_progress_print(&b->progress, "mseg: out of memory");
-    if (done && done->json)
-        fprintf(b->json.stream, "%s\n", done->json);
-    if (!done || done->failed)
-        b->failed++;
+    } else if (failed) { /* not even memory for a line */
+        mseg_progress_hide(&b->progress);
+        mseg_say("%s: out of memory", path);
+        mseg_progress_show(&b->progress);
+    }
+    if (!failed && done->json)
+        mseg_sink_line(&b->json, &b->progress, done->json);
+    b->failed += failed;
     mseg_progress_step(&b->progress);
     if (done) {
         free(done->json);
@@ -266,40 +270,6 @@ static void emit(void *context, void *item)
 }
 
 /* ---- the batch --------------------------------------------------------------------------------------------------------- */
-
-static bool open_json(json_sink *sink, const char *path)
-{
-    struct stat info;
-    mseg_error err = {0};
-    if (!path)
-        return true;
-    mseg_output_sweep_beside(path);
-    if (!strcmp(path, "-"))
-        sink->stream = stdout;
-    else if (!stat(path, &info) && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode) && !(sink->stream = fopen(path, "w")))
-        mseg_fail(&err, MSEG_IO, "%s", strerror(errno));
-    else if (!sink->stream && !mseg_output_open(&sink->output, path, &err))
-        sink->stream = sink->output.file;
-    if (!sink->stream)
-        mseg_say("%s: %s", path, err.text);
-    return sink->stream != NULL;
-}
-
-/* Puts the file in place; false after a line of error. */
-static bool close_json(json_sink *sink, const char *path)
-{
-    mseg_error err = {0};
-    if (!sink->stream)
-        return true;
-    if (sink->output.file)
-        mseg_output_commit(&sink->output, &err);
-    else if (sink->stream != stdout && fclose(sink->stream)) /* main looks after stdout */
-        mseg_fail(&err, MSEG_IO, "cannot write: %s", strerror(errno));
-    sink->stream = NULL;
-    if (err.status)
-        mseg_say("%s: %s", path, err.text);
-    return !err.status;
-}
 
 /* What would fail for every image fails here. */
 static mseg_status prepare_session(const batch *b, mseg_session *session, mseg_error *err)
@@ -386,12 +356,27 @@ static bool fit_palette(batch *b)
     return true;
 }
 
+/* Makes known what no output may replace; false after a line of error when --json would. */
+static bool guard_files(batch *b)
+{
+    b->model_path = mseg_model_find(b->args->network.model);
+    b->guard.inputs = &b->inputs;
+    mseg_guard_streams(&b->guard);
+    mseg_guard_input(&b->guard, "the model", b->model_path);
+    mseg_guard_input(&b->guard, "the palette", b->args->palette);
+    return mseg_guard_output(&b->guard, "--json", b->args->json) && mseg_outputs_fit(&b->outputs, &b->inputs, &b->guard);
+}
+
 /* All that can stop the run before its first image; false after a line of error. */
 static bool prepare(batch *b, char *const *paths, int count)
 {
     const run_args *args = b->args;
     mseg_error err = {0};
-    mseg_inputs_options how = {args->recursive, {1, 1}, {args->masks, args->overlays, args->scores}};
+    mseg_inputs_options how = {.recursive = args->recursive,
+                               .shard = {1, 1},
+                               .null = args->null,
+                               .clash = "would write the same output as",
+                               .skip = {args->masks, args->overlays, args->scores}};
     if (args->shard && !mseg_shard_parse(&how.shard, args->shard)) {
         mseg_say("run: --shard takes I/N with 1 <= I <= N, not '%s'", args->shard);
         return false;
@@ -414,7 +399,7 @@ static bool prepare(batch *b, char *const *paths, int count)
         mseg_say("%s: %s", folder, err.text);
         return false;
     }
-    if (!open_json(&b->json, args->json))
+    if (!guard_files(b) || !mseg_sink_open(&b->json, args->json))
         return false;
     mseg_outputs_mirror(&b->outputs, &b->inputs);
     return true;
@@ -443,8 +428,10 @@ static void release(batch *b)
     mseg_sequence_close(&b->sequence);
     mseg_pool_close(&b->pool);
     mseg_model_close(&b->model);
-    mseg_output_discard(&b->json.output);
+    mseg_sink_discard(&b->json);
+    mseg_guard_free(&b->guard);
     mseg_inputs_free(&b->inputs);
+    free(b->model_path);
 }
 
 int mseg_cmd_run(int argc, char **argv)
@@ -462,7 +449,7 @@ int mseg_cmd_run(int argc, char **argv)
     double seconds = mseg_progress_stop(&b.progress);
     if (!args.quiet)
         summarise(&b, seconds);
-    if (!close_json(&b.json, args.json))
+    if (!mseg_sink_close(&b.json))
         goto done;
     status = b.failed ? MSEG_EXIT_SOME_FAILED : MSEG_EXIT_OK;
 done:

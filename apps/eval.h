@@ -1,6 +1,7 @@
 #ifndef MSEG_APPS_EVAL_H
 #define MSEG_APPS_EVAL_H
 
+#include "guard.h"
 #include "inputs.h"
 #include "mseg.h"
 #include "network.h"
@@ -14,7 +15,7 @@ typedef struct mseg_eval_args {
     const char *json, *csv, *html, *save_counts;
     int64_t ignore;
     int missing, unknown_color;
-    bool merge, recursive, quiet, verbose, photos_given;
+    bool merge, recursive, null, quiet, verbose, photos_given;
 } mseg_eval_args;
 
 /* An image to score. */
@@ -31,9 +32,9 @@ typedef struct mseg_eval_list {
     uint64_t blank_lines, crlf_lines;
 } mseg_eval_list;
 
-/** Reads a list (a file, a pipe, "-" for stdin) of ids, one a line, once; keeps the shard's lines. Repeated lines become items
- * with a mistake. */
-mseg_status mseg_eval_list_read(mseg_eval_list *list, const char *path, mseg_shard shard, mseg_error *err);
+/** Reads a list (a file, a pipe, "-" for stdin; null: as mseg_lines_open) of ids, one a line, once; keeps the shard's lines.
+ * Repeated lines become items with a mistake. */
+mseg_status mseg_eval_list_read(mseg_eval_list *list, const char *path, bool null, mseg_shard shard, mseg_error *err);
 
 /** The PNG files of a folder. */
 mseg_status mseg_eval_list_folder(mseg_eval_list *list, const char *folder, bool recursive, mseg_shard shard, mseg_error *err);
@@ -72,10 +73,15 @@ bool mseg_eval_score(const mseg_eval_args *args, const mseg_eval_source *source,
                      mseg_session **sessions, int n_sessions, const mseg_model *model, const char *settings,
                      mseg_counts **counts);
 
+/** Whether each output is a file of its own and none that is read; false after a line of error. guard: has the model and the
+ * counts to merge already. images becomes what the folders hold when one of the outputs is there already (who could replace one
+ * of them). */
+bool mseg_eval_guard(mseg_guard *guard, mseg_inputs *images, const mseg_eval_args *args);
+
 /** Whether the files asked for can be written; false after a line of error. */
 bool mseg_eval_try_outputs(const mseg_eval_args *args);
 
-/** Prints the table and writes the files asked for; false after a line of error. */
+/** Prints the table and writes the files asked for, but for the counts; false after a line of error for each that failed. */
 bool mseg_eval_report(const mseg_eval_args *args, const mseg_report *report);
 
 #endif

@@ -1,9 +1,9 @@
 #include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "eval.h"
+#include "lines.h"
 #include "say.h"
 
 /* Takes over id and mistake. */
@@ -83,11 +83,9 @@ static void keep_shard(mseg_eval_list *list, mseg_shard shard)
     list->count = kept;
 }
 
-/* Cuts the line's end and the blanks around its words off; counts what a list should not have when the line is ours. */
-static char *clean_line(mseg_eval_list *list, char *line, ssize_t length, bool ours)
+/* Cuts the blanks around the words of a line of text off; counts what a list should not have when the line is ours. */
+static char *clean_line(mseg_eval_list *list, char *line, size_t length, bool ours)
 {
-    if (length && line[length - 1] == '\n')
-        line[--length] = 0;
     if (length && line[length - 1] == '\r')
         list->crlf_lines += ours;
     while (length && isspace((unsigned char)line[length - 1]))
@@ -99,33 +97,28 @@ static char *clean_line(mseg_eval_list *list, char *line, ssize_t length, bool o
     return line;
 }
 
-static mseg_status read_lines(mseg_eval_list *list, FILE *file, mseg_shard shard, mseg_error *err)
+static mseg_status read_lines(mseg_eval_list *list, mseg_lines *lines, mseg_shard shard, mseg_error *err)
 {
-    char *line = NULL;
-    size_t capacity = 0;
-    ssize_t length;
-    mseg_status status = MSEG_OK;
-    for (uint64_t number = 1; !status && (length = getline(&line, &capacity, file)) >= 0; number++) {
-        char *id = clean_line(list, line, length, mseg_shard_has(shard, number - 1));
+    char *line;
+    size_t length;
+    mseg_status status;
+    while (!(status = mseg_lines_next(lines, &line, &length, err)) && line) {
+        const bool ours = mseg_shard_has(shard, lines->number - 1);
+        char *id = lines->null ? line : clean_line(list, line, length, ours);
         int stem = mseg_stem_length(id);
-        if (*id)
-            status = append(list, (mseg_eval_item){.id = strndup(id, (size_t)stem), .line = number});
+        if (*id && append(list, (mseg_eval_item){.id = strndup(id, (size_t)stem), .line = lines->number}))
+            return mseg_fail(err, MSEG_NOMEM, NULL);
     }
-    free(line);
-    if (status)
-        return mseg_fail(err, status, NULL);
-    return ferror(file) ? mseg_fail(err, MSEG_IO, "%s", strerror(errno)) : MSEG_OK;
+    return status;
 }
 
-mseg_status mseg_eval_list_read(mseg_eval_list *list, const char *path, mseg_shard shard, mseg_error *err)
+mseg_status mseg_eval_list_read(mseg_eval_list *list, const char *path, bool null, mseg_shard shard, mseg_error *err)
 {
-    bool standard = !strcmp(path, "-");
-    FILE *file = standard ? stdin : fopen(path, "r");
-    if (!file)
-        return mseg_fail(err, errno == ENOENT ? MSEG_NOENT : MSEG_IO, "%s", strerror(errno));
-    mseg_status status = read_lines(list, file, shard, err);
-    if (!standard)
-        fclose(file);
+    mseg_lines lines;
+    mseg_status status = mseg_lines_open(&lines, path, null, err);
+    if (!status)
+        status = read_lines(list, &lines, shard, err);
+    mseg_lines_close(&lines);
     if (!status && !list->count)
         status = mseg_fail(err, MSEG_INVAL, "the list is empty");
     if (!status && mark_duplicates(list, path))
@@ -138,7 +131,7 @@ mseg_status mseg_eval_list_read(mseg_eval_list *list, const char *path, mseg_sha
 mseg_status mseg_eval_list_folder(mseg_eval_list *list, const char *folder, bool recursive, mseg_shard shard, mseg_error *err)
 {
     mseg_inputs inputs;
-    mseg_inputs_options how = {.recursive = recursive, .shard = shard};
+    mseg_inputs_options how = {.recursive = recursive, .shard = shard, .clash = "has the same name as"};
     char *path = strdup(folder);
     mseg_status status = path ? mseg_inputs_collect(&inputs, &path, 1, &how, err) : mseg_fail(err, MSEG_NOMEM, NULL);
     free(path);

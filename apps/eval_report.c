@@ -1,43 +1,19 @@
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "eval.h"
 #include "say.h"
-
-static bool is_special(const char *path)
-{
-    struct stat info;
-    return !stat(path, &info) && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
-}
-
-static bool try_output(const char *path)
-{
-    mseg_error err = {0};
-    mseg_output probe = {0};
-    struct stat info;
-    if (!path || !strcmp(path, "-") || is_special(path))
-        return true;
-    mseg_output_sweep_beside(path);
-    if (!stat(path, &info) && S_ISDIR(info.st_mode))
-        mseg_fail(&err, MSEG_IO, "is a folder");
-    else
-        mseg_output_open(&probe, path, &err);
-    mseg_output_discard(&probe);
-    if (err.status)
-        mseg_say("%s: %s", path, err.text);
-    return !err.status;
-}
+#include "sink.h"
 
 bool mseg_eval_try_outputs(const mseg_eval_args *args)
 {
-    if (args->save_counts && (!strcmp(args->save_counts, "-") || is_special(args->save_counts))) {
+    if (args->save_counts && (mseg_sink_descriptor(args->save_counts) >= 0 || mseg_is_special(args->save_counts))) {
         mseg_say("eval: --save-counts takes a file, not '%s'", args->save_counts);
         return false;
     }
-    return try_output(args->json) && try_output(args->csv) && try_output(args->html) && try_output(args->save_counts);
+    return mseg_sink_try(args->json) && mseg_sink_try(args->csv) && mseg_sink_try(args->html) && mseg_sink_try(args->save_counts);
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------------- */
@@ -51,35 +27,22 @@ static mseg_status write_csv(FILE *file, const mseg_report *report, mseg_error *
     return MSEG_OK;
 }
 
-/* To a stream as it is ("-", a pipe, a device), to a file whole or not at all. */
 static bool write_output(const char *path, write_fn write, const mseg_report *report)
 {
     mseg_error err = {0};
-    mseg_output output = {0};
-    FILE *stream = NULL;
-    if (!path)
-        return true;
-    if (!strcmp(path, "-"))
-        stream = stdout;
-    else if (is_special(path) && !(stream = fopen(path, "w")))
-        mseg_fail(&err, MSEG_IO, "%s", strerror(errno));
-    else if (!stream)
-        mseg_output_open(&output, path, &err);
-    if (!err.status)
-        write(stream ? stream : output.file, report, &err);
-    if (!err.status && output.file)
-        mseg_output_commit(&output, &err);
-    mseg_output_discard(&output);
-    if (stream && ((fflush(stream) | ferror(stream)) || (stream != stdout && fclose(stream))) && !err.status)
-        mseg_fail(&err, MSEG_IO, "cannot write: %s", strerror(errno));
-    if (err.status)
-        mseg_say("%s: %s", path, err.text);
-    return !err.status;
+    mseg_sink sink;
+    if (!mseg_sink_open(&sink, path))
+        return false;
+    if (!path || !write(sink.stream, report, &err))
+        return mseg_sink_close(&sink);
+    mseg_say("%s: %s", path, err.text);
+    mseg_sink_discard(&sink);
+    return false;
 }
 
 static bool is_standard(const char *path)
 {
-    return path && !strcmp(path, "-");
+    return path && mseg_sink_descriptor(path) == STDOUT_FILENO;
 }
 
 static bool terminal_is_utf8(void)
@@ -111,6 +74,7 @@ bool mseg_eval_report(const mseg_eval_args *args, const mseg_report *report)
         print_images(report->score);
     if (!args->quiet && !is_standard(args->json) && !is_standard(args->csv) && !is_standard(args->html))
         mseg_report_text(stdout, report, terminal_is_utf8());
-    return write_output(args->json, mseg_report_json, report) && write_output(args->csv, write_csv, report) &&
-           write_output(args->html, mseg_report_html, report);
+    bool json = write_output(args->json, mseg_report_json, report), csv = write_output(args->csv, write_csv, report);
+    bool html = write_output(args->html, mseg_report_html, report);
+    return json && csv && html;
 }

@@ -8,7 +8,11 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "lines.h"
 #include "say.h"
+
+/* The folder of all outputs whose folder was not chosen, of this run or one before. */
+#define DEFAULT_OUTPUTS "mseg-out"
 
 /* A folder on the way down, to see loops of symbolic links. */
 typedef struct ancestor {
@@ -61,8 +65,7 @@ static bool has_extension(const char *name)
     return name[mseg_stem_length(name)] != 0;
 }
 
-/* Tells files apart whatever their path; never 0. */
-static uint64_t fingerprint(const struct stat *info)
+uint64_t mseg_fingerprint(const struct stat *info)
 {
     uint64_t x = (uint64_t)info->st_ino * 0x9e3779b97f4a7c15u ^ (uint64_t)info->st_dev * 0xc2b2ae3d27d4eb4fu;
     return x ^ x >> 29 ? x ^ x >> 29 : 1;
@@ -154,18 +157,16 @@ static bool grow_table(collector *c)
 static void add_image(collector *c, char *path, size_t name, const struct stat *info)
 {
     mseg_inputs *inputs = c->inputs;
-    if (!grow_table(c) || !reserve(&inputs->pngs, inputs->n_pngs, &inputs->png_capacity, sizeof *inputs->pngs)) {
+    if (!grow_table(c) || !reserve(&inputs->files, inputs->n_files, &inputs->file_capacity, sizeof *inputs->files)) {
         free(path);
         c->out_of_memory = true;
         return;
     }
-    const char *extension = path + name + mseg_stem_length(path + name);
-    if (!strcasecmp(extension, extensions[0]))
-        inputs->pngs[inputs->n_pngs++] = fingerprint(info);
+    inputs->files[inputs->n_files++] = mseg_fingerprint(info);
     size_t slot = slot_of(c, path + name);
-    if (c->table[slot]) {
+    if (c->table[slot] && c->options->clash) {
         const char *first = inputs->items[c->table[slot] - 1].path;
-        refuse(c, path, strcmp(first, path) ? mseg_format("would write the same output as %s", first) : strdup("given twice"));
+        refuse(c, path, strcmp(first, path) ? mseg_format("%s %s", c->options->clash, first) : strdup("given twice"));
     } else if (append(c, path, name, NULL)) {
         c->table[slot] = (uint32_t)inputs->count;
     }
@@ -217,8 +218,8 @@ static void add_entry(collector *c, char *path, size_t name, const ancestor *fol
     found->subfolders += is_folder;
     found->images += image && !(is_folder && c->options->recursive);
     if (is_folder && c->options->recursive) {
-        ancestor self = {fingerprint(&info), folder};
-        if (!to_skip(c, self.fingerprint, folder))
+        ancestor self = {mseg_fingerprint(&info), folder};
+        if (!to_skip(c, self.fingerprint, folder) && strcmp(strrchr(path, '/') + 1, DEFAULT_OUTPUTS) != 0)
             add_folder(c, path, name, &self, found);
     } else if (image && failed) {
         refuse_errno(c, path, failed);
@@ -260,6 +261,21 @@ static void add_folder(collector *c, const char *folder, size_t name, const ance
 
 /* ---- arguments --------------------------------------------------------------------------------------------------------- */
 
+/* A path with nothing there; takes it over. */
+static void refuse_missing(collector *c, char *path)
+{
+    struct stat info;
+    const char *slash = strrchr(path, '/');
+    char *folder = slash && slash > path ? strndup(path, (size_t)(slash - path)) : NULL;
+    if (slash && !slash[1])
+        refuse(c, path, strdup("no such folder"));
+    else if (folder && stat(folder, &info) && errno == ENOENT)
+        refuse(c, path, mseg_format("no folder %s", folder));
+    else
+        refuse_errno(c, path, ENOENT);
+    free(folder);
+}
+
 /* A file or folder that the user named; takes over path. */
 static void add_path(collector *c, char *path)
 {
@@ -267,9 +283,12 @@ static void add_path(collector *c, char *path)
     if (!path) {
         c->out_of_memory = true;
     } else if (stat(path, &info)) {
-        refuse_errno(c, path, errno);
+        if (errno == ENOENT)
+            refuse_missing(c, path);
+        else
+            refuse_errno(c, path, errno);
     } else if (S_ISDIR(info.st_mode)) {
-        ancestor self = {fingerprint(&info), NULL};
+        ancestor self = {mseg_fingerprint(&info), NULL};
         walk found = {0, 0};
         add_folder(c, path, 0, &self, &found);
         if (found.images)
@@ -288,18 +307,20 @@ static void add_path(collector *c, char *path)
 
 static mseg_status add_stdin(collector *c, mseg_error *err)
 {
+    mseg_lines lines;
+    mseg_error why = {0};
     char *line = NULL;
-    size_t capacity = 0, before = c->inputs->count;
-    ssize_t length;
-    while (!c->out_of_memory && (length = getline(&line, &capacity, stdin)) >= 0) {
-        while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r'))
+    size_t length, before = c->inputs->count;
+    mseg_status status = mseg_lines_open(&lines, "-", c->options->null, &why);
+    while (!status && !c->out_of_memory && !(status = mseg_lines_next(&lines, &line, &length, &why)) && line) {
+        while (!lines.null && length > 0 && line[length - 1] == '\r')
             line[--length] = 0;
-        if (strspn(line, " \t") != (size_t)length)
+        if (lines.null ? length : strspn(line, " \t") != length)
             add_path(c, strdup(line));
     }
-    free(line);
-    if (ferror(stdin))
-        return mseg_fail(err, MSEG_IO, "cannot read the list on standard input");
+    mseg_lines_close(&lines);
+    if (status)
+        return mseg_fail(err, status, "the list on standard input: %s", why.text);
     if (c->inputs->count == before)
         refuse(c, strdup("-"), strdup("the list on standard input is empty"));
     return MSEG_OK;
@@ -333,7 +354,7 @@ mseg_status mseg_inputs_collect(mseg_inputs *inputs, char *const *paths, int cou
     struct stat info;
     for (size_t i = 0; i < sizeof c.skip / sizeof *c.skip; i++)
         if (options->skip[i] && !stat(options->skip[i], &info))
-            c.skip[i] = fingerprint(&info);
+            c.skip[i] = mseg_fingerprint(&info);
     mseg_status status = MSEG_OK;
     for (int i = 0; i < count && !status; i++) {
         if (!strcmp(paths[i], "-"))
@@ -343,8 +364,8 @@ mseg_status mseg_inputs_collect(mseg_inputs *inputs, char *const *paths, int cou
     }
     if (!status && c.out_of_memory)
         status = mseg_fail(err, MSEG_NOMEM, "out of memory for the list of inputs");
-    if (inputs->n_pngs)
-        qsort(inputs->pngs, inputs->n_pngs, sizeof *inputs->pngs, by_value);
+    if (inputs->n_files)
+        qsort(inputs->files, inputs->n_files, sizeof *inputs->files, by_value);
     if (options->shard.count > 1)
         keep_shard(inputs, options->shard);
     free(c.table);
@@ -360,15 +381,11 @@ void mseg_inputs_free(mseg_inputs *inputs)
         free(inputs->items[i].error);
     }
     free(inputs->items);
-    free(inputs->pngs);
+    free(inputs->files);
     *inputs = (mseg_inputs){0};
 }
 
-bool mseg_inputs_hold(const mseg_inputs *inputs, const char *path)
+bool mseg_inputs_hold(const mseg_inputs *inputs, uint64_t fingerprint)
 {
-    struct stat info;
-    if (!inputs->n_pngs || stat(path, &info))
-        return false;
-    uint64_t key = fingerprint(&info);
-    return bsearch(&key, inputs->pngs, inputs->n_pngs, sizeof key, by_value) != NULL;
+    return inputs->n_files && bsearch(&fingerprint, inputs->files, inputs->n_files, sizeof fingerprint, by_value);
 }

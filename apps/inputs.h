@@ -1,6 +1,8 @@
 #ifndef MSEG_APPS_INPUTS_H
 #define MSEG_APPS_INPUTS_H
 
+#include <sys/stat.h>
+
 #include "mseg.h"
 
 /* Part index (from 1) of count: input number k (from 1) belongs to it when k = index modulo count. */
@@ -24,27 +26,33 @@ typedef struct mseg_input {
 typedef struct mseg_inputs {
     mseg_input *items;
     size_t count, capacity;
-    uint64_t *pngs; /* fingerprints of all inputs that are PNG files, sorted */
-    size_t n_pngs, png_capacity;
+    uint64_t *files; /* fingerprints of all image files, those of other shards too, sorted */
+    size_t n_files, file_capacity;
 } mseg_inputs;
 
 typedef struct mseg_inputs_options {
     bool recursive;
     mseg_shard shard;
+    bool null;           /* the list on stdin is separated by zero bytes whatever it looks like */
+    const char *clash;   /* what an input is told whose name, without its extension, another one has: "would write the same output
+                          * as"; NULL: that does not matter, and a path may be given twice */
     const char *skip[4]; /* folders (of outputs) that a descent leaves out; NULL entries are fine */
 } mseg_inputs_options;
 
 /** Lists the inputs: files as they are, folders' images (.png .jpg .jpeg in any case, names not starting with a dot) sorted by
- * name, "-" for a list on stdin, one path a line. Inputs that would get the name of an earlier one, that are missing, not
- * regular files, or folders without images become entries with an error. Only the shard's entries are kept. MSEG_NOMEM, or
- * MSEG_IO when stdin cannot be read. */
+ * name, "-" for a list on stdin (lines.h), one path a line. Inputs with the name of an earlier one, that are missing, not regular
+ * files, or folders without images become entries with an error. A descent leaves out folders called mseg-out. Only the shard's
+ * entries are kept. MSEG_NOMEM, or another error when stdin cannot be read or is no list. */
 mseg_status mseg_inputs_collect(mseg_inputs *inputs, char *const *paths, int count, const mseg_inputs_options *options,
                                 mseg_error *err);
 
 void mseg_inputs_free(mseg_inputs *inputs);
 
-/** Whether the file at path (of an output about to be replaced) is one of the inputs. */
-bool mseg_inputs_hold(const mseg_inputs *inputs, const char *path);
+/** Tells files apart whatever their path; never 0. */
+uint64_t mseg_fingerprint(const struct stat *info);
+
+/** Whether a file (of an output about to be replaced) is one of the images. */
+bool mseg_inputs_hold(const mseg_inputs *inputs, uint64_t fingerprint);
 
 /** Length of an image's name without its extension (.png .jpg .jpeg in any case; others belong to the name). */
 int mseg_stem_length(const char *name);

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -79,8 +80,23 @@ static int dispatch(int argc, char **argv)
     return found->run(argc - 1, argv + 1);
 }
 
+/* A standard stream that is closed would be the descriptor of the next file that is opened, and what is printed would go there.
+ * Reading from it, and writing to standard output, fails instead; there is nowhere to tell that standard error is missing. */
+static bool fill_streams(void)
+{
+    static const int modes[] = {O_WRONLY, O_RDONLY, O_WRONLY};
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) != fd)
+            return false;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
+    if (!fill_streams()) {
+        mseg_say("cannot open /dev/null in place of a closed standard stream");
+        return MSEG_EXIT_UNUSABLE;
+    }
     int status = dispatch(argc, argv);
     if (fflush(stdout) || ferror(stdout)) {
         mseg_say("cannot write to standard output");

@@ -78,6 +78,66 @@ void mseg_outputs_mirror(const mseg_outputs *outputs, const mseg_inputs *inputs)
     }
 }
 
+/* Whether no image's file is that of --json or the like; false after a line of error. */
+static bool spares_outputs(const mseg_outputs *outputs, const mseg_inputs *inputs, const mseg_guard *guard)
+{
+    const char *folders[FOLDERS];
+    folders_of(outputs, folders);
+    for (size_t i = 0; i < inputs->count; i++)
+        for (int k = 0; k < FOLDERS && !inputs->items[i].error; k++) {
+            char *path = folders[k] ? mseg_output_path(folders[k], &inputs->items[i], k == 2 ? "npy" : "png") : NULL;
+            const mseg_guarded *found = path ? mseg_guard_find_output(guard, path) : NULL;
+            if (found)
+                mseg_say("%s: %s would be the same file as the output %s of %s; choose another one", found->path, found->what,
+                         path, inputs->items[i].path);
+            free(path);
+            if (found)
+                return false;
+        }
+    return true;
+}
+
+/* What leads from one folder to one below it, "" when that is not so. To be freed; NULL when memory runs out. */
+static char *way_down(const char *folder, const char *below)
+{
+    char *a = realpath(folder, NULL), *b = realpath(below, NULL), *way = NULL;
+    if (a && b) {
+        size_t length = strlen(a);
+        bool inside = !strncmp(a, b, length) && b[length] == '/';
+        way = strdup(inside ? b + length + 1 : "");
+    }
+    free(a);
+    free(b);
+    return way;
+}
+
+/* Whether no image's name leads from one folder into the other, where its file could be that of another image; false after a line
+ * of error. */
+static bool stays_apart(const char *folder, const char *below, const mseg_inputs *inputs)
+{
+    char *way = way_down(folder, below);
+    size_t length = way ? strlen(way) : 0;
+    const mseg_input *found = NULL;
+    for (size_t i = 0; length && i < inputs->count && !found; i++) {
+        const char *name = inputs->items[i].path + inputs->items[i].name;
+        if (!inputs->items[i].error && !strncmp(name, way, length) && name[length] == '/')
+            found = &inputs->items[i];
+    }
+    if (!way)
+        mseg_say("%s: out of memory", folder);
+    else if (found)
+        mseg_say("%s: outputs of %s below %s would go there, too; choose another folder", below, found->path, folder);
+    free(way);
+    return way && !found;
+}
+
+bool mseg_outputs_fit(const mseg_outputs *outputs, const mseg_inputs *inputs, const mseg_guard *guard)
+{
+    const char *masks = outputs->masks, *overlays = outputs->overlays;
+    return (!overlays || (stays_apart(masks, overlays, inputs) && stays_apart(overlays, masks, inputs))) &&
+           (!mseg_guard_has_output(guard) || spares_outputs(outputs, inputs, guard));
+}
+
 char *mseg_output_path(const char *folder, const mseg_input *input, const char *extension)
 {
     const char *name = input->path + input->name;
@@ -130,15 +190,11 @@ static mseg_status write_one(int kind, const char *path, const mseg_outputs *out
 }
 
 /* Where a file of an input goes, to be freed. */
-static mseg_status find_path(char **path, const char *folder, const char *extension, const mseg_inputs *inputs,
+static mseg_status find_path(char **path, const char *folder, const char *extension, const mseg_guard *guard,
                              const mseg_input *input, mseg_error *err)
 {
     *path = mseg_output_path(folder, input, extension);
-    if (!*path)
-        return mseg_fail(err, MSEG_NOMEM, NULL);
-    if (mseg_inputs_hold(inputs, *path))
-        return mseg_fail(err, MSEG_INVAL, "would replace the input %s; choose another output folder", *path);
-    return MSEG_OK;
+    return *path ? mseg_guard_check(guard, *path, err) : mseg_fail(err, MSEG_NOMEM, NULL);
 }
 
 static mseg_status fail_writing(mseg_error *err, mseg_status status, const char *path, const mseg_error *reason)
@@ -146,7 +202,7 @@ static mseg_status fail_writing(mseg_error *err, mseg_status status, const char 
     return mseg_fail(err, status, "cannot write %s: %s", path, reason->text);
 }
 
-mseg_status mseg_outputs_write(const mseg_outputs *outputs, const mseg_inputs *inputs, const mseg_input *input,
+mseg_status mseg_outputs_write(const mseg_outputs *outputs, const mseg_guard *guard, const mseg_input *input,
                                const mseg_image *photo, const mseg_result *result, mseg_error *err)
 {
     const char *folders[FOLDERS];
@@ -157,7 +213,7 @@ mseg_status mseg_outputs_write(const mseg_outputs *outputs, const mseg_inputs *i
             continue;
         char *path;
         mseg_error reason = {0};
-        status = find_path(&path, folders[i], i == 2 ? "npy" : "png", inputs, input, err);
+        status = find_path(&path, folders[i], i == 2 ? "npy" : "png", guard, input, err);
         if (!status && (status = write_one(i, path, outputs, photo, result, &reason)))
             fail_writing(err, status, path, &reason);
         free(path);
@@ -167,7 +223,7 @@ mseg_status mseg_outputs_write(const mseg_outputs *outputs, const mseg_inputs *i
 
 /* ---- row by row -------------------------------------------------------------------------------------------------------- */
 
-mseg_status mseg_row_outputs_open(mseg_row_outputs *rows, const mseg_outputs *outputs, const mseg_inputs *inputs,
+mseg_status mseg_row_outputs_open(mseg_row_outputs *rows, const mseg_outputs *outputs, const mseg_guard *guard,
                                   const mseg_input *input, int width, int height, mseg_error *err)
 {
     const char *folders[] = {outputs->masks, outputs->overlays};
@@ -178,7 +234,7 @@ mseg_status mseg_row_outputs_open(mseg_row_outputs *rows, const mseg_outputs *ou
         mseg_error reason = {0};
         if (!folders[i])
             continue;
-        status = find_path(&rows->paths[i], folders[i], "png", inputs, input, err);
+        status = find_path(&rows->paths[i], folders[i], "png", guard, input, err);
         if (!status && (status = mseg_row_writer_open(&rows->writers[i], rows->paths[i], &formats[i], &reason)))
             fail_writing(err, status, rows->paths[i], &reason);
     }

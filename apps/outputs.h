@@ -1,6 +1,7 @@
 #ifndef MSEG_APPS_OUTPUTS_H
 #define MSEG_APPS_OUTPUTS_H
 
+#include "guard.h"
 #include "inputs.h"
 #include "mseg.h"
 
@@ -18,11 +19,15 @@ mseg_status mseg_outputs_open(const mseg_outputs *outputs, const char **folder, 
 /** Makes the subfolders that the inputs' names ask for. Failing is left to the images that need them. */
 void mseg_outputs_mirror(const mseg_outputs *outputs, const mseg_inputs *inputs);
 
+/** Whether all files of the run will be different ones, also from those of --json and the like, which are in guard; false after a
+ * line of error. The folders are there. */
+bool mseg_outputs_fit(const mseg_outputs *outputs, const mseg_inputs *inputs, const mseg_guard *guard);
+
 /** FOLDER/STEM.EXTENSION for an input, to be freed; NULL when memory runs out. */
 char *mseg_output_path(const char *folder, const mseg_input *input, const char *extension);
 
-/** Writes what is wanted of one image's result. Refuses to replace an input. The text of an error names the file. */
-mseg_status mseg_outputs_write(const mseg_outputs *outputs, const mseg_inputs *inputs, const mseg_input *input,
+/** Writes what is wanted of one image's result. Refuses to replace what is guarded. The text of an error names the file. */
+mseg_status mseg_outputs_write(const mseg_outputs *outputs, const mseg_guard *guard, const mseg_input *input,
                                const mseg_image *photo, const mseg_result *result, mseg_error *err);
 
 /* The same for a result that comes a few rows at a time: the mask, and the overlay if wanted. */
@@ -33,7 +38,7 @@ typedef struct mseg_row_outputs {
 } mseg_row_outputs;
 
 /** Opens the files of a picture of that size; they appear when committed. Errors as above. */
-mseg_status mseg_row_outputs_open(mseg_row_outputs *rows, const mseg_outputs *outputs, const mseg_inputs *inputs,
+mseg_status mseg_row_outputs_open(mseg_row_outputs *rows, const mseg_outputs *outputs, const mseg_guard *guard,
                                   const mseg_input *input, int width, int height, mseg_error *err);
 mseg_status mseg_row_outputs_put(mseg_row_outputs *rows, const mseg_tile_rows *part, mseg_error *err);
 mseg_status mseg_row_outputs_commit(mseg_row_outputs *rows, mseg_error *err);

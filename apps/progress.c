@@ -69,13 +69,23 @@ void mseg_progress_step(mseg_progress *progress)
     pthread_mutex_unlock(&progress->lock);
 }
 
-void mseg_progress_print(mseg_progress *progress, const char *line)
+void mseg_progress_hide(mseg_progress *progress)
 {
     pthread_mutex_lock(&progress->lock);
     wipe(progress);
-    fprintf(stderr, "%s\n", line);
     progress->drawn = 0;
+}
+
+void mseg_progress_show(mseg_progress *progress)
+{
     pthread_mutex_unlock(&progress->lock);
+}
+
+void mseg_progress_print(mseg_progress *progress, const char *line)
+{
+    mseg_progress_hide(progress);
+    fprintf(stderr, "%s\n", line);
+    mseg_progress_show(progress);
 }
 
 double mseg_progress_stop(mseg_progress *progress)

@@ -22,6 +22,11 @@ void mseg_progress_start(mseg_progress *progress, size_t total, bool quiet);
 /** One more is done. */
 void mseg_progress_step(mseg_progress *progress);
 
+/** Wipes the bar, so that something else can be written to the terminal, and keeps it away until it may be shown again: with the
+ * next image. Between the two no other function here may be called. */
+void mseg_progress_hide(mseg_progress *progress);
+void mseg_progress_show(mseg_progress *progress);
+
 /** Writes the line and a line break to stderr, in the bar's place. */
 void mseg_progress_print(mseg_progress *progress, const char *line);
 
