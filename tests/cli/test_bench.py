@@ -98,7 +98,7 @@ class Text(unittest.TestCase):
         lines = self.lines(*SMALL, '-n', '5')
         self.assertEqual(len(lines), 4)
         i = info('mnv2:0.1:aspp', '--size', '65')
-        self.assertEqual(lines[0], f"MobileNetV2 0.1, output stride 16, ASPP, 65 x 65, {i['kernels']}, 1 thread(s)")
+        self.assertEqual(lines[0], f"mnv2:0.1:aspp: MobileNetV2 0.1, output stride 16, ASPP, 65 x 65, {i['kernels']}, 1 thread(s)")
         least, median, p10, p90 = map(float, re.fullmatch(
             f'time      min {NUMBER} ms, median {NUMBER} ms, 10%..90% {NUMBER}..{NUMBER} ms of 5 runs', lines[1]).groups())
         self.assertTrue(0 < least <= p10 <= median <= p90)

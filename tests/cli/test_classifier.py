@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """test_classifier.py MSEG [unittest arguments]: mseg classify with small classifiers. One says the same of every picture: its last
 layer's weights are zeros, so that its biases alone, chosen here, make the probabilities, which NumPy works out."""
+import hashlib
 import json
 import os
 import struct
@@ -73,7 +74,9 @@ class Folder(unittest.TestCase):
         return [json.loads(line) for line in self.text('--json', '-', *arguments, **how).splitlines()]
 
     def check_row(self, row, path, names=None, k=5):
-        self.assertEqual(list(row), ['path', 'top'])
+        self.assertEqual(list(row), ['path', 'model', 'model_sha256', 'top'])
+        with open(self.path('constant.tflite'), 'rb') as model:
+            self.assertEqual((row['model'], row['model_sha256']), ('constant', hashlib.sha256(model.read()).hexdigest()))
         self.assertEqual(row['path'], path)
         self.assertEqual([entry['class'] for entry in row['top']], ORDER[:k])
         self.assertEqual([entry['name'] for entry in row['top']], [names[i] if names else '' for i in ORDER[:k]])

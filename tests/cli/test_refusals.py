@@ -112,7 +112,7 @@ class Refusals(unittest.TestCase):
 
     def keys(self, *how):
         """What the JSON lines call the classes, by number: found by the number of pixels in the mask."""
-        said = self.mseg('run', '-m', TWO, '--size', '65', '--resize', 'stretch', '-q', 'noise.png', '-o', 'masks', '--json', '-',
+        said = self.mseg('run', '-m', TWO, '--os', '16', '--size', '65', '--resize', 'stretch', '-q', 'noise.png', '-o', 'masks', '--json', '-',
                          *how).stdout
         found = {}
         for line in said.splitlines():

@@ -185,7 +185,7 @@ def check(job, workers):
     if not reference.allocations or reference.status != (2 if job == 'wrong' else 0) and job != 'eval_list':
         print(f'{job}: status {reference.status}, {reference.allocations} allocations; {reference.err}')
         return 1
-    bad = known = 0
+    bad = 0
     runs = [(at, on) for at in chosen(reference.allocations) for on in (False, True)]
     for (at, on), outcome in zip(runs, workers.map(lambda run: Outcome(job, *run), runs)):
         for fault in faults(outcome, reference, on):
