@@ -412,6 +412,7 @@ static void release(batch *b)
     mseg_model_close(&b->model);
     mseg_output_discard(&b->json.output);
     mseg_inputs_free(&b->inputs);
+    mseg_palette_free(&b->outputs.palette);
 }
 
 int mseg_cmd_run(int argc, char **argv)

@@ -5,15 +5,16 @@
 #include "mseg.h"
 #include "network.h"
 
+enum { MSEG_IGNORE_DEFAULT = -2 };
 enum { MSEG_MISSING_ERROR, MSEG_MISSING_IGNORE, MSEG_MISSING_BACKGROUND };
 
 typedef struct mseg_eval_args {
     mseg_network_args network;
     const char *truth, *predictions, *photos, *voc, *split, *list;
-    const char *classes, *map, *prediction_map, *shard;
+    const char *classes, *map, *prediction_map, *average, *shard;
     const char *json, *csv, *html, *save_counts;
-    int64_t ignore;
-    int missing, unknown_color;
+    int64_t ignore; /* MSEG_IGNORE_DEFAULT: 255, unless that is a class */
+    int missing, unknown_color, read_masks;
     bool merge, recursive, quiet, verbose;
 } mseg_eval_args;
 
@@ -68,6 +69,9 @@ mseg_status mseg_eval_load_photo(const mseg_eval_source *source, const char *id,
 bool mseg_eval_score(const mseg_eval_args *args, const mseg_eval_source *source, const mseg_eval_list *list, mseg_pool *pool,
                      mseg_session **sessions, int n_sessions, const mseg_model *model, const char *settings,
                      mseg_counts **counts);
+
+/** The classes of the means, by id, that a list of --average names (NULL: all of them); false after a line of error. */
+bool mseg_eval_average(const char *list, const mseg_counts *counts, bool average[256]);
 
 /** Whether the files asked for can be written; false after a line of error. */
 bool mseg_eval_try_outputs(const mseg_eval_args *args);
