@@ -1,32 +1,47 @@
 #include "class_keys.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-/* Puts " (ID)" behind the keys that another id has, too; false when there were none. */
-static bool tell_apart(char keys[256][MSEG_CLASS_KEY])
+#include "say.h"
+
+/* Puts " (ID)" behind the keys that another id has, too; *any: whether there were some. False when memory runs out. */
+static bool tell_apart(char *keys[256], bool *any)
 {
-    bool shared[256] = {false}, any = false;
+    bool shared[256] = {false};
+    *any = false;
     for (int a = 0; a < 256; a++)
         for (int b = a + 1; b < 256; b++)
             if (!strcmp(keys[a], keys[b]))
-                shared[a] = shared[b] = any = true;
-    for (int id = 0; id < 256; id++)
-        if (shared[id]) {
-            const size_t used = strlen(keys[id]);
-            snprintf(keys[id] + used, MSEG_CLASS_KEY - used, " (%d)", id);
-        }
-    return any;
+                shared[a] = shared[b] = *any = true;
+    for (int id = 0; id < 256; id++) {
+        char *longer = shared[id] ? mseg_format("%s (%d)", keys[id], id) : keys[id];
+        if (!longer)
+            return false;
+        if (shared[id])
+            free(keys[id]);
+        keys[id] = longer;
+    }
+    return true;
 }
 
-/* Keys made so can meet a name of that form, hence once more: each time the names must be longer, and they have 31 bytes. */
-void mseg_class_keys(char keys[256][MSEG_CLASS_KEY], const mseg_palette *palette)
+/* Keys made so can meet a name of that form, hence once more: each time they must be longer, and the names end. */
+bool mseg_class_keys(char *keys[256], const mseg_palette *palette)
 {
     for (int id = 0; id < 256; id++) {
-        if (*palette->names[id])
-            snprintf(keys[id], MSEG_CLASS_KEY, "%s", palette->names[id]);
-        else
-            snprintf(keys[id], MSEG_CLASS_KEY, "class %d", id);
+        keys[id] = *palette->names[id] ? strdup(palette->names[id]) : mseg_format("class %d", id);
+        if (!keys[id])
+            return false;
     }
-    while (tell_apart(keys))
-        ;
+    bool again = true;
+    while (again)
+        if (!tell_apart(keys, &again))
+            return false;
+    return true;
+}
+
+void mseg_class_keys_free(char *keys[256])
+{
+    for (int id = 0; id < 256; id++)
+        free(keys[id]);
 }

@@ -3,9 +3,10 @@
 
 #include "mseg.h"
 
-enum { MSEG_CLASS_KEY = 96 };
+/** What the classes are called where each name may occur once (keys of JSON), by id: their names; "class N" for those without;
+ * "name (N)" for those that share one. Free with mseg_class_keys_free, also after false: no memory. keys: all NULL before. */
+bool mseg_class_keys(char *keys[256], const mseg_palette *palette);
 
-/** A key for each class, no two alike: its name, or "class ID" without one; where that is another class' too, " (ID)" follows. */
-void mseg_class_keys(char keys[256][MSEG_CLASS_KEY], const mseg_palette *palette);
+void mseg_class_keys_free(char *keys[256]);
 
 #endif

@@ -9,6 +9,7 @@
 
 static const char *const missing_choices[] = {"error", "ignore", "background", NULL};
 static const char *const unknown_choices[] = {"error", "ignore", NULL};
+static const char *const read_choices[] = {"auto", "ids", "colors", NULL};
 
 #define FIELD(name) offsetof(mseg_eval_args, name)
 static const mseg_option input_options[] = {
@@ -30,9 +31,16 @@ static const mseg_option input_options[] = {
 };
 static const mseg_option label_options[] = {
     {0, "classes", MSEG_OPTION_TEXT, FIELD(classes), "NAME|FILE",
-     .help = "voc (default), cityscapes, ade20k or a file of lines 'id r g b name'"},
-    {0, "ignore", MSEG_OPTION_INT, FIELD(ignore), "N", .help = "label that does not count (default 255; -1: none)", .min = -1,
-     .max = 255},
+     .help = "voc (default), cityscapes, ade20k, a file of lines 'id r g b name' or CVAT's labelmap.txt; other ids are errors"},
+    {0, "ignore", MSEG_OPTION_INT, FIELD(ignore), "N",
+     .help = "label that does not count, also a class (default 255, unless that is a class; -1: none)", .min = -1, .max = 255},
+    {0, "average", MSEG_OPTION_TEXT, FIELD(average), "LIST",
+     .help = "classes of the means: ids, ranges and names with commas, ! leaves out: 1-20 or '!background' (default: all)"},
+    {0, "read-masks", MSEG_OPTION_CHOICE, FIELD(read_masks), "HOW",
+     .help =
+         "what counts in masks: ids (as stored), colors, or auto (default): ids of indexed and gray files, colours of RGB files; "
+         "an error where they contradict each other",
+     .choices = read_choices},
     {0, "map", MSEG_OPTION_TEXT, FIELD(map), "FILE",
      .help = "ids of the ground truth to classes: lines 'from to', from an id or * for the rest, to a class or 'ignore'"},
     {0, "pred-map", MSEG_OPTION_TEXT, FIELD(prediction_map), "FILE", .help = "the same for the masks of --pred"},
@@ -146,7 +154,7 @@ static bool check_usage(const mseg_eval_args *args, int operands, char **argv)
         mseg_say("eval: --pred scores masks, --model makes them: give one of them");
     else if (!args->predictions && !args->photos)
         mseg_say("eval: nothing to judge: give --pred DIR, or --images DIR for the model to run on");
-    else if (args->ignore < 0 && args->unknown_color)
+    else if (args->ignore == -1 && args->unknown_color)
         mseg_say("eval: --unknown-color ignore needs an ignore label");
     else
         return true;
@@ -158,22 +166,38 @@ static bool load_rules(mseg_mask_rules *rules, const char *map, const mseg_palet
     mseg_error err = {0};
     mseg_mask_rules_init(rules, palette, (int)args->ignore);
     rules->unknown_is_ignore = args->unknown_color == 1;
+    rules->read = (mseg_read_masks)args->read_masks;
     if (!map || !mseg_mask_map_load(rules, map, &err))
         return true;
     mseg_say("%s: %s", map, err.text);
     return false;
 }
 
+/* What --ignore stands for when it is not given; false after a line of error. */
+static bool choose_ignore(mseg_eval_args *args, const mseg_palette *classes)
+{
+    if (args->ignore != MSEG_IGNORE_DEFAULT)
+        return true;
+    args->ignore = 255;
+    if (!classes->listed[255])
+        return true;
+    mseg_say(
+        "eval: label 255 is ignored by default, but --classes lists it as '%s': give --ignore -1 to score it, or --ignore 255 to "
+        "leave it out",
+        classes->names[255]);
+    return false;
+}
+
 static bool load_classes(eval *e)
 {
-    const mseg_eval_args *args = e->args;
+    mseg_eval_args *args = e->args;
     const char *name = args->classes ? args->classes : "voc";
     mseg_error err = {0};
     if (mseg_palette_load(&e->palette, name, &err)) {
         mseg_say("%s: %s", name, err.text);
         return false;
     }
-    return load_rules(&e->source.truth_rules, args->map, &e->palette, args) &&
+    return choose_ignore(args, &e->palette) && load_rules(&e->source.truth_rules, args->map, &e->palette, args) &&
            load_rules(&e->source.prediction_rules, args->prediction_map, &e->palette, args);
 }
 
@@ -209,8 +233,8 @@ static char *describe_settings(const mseg_eval_args *args, const mseg_model *mod
         mseg_text_add(&out, "label map: %s\n", base_name(args->map));
     if (args->prediction_map)
         mseg_text_add(&out, "prediction map: %s\n", base_name(args->prediction_map));
-    mseg_text_add(&out, "missing predictions: %s\nunknown colours: %s\n", missing_choices[args->missing],
-                  unknown_choices[args->unknown_color]);
+    mseg_text_add(&out, "missing predictions: %s\nunknown colours: %s\nmasks read as: %s\n", missing_choices[args->missing],
+                  unknown_choices[args->unknown_color], read_choices[args->read_masks]);
     return mseg_text_take(&out);
 }
 
@@ -221,10 +245,14 @@ static bool open_model(eval *e)
     if (!mseg_network_open("eval", &e->args->network, &e->model, &e->source.run))
         return false;
     int classes = mseg_model_describe(e->model).classes;
-    if (classes == e->palette.entries)
+    if (classes == e->palette.entries && classes == e->palette.count)
         return true;
-    mseg_say("eval: the model has %d classes, --classes %s has %d", classes, e->args->classes ? e->args->classes : "voc",
-             e->palette.entries);
+    if (classes == e->palette.count)
+        mseg_say("eval: a model's classes are 0 to %d, those of --classes %s have gaps", classes - 1,
+                 e->args->classes ? e->args->classes : "voc");
+    else
+        mseg_say("eval: the model has %d classes, --classes %s has %d", classes, e->args->classes ? e->args->classes : "voc",
+                 e->palette.count);
     return false;
 }
 
@@ -302,9 +330,9 @@ static bool score_set(eval *e)
 
 static bool palette_fits(const mseg_palette *palette, const mseg_score *score)
 {
-    bool same = palette->entries == score->classes;
+    bool same = palette->count == score->classes;
     for (int c = 0; same && c < score->classes; c++)
-        same = !strcmp(palette->names[c], score->per_class[c].name);
+        same = !strcmp(palette->names[score->per_class[c].id], score->per_class[c].name);
     return same;
 }
 
@@ -324,15 +352,16 @@ static bool find_palette(eval *e, const mseg_score *score)
         mseg_say("eval: --classes %s are not the classes of the counts", wanted);
         return false;
     }
-    for (int i = 0; mseg_palette_name(i); i++)
+    for (int i = 0; mseg_palette_name(i); i++) {
+        mseg_palette_free(&e->palette);
         if (!mseg_palette_load(&e->palette, mseg_palette_name(i), NULL) && palette_fits(&e->palette, score))
             return true;
-    if (mseg_palette_load(&e->palette, "voc", &err)) {
-        mseg_say("voc: %s", err.text);
-        return false;
     }
-    e->palette.entries = score->classes;
-    return true;
+    mseg_palette_free(&e->palette);
+    if (!mseg_palette_load(&e->palette, "voc", &err))
+        return true;
+    mseg_say("voc: %s", err.text);
+    return false;
 }
 
 static bool merge_files(eval *e, char **paths, int n)
@@ -373,14 +402,21 @@ static int report(eval *e)
     const mseg_eval_args *args = e->args;
     mseg_score score;
     mseg_error err = {0};
+    bool average[256];
+    if (!mseg_eval_average(args->average, e->counts, average))
+        return MSEG_EXIT_UNUSABLE;
     bool saved = save_counts(e); /* first: all else follows from them */
-    if (mseg_score_open(&score, e->counts, &err)) {
+    if (mseg_score_open(&score, e->counts, average, &err)) {
         mseg_say("eval: %s", err.text);
         return MSEG_EXIT_UNUSABLE;
     }
     int status = MSEG_EXIT_UNUSABLE;
+    for (int i = 0; i < MSEG_WARNINGS && score.warnings[i]; i++)
+        mseg_say("warning: %s", score.warnings[i]);
     bool pictures = args->truth && (args->predictions || e->sessions);
     mseg_report page = {&score, &e->palette, e->command, pictures ? load_example : NULL, e};
+    if (args->merge)
+        e->args->ignore = score.ignore;
     if (args->merge && (!find_palette(e, &score) || !load_rules(&e->source.truth_rules, args->map, &e->palette, args) ||
                         !load_rules(&e->source.prediction_rules, args->prediction_map, &e->palette, args)))
         goto done;
@@ -401,6 +437,7 @@ static void release(eval *e)
     mseg_pool_close(&e->pool);
     mseg_model_close(&e->model);
     mseg_eval_list_free(&e->list);
+    mseg_palette_free(&e->palette);
     for (int i = 0; i < 3; i++)
         free(e->voc_paths[i]);
     mseg_guard_free(&e->guard);
@@ -412,7 +449,7 @@ static void release(eval *e)
 
 int mseg_cmd_eval(int argc, char **argv)
 {
-    mseg_eval_args args = {.network = mseg_network_defaults(), .split = "val", .ignore = 255};
+    mseg_eval_args args = {.network = mseg_network_defaults(), .split = "val", .ignore = MSEG_IGNORE_DEFAULT};
     args.network.resize = MSEG_RESIZE_NONE;
     eval e = {.args = &args, .command = quote_command(argc, argv)};
     int operands, status;

@@ -82,7 +82,7 @@ typedef struct batch {
     mseg_run_options run;
     mseg_limits limits;
     mseg_outputs outputs;
-    char keys[256][MSEG_CLASS_KEY]; /* of the classes, in JSON */
+    char *keys[256]; /* of the classes, in JSON */
     mseg_inputs inputs;
     mseg_guard guard;
     mseg_sink json;
@@ -346,14 +346,18 @@ static bool fit_palette(batch *b)
 {
     mseg_palette *palette = &b->outputs.palette;
     const int classes = mseg_model_describe(b->model).classes;
-    if (classes != palette->entries && b->args->palette) {
-        mseg_say("run: the model has %d classes, --palette %s has %d", classes, b->args->palette, palette->entries);
+    const bool fits = classes == palette->count && classes == palette->entries;
+    if (!fits && b->args->palette) {
+        mseg_say("run: the model has %d classes, --palette %s has %d%s", classes, b->args->palette, palette->count,
+                 classes == palette->count ? " with gaps" : "");
         return false;
     }
-    if (classes != palette->entries)
-        memset(palette->names, 0, sizeof palette->names);
-    mseg_class_keys(b->keys, palette);
-    return true;
+    for (int id = 0; id < 256 && !fits; id++)
+        palette->names[id] = "";
+    if (mseg_class_keys(b->keys, palette))
+        return true;
+    mseg_say("out of memory");
+    return false;
 }
 
 /* Makes known what no output may replace; false after a line of error when --json would. */
@@ -432,6 +436,8 @@ static void release(batch *b)
     mseg_guard_free(&b->guard);
     mseg_inputs_free(&b->inputs);
     free(b->model_path);
+    mseg_palette_free(&b->outputs.palette);
+    mseg_class_keys_free(b->keys);
 }
 
 int mseg_cmd_run(int argc, char **argv)

@@ -6,15 +6,16 @@
 #include "mseg.h"
 #include "network.h"
 
+enum { MSEG_IGNORE_DEFAULT = -2 };
 enum { MSEG_MISSING_ERROR, MSEG_MISSING_IGNORE, MSEG_MISSING_BACKGROUND };
 
 typedef struct mseg_eval_args {
     mseg_network_args network;
     const char *truth, *predictions, *photos, *voc, *split, *list;
-    const char *classes, *map, *prediction_map, *shard;
+    const char *classes, *map, *prediction_map, *average, *shard;
     const char *json, *csv, *html, *save_counts;
-    int64_t ignore;
-    int missing, unknown_color;
+    int64_t ignore; /* MSEG_IGNORE_DEFAULT: 255, unless that is a class */
+    int missing, unknown_color, read_masks;
     bool merge, recursive, null, quiet, verbose, photos_given;
 } mseg_eval_args;
 
@@ -77,6 +78,9 @@ bool mseg_eval_score(const mseg_eval_args *args, const mseg_eval_source *source,
  * counts to merge already. images becomes what the folders hold when one of the outputs is there already (who could replace one
  * of them). */
 bool mseg_eval_guard(mseg_guard *guard, mseg_inputs *images, const mseg_eval_args *args);
+
+/** The classes of the means, by id, that a list of --average names (NULL: all of them); false after a line of error. */
+bool mseg_eval_average(const char *list, const mseg_counts *counts, bool average[256]);
 
 /** Whether the files asked for can be written; false after a line of error. */
 bool mseg_eval_try_outputs(const mseg_eval_args *args);

@@ -84,7 +84,7 @@ static mseg_status open_counts(scoring *s, int workers, const char *settings, ms
 {
     mseg_status status = MSEG_OK;
     for (int i = 0; i < workers && !status; i++)
-        status = mseg_counts_open(&s->counts[i], &s->source->truth_rules.palette, s->source->truth_rules.ignore, settings, err);
+        status = mseg_counts_open(&s->counts[i], &s->source->truth_rules, settings, err);
     return status;
 }
 

@@ -15,27 +15,56 @@ const char *mseg_problem_text(mseg_problem problem)
     return texts[problem];
 }
 
-mseg_status mseg_counts_open(mseg_counts **out, const mseg_palette *classes, int ignore, const char *settings, mseg_error *err)
+/* The class names one behind the other in one block; NULL when memory runs out. */
+static char **copy_names(const mseg_palette *classes)
 {
-    size_t n = (size_t)classes->entries;
+    size_t bytes = (size_t)classes->count * sizeof(char *);
+    for (int id = 0; id < classes->entries; id++)
+        bytes += classes->listed[id] ? strlen(classes->names[id]) + 1 : 0;
+    char **names = mseg_alloc(bytes);
+    char *text = names ? (char *)(names + classes->count) : NULL;
+    for (int id = 0, place = 0; names && id < classes->entries; id++)
+        if (classes->listed[id]) {
+            names[place++] = strcpy(text, classes->names[id]);
+            text += strlen(text) + 1;
+        }
+    return names;
+}
+
+static void place_classes(mseg_counts *counts, const mseg_mask_rules *rules)
+{
+    counts->ignore = rules->ignore < 0 ? -1 : rules->ignore;
+    for (int id = 0; id < 256; id++) {
+        counts->place[id] = id == rules->ignore ? MSEG_VOID : MSEG_STRAY;
+        if (!rules->palette.listed[id])
+            continue;
+        counts->ids[counts->classes] = (uint8_t)id;
+        counts->ignored[counts->classes] = mseg_mask_ignores(rules, id);
+        counts->place[id] = (int16_t)(counts->ignored[counts->classes] ? MSEG_VOID : counts->classes);
+        counts->classes++;
+    }
+}
+
+mseg_status mseg_counts_open(mseg_counts **out, const mseg_mask_rules *rules, const char *settings, mseg_error *err)
+{
+    const size_t n = (size_t)rules->palette.count;
     *out = NULL;
-    if (classes->entries < 1 || classes->entries > 256 || ignore > 255)
+    if (rules->palette.count < 1 || rules->palette.count > 256 || rules->ignore > 255)
         return mseg_fail(err, MSEG_INVAL, "classes must be 1 to 256 and the ignore label at most 255");
     mseg_counts *counts = mseg_alloc(sizeof *counts);
     if (!counts)
         return mseg_fail(err, MSEG_NOMEM, NULL);
-    counts->classes = classes->entries;
-    counts->ignore = ignore < 0 ? -1 : ignore;
+    place_classes(counts, rules);
     counts->settings = strdup(settings ? settings : "");
-    counts->names = mseg_alloc_array(n, sizeof *counts->names);
+    counts->names = copy_names(&rules->palette);
     counts->confusion = mseg_alloc_array(n * n, sizeof *counts->confusion);
+    counts->voids = mseg_alloc_array(n, sizeof *counts->voids);
     counts->totals = mseg_alloc_array(n, sizeof *counts->totals);
     counts->pairs = mseg_alloc_array(65536, sizeof *counts->pairs);
-    if (!counts->settings || !counts->names || !counts->confusion || !counts->totals || !counts->pairs) {
+    if (!counts->settings || !counts->names || !counts->confusion || !counts->voids || !counts->totals || !counts->pairs) {
         mseg_counts_close(&counts);
         return mseg_fail(err, MSEG_NOMEM, NULL);
     }
-    memcpy(counts->names, classes->names, n * sizeof *counts->names);
     *out = counts;
     return MSEG_OK;
 }
@@ -50,10 +79,19 @@ void mseg_counts_close(mseg_counts **counts)
     free((*counts)->settings);
     mseg_free(&(*counts)->names);
     mseg_free(&(*counts)->confusion);
+    mseg_free(&(*counts)->voids);
     mseg_free(&(*counts)->totals);
     mseg_free(&(*counts)->pairs);
     mseg_boundary_scratch_free(&(*counts)->boundary);
     mseg_free(counts);
+}
+
+const char *mseg_counts_class_name(const mseg_counts *counts, int id)
+{
+    for (int c = 0; c < counts->classes; c++)
+        if (counts->ids[c] == id)
+            return counts->names[c];
+    return NULL;
 }
 
 void mseg_counts_note(mseg_counts *counts, mseg_problem problem, uint64_t times)
@@ -67,9 +105,9 @@ mseg_status mseg_image_row_create(mseg_image_row *row, const char *id, int width
 {
     *row = (mseg_image_row){.width = width, .height = height, .classes = classes};
     row->id = strdup(id);
-    row->class_ids = calloc((size_t)classes + 1, 1);
+    row->places = calloc((size_t)classes + 1, 1);
     row->counts = calloc((size_t)classes + 1, sizeof *row->counts);
-    if (row->id && row->class_ids && row->counts)
+    if (row->id && row->places && row->counts)
         return MSEG_OK;
     mseg_image_row_free(row);
     return MSEG_NOMEM;
@@ -78,7 +116,7 @@ mseg_status mseg_image_row_create(mseg_image_row *row, const char *id, int width
 void mseg_image_row_free(mseg_image_row *row)
 {
     free(row->id);
-    free(row->class_ids);
+    free(row->places);
     free(row->counts);
     *row = (mseg_image_row){0};
 }
@@ -113,7 +151,7 @@ mseg_status mseg_counts_append(mseg_counts *counts, mseg_image_row *row)
         return MSEG_NOMEM;
     }
     for (int i = 0; i < row->classes; i++)
-        add_counts(&counts->totals[row->class_ids[i]], &row->counts[i]);
+        add_counts(&counts->totals[row->places[i]], &row->counts[i]);
     counts->rows[counts->images++] = *row;
     *row = (mseg_image_row){0};
     return MSEG_OK;
@@ -164,9 +202,16 @@ static mseg_status check_alike(const mseg_counts *a, const mseg_counts *b, mseg_
 {
     if (a->classes != b->classes)
         return mseg_fail(err, MSEG_MISMATCH, "it has %d classes, the others %d", b->classes, a->classes);
-    for (int c = 0; c < a->classes; c++)
+    for (int c = 0; c < a->classes; c++) {
+        if (a->ids[c] != b->ids[c])
+            return mseg_fail(err, MSEG_MISMATCH, "it has a class %d, the others a class %d", b->ids[c], a->ids[c]);
         if (strcmp(a->names[c], b->names[c]) != 0)
-            return mseg_fail(err, MSEG_MISMATCH, "class %d is '%s' in it, '%s' in the others", c, b->names[c], a->names[c]);
+            return mseg_fail(err, MSEG_MISMATCH, "class %d is '%.60s' in it, '%.60s' in the others", a->ids[c], b->names[c],
+                             a->names[c]);
+        if (a->ignored[c] != b->ignored[c])
+            return mseg_fail(err, MSEG_MISMATCH, "class %d, %.60s, is ignored in %s only", a->ids[c], a->names[c],
+                             b->ignored[c] ? "it" : "the others");
+    }
     if (a->ignore != b->ignore)
         return mseg_fail(err, MSEG_MISMATCH, "its ignore label is %d, that of the others %d", b->ignore, a->ignore);
     if (!strcmp(a->settings, b->settings))
@@ -188,8 +233,10 @@ mseg_status mseg_counts_merge(mseg_counts *counts, mseg_counts *from, mseg_error
     size_t cells = (size_t)counts->classes * (size_t)counts->classes;
     for (size_t i = 0; i < cells; i++)
         counts->confusion[i] += from->confusion[i];
-    for (int c = 0; c < counts->classes; c++)
+    for (int c = 0; c < counts->classes; c++) {
         add_counts(&counts->totals[c], &from->totals[c]);
+        counts->voids[c] += from->voids[c];
+    }
     for (int i = 0; i < MSEG_PROBLEMS; i++)
         counts->problems[i] += from->problems[i];
     if (from->images)
@@ -197,6 +244,7 @@ mseg_status mseg_counts_merge(mseg_counts *counts, mseg_counts *from, mseg_error
     counts->images += from->images;
     from->images = 0;
     memset(from->confusion, 0, cells * sizeof *from->confusion);
+    memset(from->voids, 0, (size_t)from->classes * sizeof *from->voids);
     memset(from->totals, 0, (size_t)from->classes * sizeof *from->totals);
     memset(from->problems, 0, sizeof from->problems);
     return MSEG_OK;

@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "base/text_file.h"
 
-enum { VERSION = 1, ROW_NUMBERS = 7 }; /* numbers per class of an image: class id, then its mseg_class_counts */
+enum { VERSION = 2, ROW_NUMBERS = 7 }; /* numbers per class of an image: place of the class, then its mseg_class_counts */
 enum { MAX_FILE = 1 << 28 };           /* more than a million images */
 
 static const char *const problem_keys[] = {
@@ -38,7 +38,7 @@ static void add_rows(mseg_json *root, const mseg_counts *counts)
         for (int c = 0; c < row->classes; c++) {
             const mseg_class_counts *n = &row->counts[c];
             add_integers(classes, NULL,
-                         (uint64_t[ROW_NUMBERS]){row->class_ids[c], n->hits, n->truth, n->predicted, n->boundary_hits,
+                         (uint64_t[ROW_NUMBERS]){row->places[c], n->hits, n->truth, n->predicted, n->boundary_hits,
                                                  n->boundary_truth, n->boundary_predicted},
                          ROW_NUMBERS);
         }
@@ -50,9 +50,14 @@ static char *counts_text(const mseg_counts *counts)
     size_t n = (size_t)counts->classes;
     mseg_json *root = mseg_json_object();
     mseg_json_add_int(root, "mseg_counts", VERSION);
-    mseg_json *names = mseg_json_add_array(root, "classes");
-    for (size_t c = 0; c < n; c++)
+    mseg_json *names = mseg_json_add_array(root, "classes"), *ids = mseg_json_add_array(root, "class_ids");
+    mseg_json *ignored = mseg_json_add_array(root, "ignored_classes");
+    for (size_t c = 0; c < n; c++) {
         mseg_json_add_string(names, NULL, counts->names[c]);
+        mseg_json_add_int(ids, NULL, counts->ids[c]);
+        if (counts->ignored[c] && counts->ids[c] != counts->ignore)
+            mseg_json_add_int(ignored, NULL, counts->ids[c]);
+    }
     if (counts->ignore < 0)
         mseg_json_add_null(root, "ignore");
     else
@@ -64,6 +69,7 @@ static char *counts_text(const mseg_counts *counts)
     mseg_json *confusion = mseg_json_add_array(root, "confusion_rows_are_ground_truth");
     for (size_t t = 0; t < n; t++)
         add_integers(confusion, NULL, counts->confusion + t * n, n);
+    add_integers(root, "void_predicted_pixels", counts->voids, n);
     mseg_json *boundary = mseg_json_add_array(root, "boundary_hits_truth_predicted");
     for (size_t c = 0; c < n; c++) {
         const mseg_class_counts *b = &counts->totals[c];
@@ -109,27 +115,62 @@ static bool get_integers(const mseg_json *array, uint64_t *values, int n)
     return true;
 }
 
+/* The listed classes; false when the file does not tell them. */
+static bool read_classes(mseg_palette *classes, const mseg_json *root)
+{
+    const mseg_json *names = mseg_json_get(root, "classes"), *ids = mseg_json_get(root, "class_ids");
+    const int n = mseg_json_length(names);
+    if (n < 1 || n > 256 || mseg_json_length(ids) != n)
+        return false;
+    const mseg_json *id_item = mseg_json_first(ids);
+    for (const mseg_json *item = mseg_json_first(names); item; item = mseg_json_next(item), id_item = mseg_json_next(id_item)) {
+        const char *name = mseg_json_text(item);
+        uint64_t id;
+        if (!name || !mseg_json_count(id_item, &id) || id > 255 || (int)id < classes->entries)
+            return false;
+        classes->listed[id] = true;
+        classes->names[id] = name;
+        classes->entries = (int)id + 1;
+        classes->count++;
+    }
+    return true;
+}
+
+/* Classes that do not count become ids that map to the ignore label. */
+static bool read_ignored(mseg_mask_rules *rules, const mseg_json *root)
+{
+    const mseg_json *array = mseg_json_get(root, "ignored_classes");
+    uint64_t id;
+    if (mseg_json_length(array) < 0)
+        return false;
+    for (const mseg_json *item = mseg_json_first(array); item; item = mseg_json_next(item)) {
+        if (!mseg_json_count(item, &id) || id > 255 || !rules->palette.listed[id] || rules->ignore < 0)
+            return false;
+        rules->map[id] = (int16_t)rules->ignore;
+        rules->left_out[id] = true;
+    }
+    return true;
+}
+
 static mseg_status open_like(mseg_counts **counts, const mseg_json *root, mseg_error *err)
 {
-    const mseg_json *names = mseg_json_get(root, "classes"), *ignore = mseg_json_get(root, "ignore");
+    const mseg_json *ignore = mseg_json_get(root, "ignore");
     const char *settings = mseg_json_text(mseg_json_get(root, "settings"));
     uint64_t version, label = 0;
     if (!mseg_json_count(mseg_json_get(root, "mseg_counts"), &version))
         return mseg_fail(err, MSEG_FORMAT, "not a counts file of mseg eval --save-counts");
     if (version != VERSION)
-        return mseg_fail(err, MSEG_UNSUPPORTED, "counts file of version %llu, expected %d", (unsigned long long)version, VERSION);
-    mseg_palette palette = {.entries = mseg_json_length(names)};
-    bool labelled = mseg_json_count(ignore, &label);
-    if (palette.entries < 1 || palette.entries > 256 || !ignore || label > 255 || !settings)
+        return mseg_fail(err, MSEG_UNSUPPORTED, "counts file of version %llu, expected %d: made by another mseg; score again",
+                         (unsigned long long)version, VERSION);
+    mseg_palette classes = {0};
+    mseg_mask_rules rules;
+    const bool labelled = mseg_json_count(ignore, &label);
+    if (!read_classes(&classes, root) || !ignore || label > 255 || !settings)
         return damaged(err, "classes, ignore label or settings");
-    int c = 0;
-    for (const mseg_json *item = mseg_json_first(names); item; item = mseg_json_next(item), c++) {
-        const char *name = mseg_json_text(item);
-        if (!name || strlen(name) >= sizeof palette.names[c])
-            return damaged(err, "a class name");
-        strcpy(palette.names[c], name);
-    }
-    return mseg_counts_open(counts, &palette, labelled ? (int)label : -1, settings, err);
+    mseg_mask_rules_init(&rules, &classes, labelled ? (int)label : -1);
+    if (!read_ignored(&rules, root))
+        return damaged(err, "ignored classes");
+    return mseg_counts_open(counts, &rules, settings, err);
 }
 
 /* Whether an image can have these counts of a class. */
@@ -156,19 +197,20 @@ static mseg_status read_row(mseg_counts *counts, const mseg_json *image, mseg_er
         uint64_t v[ROW_NUMBERS] = {0};
         const bool whole = get_integers(item, v, ROW_NUMBERS);
         row.counts[c] = (mseg_class_counts){v[1], v[2], v[3], v[4], v[5], v[6]};
-        if (!whole || v[0] >= (uint64_t)counts->classes || (int)v[0] <= last || !possible(&row.counts[c])) {
+        if (!whole || v[0] >= (uint64_t)counts->classes || (int)v[0] <= last || counts->ignored[v[0]] ||
+            !possible(&row.counts[c])) {
             mseg_image_row_free(&row);
             return damaged(err, "the classes of an image");
         }
         last = (int)v[0];
-        row.class_ids[c] = (uint8_t)v[0];
+        row.places[c] = (uint8_t)v[0];
         pixels += row.counts[c].truth;
         predicted += row.counts[c].predicted;
     }
-    if (pixels > width * height || predicted != pixels) {
+    if (pixels > width * height || predicted > pixels) { /* fewer: predicted as no class */
         mseg_image_row_free(&row);
-        return damaged(err, predicted != pixels ? "an image with more pixels of one mask than of the other"
-                                                : "an image with more pixels than it has");
+        return damaged(err, predicted > pixels ? "an image with more pixels of its prediction than of its ground truth"
+                                               : "an image with more pixels than it has");
     }
     return mseg_counts_append(counts, &row) ? mseg_fail(err, MSEG_NOMEM, NULL) : MSEG_OK;
 }
@@ -182,6 +224,8 @@ static mseg_status read_matrix(mseg_counts *counts, const mseg_json *root, mseg_
     for (const mseg_json *row = mseg_json_first(matrix); row; row = mseg_json_next(row), cells += counts->classes)
         if (!get_integers(row, cells, counts->classes))
             return damaged(err, "confusion matrix");
+    if (!get_integers(mseg_json_get(root, "void_predicted_pixels"), counts->voids, counts->classes))
+        return damaged(err, "void predictions");
     const mseg_json *problems = mseg_json_get(root, "problems");
     for (int i = 0; i < MSEG_PROBLEMS; i++)
         if (!mseg_json_count(mseg_json_get(problems, problem_keys[i]), &counts->problems[i]))
@@ -198,7 +242,7 @@ static mseg_status check_sums(const mseg_counts *counts, const mseg_json *root, 
     const mseg_json *item = mseg_json_first(boundary);
     for (int c = 0; c < counts->classes; c++, item = mseg_json_next(item)) {
         const mseg_class_counts *sum = &counts->totals[c];
-        uint64_t truth = 0, predicted = 0, edge[3];
+        uint64_t truth = counts->voids[c], predicted = 0, edge[3];
         for (int other = 0; other < counts->classes; other++) {
             truth += counts->confusion[c * counts->classes + other];
             predicted += counts->confusion[other * counts->classes + c];

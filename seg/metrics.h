@@ -9,13 +9,13 @@ typedef struct mseg_class_counts {
     uint64_t boundary_hits, boundary_truth, boundary_predicted;
 } mseg_class_counts;
 
-/* What is kept of one image: the classes that occur in it. */
+/* What is kept of one image: the classes that occur in it, by place. */
 typedef struct mseg_image_row {
     char *id;
     int width, height;
     int classes;
     int origin; /* index of the counts file it came from */
-    uint8_t *class_ids;
+    uint8_t *places;
     mseg_class_counts *counts;
 } mseg_image_row;
 
@@ -26,11 +26,19 @@ typedef struct mseg_boundary_scratch {
     uint8_t *flat;
 } mseg_boundary_scratch;
 
+/* What a label is: the place of its class among the classes, or one of these. */
+enum { MSEG_VOID = -1, MSEG_STRAY = -2 }; /* VOID: the ignore label and the classes that do not count */
+
+/* Classes have a place, 0 .. classes - 1, in order of their ids. */
 struct mseg_counts {
     int classes, ignore; /* ignore -1: none */
-    char (*names)[32];
+    uint8_t ids[256];    /* by place */
+    bool ignored[256];   /* by place: the class does not count */
+    int16_t place[256];  /* by label */
+    char **names;        /* by place, one block of memory */
     char *settings;
     uint64_t *confusion; /* [classes, classes], rows are ground truth */
+    uint64_t *voids;     /* [classes]: pixels of a class that are predicted as no class */
     mseg_class_counts *totals;
     uint64_t problems[MSEG_PROBLEMS];
     mseg_image_row *rows;
@@ -39,11 +47,12 @@ struct mseg_counts {
     mseg_boundary_scratch boundary;
 };
 
-/** Adds the boundary figures of one image to per_class[256]: d = max(1, round(2% of the diagonal)), a pixel of a region is
- * boundary when the square of side 2d + 1 around it leaves the region or the image (what d erosions by 3x3 take away); pixels
- * ignored in the truth belong to no region of either side. Source: Cheng et al., arXiv 2103.16562. Errors: MSEG_NOMEM. */
-mseg_status mseg_boundary_count(mseg_class_counts per_class[256], mseg_boundary_scratch *scratch, const mseg_image *truth,
-                                const mseg_image *prediction, int ignore);
+/** Adds the boundary figures of one image to per_class[classes], place telling what the labels are: d = max(1, round(2% of the
+ * diagonal)), a pixel of a region is boundary when the square of side 2d + 1 around it leaves the region or the image (what d
+ * erosions by 3x3 take away); pixels ignored in the truth belong to no region of either side, and void ones of the prediction to
+ * no class. Source: Cheng et al., arXiv 2103.16562. Errors: MSEG_NOMEM. */
+mseg_status mseg_boundary_count(mseg_class_counts *per_class, mseg_boundary_scratch *scratch, const mseg_image *truth,
+                                const mseg_image *prediction, const int16_t place[256], int ignore);
 
 void mseg_boundary_scratch_free(mseg_boundary_scratch *scratch);
 

@@ -70,18 +70,6 @@ static void find_edges(uint8_t *edge, const uint8_t *ids, size_t stride, int wid
     }
 }
 
-/* An id for a pixel of no region: one that the four pixels beside it have not, so that theirs end there. */
-static uint8_t hole_at(const mseg_image *image, int x, int y)
-{
-    const uint8_t *p = image->data + (size_t)y * image->stride + (size_t)x;
-    const int left = x > 0 ? p[-1] : -1, right = x + 1 < image->width ? p[1] : -1,
-              above = y > 0 ? p[-(ptrdiff_t)image->stride] : -1, below = y + 1 < image->height ? p[image->stride] : -1;
-    int id = 255;
-    while (id == left || id == right || id == above || id == below)
-        id--;
-    return (uint8_t)id;
-}
-
 static int edge_width(int width, int height)
 {
     double d = rint(0.02 * sqrt((double)width * width + (double)height * height));
@@ -89,26 +77,28 @@ static int edge_width(int width, int height)
 }
 
 static void count_row(mseg_class_counts *per_class, const uint8_t *truth, const uint8_t *prediction, const uint8_t *truth_edge,
-                      const uint8_t *prediction_edge, int width, int ignore)
+                      const uint8_t *prediction_edge, int width, const int16_t place[256])
 {
     for (int x = 0; x < width; x++) {
         if (!truth_edge[x] && !prediction_edge[x]) { /* no strip is near for a while */
             x = mseg_run_end(truth_edge, x, mseg_run_end(prediction_edge, x, width)) - 1;
             continue;
         }
-        if (truth[x] == ignore)
+        const int t = place[truth[x]], p = place[prediction[x]];
+        if (t < 0)
             continue;
-        per_class[truth[x]].boundary_truth += truth_edge[x];
-        per_class[prediction[x]].boundary_predicted += prediction_edge[x];
-        per_class[truth[x]].boundary_hits += truth[x] == prediction[x] && truth_edge[x] && prediction_edge[x];
+        per_class[t].boundary_truth += truth_edge[x];
+        per_class[t].boundary_hits += t == p && truth_edge[x] && prediction_edge[x];
+        if (p >= 0)
+            per_class[p].boundary_predicted += prediction_edge[x];
     }
 }
 
-mseg_status mseg_boundary_count(mseg_class_counts per_class[256], mseg_boundary_scratch *scratch, const mseg_image *truth,
-                                const mseg_image *prediction, int ignore)
+mseg_status mseg_boundary_count(mseg_class_counts *per_class, mseg_boundary_scratch *scratch, const mseg_image *truth,
+                                const mseg_image *prediction, const int16_t place[256], int ignore)
 {
     int width = truth->width, height = truth->height, d = edge_width(width, height);
-    uint8_t label = (uint8_t)ignore;
+    const uint8_t hole = (uint8_t)ignore; /* what the prediction has where the truth is ignored, and where it is void itself */
     size_t pixels;
     if (!mseg_mul((size_t)width, (size_t)height, &pixels) || reserve(scratch, pixels, (size_t)width))
         return MSEG_NOMEM;
@@ -116,14 +106,14 @@ mseg_status mseg_boundary_count(mseg_class_counts per_class[256], mseg_boundary_
         const uint8_t *t = truth->data + (size_t)y * truth->stride, *p = prediction->data + (size_t)y * prediction->stride;
         uint8_t *masked = scratch->masked + (size_t)y * (size_t)width;
         for (int x = 0; x < width; x++)
-            masked[x] = t[x] == label && ignore >= 0 ? hole_at(prediction, x, y) : p[x];
+            masked[x] = place[t[x]] < 0 || place[p[x]] < 0 ? hole : p[x];
     }
     find_edges(scratch->truth, truth->data, truth->stride, width, height, d, scratch);
     find_edges(scratch->prediction, scratch->masked, (size_t)width, width, height, d, scratch);
     for (int y = 0; y < height; y++) {
         size_t at = (size_t)y * (size_t)width;
         count_row(per_class, truth->data + (size_t)y * truth->stride, scratch->masked + at, scratch->truth + at,
-                  scratch->prediction + at, width, ignore);
+                  scratch->prediction + at, width, place);
     }
     return MSEG_OK;
 }

@@ -210,14 +210,24 @@ double mseg_fma_peak(const mseg_model *model, mseg_pool *pool);
 
 /* ---- masks and overlays ------------------------------------------------------------------------------------------------ */
 
+/* A list of classes: only the listed ids are classes. */
 typedef struct mseg_palette {
-    int entries;         /* classes with a name: ids 0 .. entries - 1 */
-    uint8_t rgb[256][3]; /* ids beyond continue with the VOC bit rule */
-    char names[256][32]; /* "" when unnamed */
+    int entries;         /* the largest listed id + 1 */
+    int count;           /* listed ids */
+    bool listed[256];    /* by id */
+    uint8_t rgb[256][3]; /* of ids that are not listed: by the VOC bit rule */
+    const char
+        *names[256]; /* UTF-8; "" of ids that are not listed. They live until mseg_palette_free, also for copies of the struct */
+    char *text;      /* what the names point into */
 } mseg_palette;
 
-/** A built-in palette ("voc", "cityscapes", "ade20k") or else a text file of lines "id r g b name" (# comments). */
+/** A built-in palette ("voc", "cityscapes", "ade20k") or else a text file: lines "id r g b name" (# comments) with any ids from 0
+ * to 255, or CVAT's labelmap.txt, lines "name:r,g,b:parts:actions" whose ids are their order. Free with mseg_palette_free. On
+ * failure *palette is all zero. Errors: MSEG_NOENT, MSEG_IO, MSEG_FORMAT, MSEG_LIMIT, MSEG_NOMEM. */
 mseg_status mseg_palette_load(mseg_palette *palette, const char *name_or_file, mseg_error *err);
+
+/** Frees the names and zeroes *palette; safe on an all-zero one. */
+void mseg_palette_free(mseg_palette *palette);
 
 /** The i-th built-in palette's name, NULL past the end. */
 const char *mseg_palette_name(int index);
@@ -233,23 +243,35 @@ mseg_status mseg_overlay_rows(mseg_image *out, const mseg_image *photo, const ms
 
 /* ---- judging ----------------------------------------------------------------------------------------------------------- */
 
+/* What counts in a label file: AUTO: see mseg_mask_read; IDS: the stored values; COLORS: the colours. */
+typedef enum mseg_read_masks { MSEG_READ_AUTO, MSEG_READ_IDS, MSEG_READ_COLORS } mseg_read_masks;
+
 /* How label files become class ids. */
 typedef struct mseg_mask_rules {
-    mseg_palette palette;   /* classes 0 .. entries - 1 and their colours */
-    int ignore;             /* label of pixels that do not count; -1: none */
-    bool unknown_is_ignore; /* RGB files: colours outside the palette become the ignore label, else they are an error */
-    int16_t map[256];       /* id in the file -> class or ignore label; -1: not a label */
+    mseg_palette palette;   /* the classes and their colours; a copy that shares its names */
+    int ignore;             /* label of pixels that do not count, 0 to 255; -1: none */
+    mseg_read_masks read;   /* default: AUTO */
+    bool unknown_is_ignore; /* colours outside the palette become the ignore label, else they are an error */
+    int16_t map[256];       /* id in the file -> class or ignore label; -1: not a label. Colours are not mapped */
+    bool left_out[256];     /* ids that the map names and makes the ignore label */
 } mseg_mask_rules;
 
-/** Every class and the ignore label map to themselves. */
+/** Every class and the ignore label map to themselves. palette must outlive the rules. */
 void mseg_mask_rules_init(mseg_mask_rules *rules, const mseg_palette *palette, int ignore);
+
+/** Whether class id does not count by the rules of the ground truth: it is the ignore label, or the map leaves it out and makes no
+ * other id that class. */
+bool mseg_mask_ignores(const mseg_mask_rules *rules, int id);
 
 /** Replaces the map by a text file of lines "from to" (# comments): from an id or * for all others, to a class or "ignore". */
 mseg_status mseg_mask_map_load(mseg_mask_rules *rules, const char *path, mseg_error *err);
 
-/** Reads a label map: indexed PNG (indices as stored), gray PNG (ids) or RGB PNG (colours looked up in the palette, not mapped).
+/** Reads a label map: indexed or gray PNG (ids as stored, mapped) or RGB PNG (colours looked up in the palette, not mapped).
  * ids->data then holds classes and ignore labels. *unknown (may be NULL) is the number of pixels of unknown colours. A pixel that
- * is no label is MSEG_MISMATCH, the text giving id or colour, position and count. On failure *ids is all zero. Thread safe. */
+ * is no label is MSEG_MISMATCH, the text giving id or colour, position and count. With MSEG_READ_AUTO, MSEG_MISMATCH also where
+ * two readings contradict each other: an indexed file whose used colours are all the classes' (or the ignore label's) but stand
+ * at other indices; an RGB file of three equal channels that are ids as well as colours and mean different classes. Equal
+ * channels that are not all colours of the palette are ids. On failure *ids is all zero. Thread safe. */
 mseg_status mseg_mask_read(mseg_image *ids, const char *path, const mseg_mask_rules *rules, const mseg_limits *limits,
                            uint64_t *unknown, mseg_error *err);
 
@@ -278,17 +300,22 @@ const char *mseg_problem_text(mseg_problem problem);
  * thread at a time; several threads count into objects of their own and merge them. */
 typedef struct mseg_counts mseg_counts;
 
-/** settings: lines "name: value" that a report shows and that must agree when counts are merged; may be NULL. */
-mseg_status mseg_counts_open(mseg_counts **counts, const mseg_palette *classes, int ignore, const char *settings,
-                             mseg_error *err);
+/** rules: those of the ground truth; they tell the classes, the ignore label and which classes do not count (mseg_mask_ignores).
+ * settings: lines "name: value" that a report shows and that must agree when counts are merged; may be NULL. Errors: MSEG_INVAL,
+ * MSEG_NOMEM. */
+mseg_status mseg_counts_open(mseg_counts **counts, const mseg_mask_rules *rules, const char *settings, mseg_error *err);
 
 /** NULL-safe; sets *counts to NULL. */
 void mseg_counts_close(mseg_counts **counts);
 
-/** Counts one image: 1-channel ids of equal size. On failure nothing is counted; MSEG_MISMATCH for different sizes and for ids
- * that are neither class nor ignore label, or the ignore label predicted where the truth counts. */
+/** Counts one image: 1-channel ids of equal size. Pixels whose ground truth is the ignore label or a class that does not count
+ * are left out; elsewhere, these in the prediction are void: a miss of the true class and a false alarm of none. On failure
+ * nothing is counted; MSEG_MISMATCH for different sizes and for ids that are neither class nor ignore label. */
 mseg_status mseg_counts_add(mseg_counts *counts, const char *id, const mseg_image *truth, const mseg_image *prediction,
                             mseg_error *err);
+
+/** The name of class id; NULL when it is not among the classes. */
+const char *mseg_counts_class_name(const mseg_counts *counts, int id);
 
 void mseg_counts_note(mseg_counts *counts, mseg_problem problem, uint64_t times);
 
@@ -303,9 +330,12 @@ mseg_status mseg_counts_save(mseg_counts *counts, const char *path, mseg_error *
 mseg_status mseg_counts_load(mseg_counts **counts, const char *const *paths, int n, mseg_error *err);
 
 typedef struct mseg_class_score {
+    int id;
     const char *name;
-    uint64_t truth, predicted, hits;             /* pixels */
-    double iou, precision, recall, boundary_iou; /* NaN: undefined */
+    bool ignored;                                      /* does not count: all figures are NaN */
+    bool averaged;                                     /* among the classes of the means */
+    uint64_t truth, predicted, hits, voids;            /* pixels; voids: of truth, predicted as no class */
+    double iou, dice, precision, recall, boundary_iou; /* NaN: undefined. Dice = F1 = 2 hits / (truth + predicted) */
 } mseg_class_score;
 
 typedef struct mseg_image_score {
@@ -315,22 +345,28 @@ typedef struct mseg_image_score {
     double miou, pixel_accuracy, boundary_iou; /* over the classes in this image; NaN when all of it is ignored */
 } mseg_image_score;
 
-/* Figures over a set; NaN where there is nothing to divide by. */
+enum { MSEG_WARNINGS = 4 };
+
+/* Figures over a set; NaN where there is nothing to divide by. Means (mIOU, Dice, accuracy, boundary, per image) are over the
+ * averaged classes; pixel accuracy and the weighted IoU over all that count. */
 typedef struct mseg_score {
-    int classes, classes_present; /* present: in ground truth or prediction */
-    int ignore;
+    int classes, classes_present; /* present: averaged and in ground truth or prediction */
+    int classes_averaged;
+    int ignore; /* -1: none */
     size_t images;
-    uint64_t pixels;
-    double miou, pixel_accuracy, mean_accuracy, frequency_weighted_iou, boundary_iou, per_image_miou;
-    mseg_class_score *per_class;
-    mseg_image_score *per_image; /* by id */
-    const uint64_t *confusion;   /* [classes, classes], rows are ground truth */
+    uint64_t pixels, ignored_pixels, void_pixels; /* that count; that do not; that count and are predicted as no class */
+    double miou, dice, pixel_accuracy, mean_accuracy, frequency_weighted_iou, boundary_iou, per_image_miou;
+    mseg_class_score *per_class;   /* in order of their ids */
+    mseg_image_score *per_image;   /* by id */
+    const uint64_t *confusion;     /* [classes, classes], rows are ground truth */
+    char *warnings[MSEG_WARNINGS]; /* lines that whoever reads the figures should see; NULL behind the last */
     uint64_t problems[MSEG_PROBLEMS];
     const char *settings;
 } mseg_score;
 
-/** Computes the figures; the score refers to counts, which must outlive it. MSEG_MISMATCH when two rows have one id. */
-mseg_status mseg_score_open(mseg_score *score, mseg_counts *counts, mseg_error *err);
+/** Computes the figures; the score refers to counts, which must outlive it. average: by id, the classes of the means; NULL: all.
+ * MSEG_MISMATCH when two rows have one id, MSEG_INVAL when average has no class that counts, MSEG_NOMEM. */
+mseg_status mseg_score_open(mseg_score *score, mseg_counts *counts, const bool average[256], mseg_error *err);
 void mseg_score_close(mseg_score *score);
 
 /** Whether any image or line of a list was faulty: the exit status of a program should say so. */
@@ -353,7 +389,7 @@ typedef struct mseg_report {
 
 /** Figures for a terminal; unicode: bars of block characters, else of #. */
 void mseg_report_text(FILE *file, const mseg_report *report, bool unicode);
-/** One line per class. */
+/** One line per class, then one of what is ignored in the ground truth and void in the predictions. */
 void mseg_report_csv(FILE *file, const mseg_report *report);
 mseg_status mseg_report_json(FILE *file, const mseg_report *report, mseg_error *err);
 /** One self-contained page. */

@@ -23,6 +23,12 @@ const char *mseg_grouped(char text[32], uint64_t value)
     return text;
 }
 
+double mseg_ignored_share(const mseg_score *score)
+{
+    const double all = (double)(score->pixels + score->ignored_pixels);
+    return all > 0 ? (double)score->ignored_pixels / all : NAN;
+}
+
 bool mseg_next_setting(const char **line, char name[64], char value[512])
 {
     if (!**line)
@@ -52,6 +58,10 @@ static double class_iou(const mseg_class_score *c)
 {
     return c->iou;
 }
+static double class_dice(const mseg_class_score *c)
+{
+    return c->dice;
+}
 static double class_precision(const mseg_class_score *c)
 {
     return c->precision;
@@ -70,11 +80,19 @@ static void add_class_figures(mseg_json *root, const mseg_score *score)
     static const struct {
         const char *key;
         class_figure figure;
-    } columns[] = {
-        {"iou", class_iou}, {"precision", class_precision}, {"recall", class_recall}, {"boundary_iou", class_boundary_iou}};
-    mseg_json *names = mseg_json_add_array(root, "classes");
-    for (int c = 0; c < score->classes; c++)
+    } columns[] = {{"iou", class_iou},
+                   {"dice", class_dice},
+                   {"precision", class_precision},
+                   {"recall", class_recall},
+                   {"boundary_iou", class_boundary_iou}};
+    mseg_json *names = mseg_json_add_array(root, "classes"), *ids = mseg_json_add_array(root, "class_ids");
+    mseg_json *averaged = mseg_json_add_array(root, "averaged_class_ids");
+    for (int c = 0; c < score->classes; c++) {
         mseg_json_add_string(names, NULL, score->per_class[c].name);
+        mseg_json_add_int(ids, NULL, score->per_class[c].id);
+        if (score->per_class[c].averaged)
+            mseg_json_add_int(averaged, NULL, score->per_class[c].id);
+    }
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
         mseg_json *values = mseg_json_add_array(root, columns[i].key);
         for (int c = 0; c < score->classes; c++)
@@ -86,6 +104,9 @@ static void add_class_figures(mseg_json *root, const mseg_score *score)
     mseg_json *predicted = mseg_json_add_array(root, "predicted_pixels");
     for (int c = 0; c < score->classes; c++)
         mseg_json_add_int(predicted, NULL, (int64_t)score->per_class[c].predicted);
+    mseg_json *voids = mseg_json_add_array(root, "void_predicted_pixels");
+    for (int c = 0; c < score->classes; c++)
+        mseg_json_add_int(voids, NULL, (int64_t)score->per_class[c].voids);
 }
 
 static void add_images(mseg_json *root, const mseg_score *score)
@@ -113,6 +134,9 @@ static void add_settings(mseg_json *root, const mseg_report *report)
     mseg_json *problems = mseg_json_add_object(root, "problems");
     for (int i = 0; i < MSEG_PROBLEMS; i++)
         mseg_json_add_int(problems, problem_keys[i], (int64_t)report->score->problems[i]);
+    mseg_json *warnings = mseg_json_add_array(root, "warnings");
+    for (int i = 0; i < MSEG_WARNINGS && report->score->warnings[i]; i++)
+        mseg_json_add_string(warnings, NULL, report->score->warnings[i]);
     if (report->command)
         mseg_json_add_string(root, "command", report->command);
     mseg_json_add_string(root, "version", mseg_version());
@@ -124,7 +148,11 @@ char *mseg_report_json_text(const mseg_report *report)
     mseg_json *root = mseg_json_object();
     mseg_json_add_int(root, "images", (int64_t)score->images);
     mseg_json_add_int(root, "pixels", (int64_t)score->pixels);
+    mseg_json_add_int(root, "ignored_pixels", (int64_t)score->ignored_pixels);
+    mseg_json_add_number(root, "ignored_share", mseg_ignored_share(score));
+    mseg_json_add_int(root, "void_pixels", (int64_t)score->void_pixels);
     mseg_json_add_number(root, "miou", score->miou);
+    mseg_json_add_number(root, "mean_dice", score->dice);
     mseg_json_add_number(root, "pixel_accuracy", score->pixel_accuracy);
     mseg_json_add_number(root, "mean_accuracy", score->mean_accuracy);
     mseg_json_add_number(root, "frequency_weighted_iou", score->frequency_weighted_iou);
@@ -175,16 +203,21 @@ static void csv_number(FILE *file, double value)
 void mseg_report_csv(FILE *file, const mseg_report *report)
 {
     const mseg_score *score = report->score;
-    fputs("id,class,iou,precision,recall,boundary_iou,ground_truth_pixels,predicted_pixels,hit_pixels\n", file);
+    fputs(
+        "id,class,iou,dice,precision,recall,boundary_iou,ground_truth_pixels,predicted_pixels,hit_pixels,void_predicted_pixels\n",
+        file);
     for (int c = 0; c < score->classes; c++) {
         const mseg_class_score *s = &score->per_class[c];
-        fprintf(file, "%d,", c);
+        fprintf(file, "%d,", s->id);
         csv_text(file, s->name);
         csv_number(file, s->iou);
+        csv_number(file, s->dice);
         csv_number(file, s->precision);
         csv_number(file, s->recall);
         csv_number(file, s->boundary_iou);
-        fprintf(file, ",%llu,%llu,%llu\n", (unsigned long long)s->truth, (unsigned long long)s->predicted,
-                (unsigned long long)s->hits);
+        fprintf(file, ",%llu,%llu,%llu,%llu\n", (unsigned long long)s->truth, (unsigned long long)s->predicted,
+                (unsigned long long)s->hits, (unsigned long long)s->voids);
     }
+    fprintf(file, ",(ignored),,,,,,%llu,%llu,,\n", (unsigned long long)score->ignored_pixels,
+            (unsigned long long)score->void_pixels);
 }

@@ -6,6 +6,9 @@
 /** 2740709056 -> "2,740,709,056". */
 const char *mseg_grouped(char text[32], uint64_t value);
 
+/** Ignored pixels of the ground truth / all pixels; NaN without any. */
+double mseg_ignored_share(const mseg_score *score);
+
 /** The next "name: value" of the settings from *line on, which moves past it; false at the end. */
 bool mseg_next_setting(const char **line, char name[64], char value[512]);
 

@@ -48,20 +48,21 @@ void mseg_report_text(FILE *file, const mseg_report *report, bool unicode)
 {
     const mseg_score *score = report->score;
     int width = widest_name(score);
-    fprintf(file, "%-*s  %6s %*s %9s %7s %8s %15s\n", width, "class", "IoU", BAR, "", "precision", "recall", "boundary",
-            "pixels");
+    fprintf(file, "%-*s  %6s %*s %6s %9s %7s %8s %15s\n", width, "class", "IoU", BAR, "", "Dice", "precision", "recall",
+            "boundary", "pixels");
     for (int c = 0; c < score->classes; c++) {
         const mseg_class_score *s = &score->per_class[c];
-        char iou[16], precision[16], recall[16], boundary[16], pixels[32];
+        char iou[16], dice[16], precision[16], recall[16], boundary[16], pixels[32];
         fprintf(file, "%-*s  %6s ", width, s->name, percent(iou, s->iou));
         print_bar(file, s->iou, unicode);
-        fprintf(file, " %9s %7s %8s %15s\n", percent(precision, s->precision), percent(recall, s->recall),
-                percent(boundary, s->boundary_iou), mseg_grouped(pixels, s->truth));
+        fprintf(file, " %6s %9s %7s %8s %15s\n", percent(dice, s->dice), percent(precision, s->precision),
+                percent(recall, s->recall), percent(boundary, s->boundary_iou), mseg_grouped(pixels, s->truth));
     }
     char remark[64], images[32], pixels[32], count[32];
-    snprintf(remark, sizeof remark, "over %d of %d classes", score->classes_present, score->classes);
+    snprintf(remark, sizeof remark, "over %d of %d classes", score->classes_present, score->classes_averaged);
     fputc('\n', file);
     print_figure(file, "mIOU", score->miou, remark);
+    print_figure(file, "mean Dice (F1)", score->dice, "");
     print_figure(file, "pixel accuracy", score->pixel_accuracy, "");
     print_figure(file, "mean accuracy", score->mean_accuracy, "");
     print_figure(file, "frequency-weighted IoU", score->frequency_weighted_iou, "");
@@ -69,6 +70,12 @@ void mseg_report_text(FILE *file, const mseg_report *report, bool unicode)
     print_figure(file, "per-image mIOU", score->per_image_miou, "mean over images");
     fprintf(file, "\n%s image%s scored, %s pixels\n", mseg_grouped(images, score->images), score->images == 1 ? "" : "s",
             mseg_grouped(pixels, score->pixels));
+    if (score->ignored_pixels)
+        fprintf(file, "%s pixel%s (%.1f %%) of the ground truth ignored\n", mseg_grouped(pixels, score->ignored_pixels),
+                score->ignored_pixels == 1 ? "" : "s", 100 * mseg_ignored_share(score));
+    if (score->void_pixels)
+        fprintf(file, "%s pixel%s predicted as no class, missed\n", mseg_grouped(pixels, score->void_pixels),
+                score->void_pixels == 1 ? "" : "s");
     for (int i = 0; i < MSEG_PROBLEMS; i++)
         if (score->problems[i])
             fprintf(file, "%s %s\n", mseg_grouped(count, score->problems[i]), mseg_problem_text((mseg_problem)i));

@@ -12,13 +12,15 @@
  */
 mseg_status mseg_image_decode(mseg_image *image, FILE *in, mseg_orientation orientation, const mseg_limits *limits,
                               mseg_error *err);
-mseg_status mseg_image_decode_labels(mseg_image *image, FILE *in, const mseg_limits *limits, mseg_error *err);
+mseg_status mseg_image_decode_labels(mseg_image *image, mseg_colors *colors, FILE *in, const mseg_limits *limits,
+                                     mseg_error *err);
 
 /* A picture being decoded, the first field of each codec's own struct. */
 typedef struct mseg_decoder {
     int width, height, channels; /* as stored, before turning */
     int orientation;             /* EXIF's, 1..8; 1 when it is to be ignored */
     bool at_once;                /* interlaced: all rows in one call */
+    mseg_colors colors;          /* of an indexed picture that is read for its labels */
     /* The next n rows, stride bytes apart; after the last one the end of the file is checked, too. Not to be called again after
      * a failure. */
     mseg_status (*read)(struct mseg_decoder *decoder, uint8_t *rows, size_t stride, int n, mseg_error *err);

@@ -185,14 +185,16 @@ mseg_status mseg_decoder_read_all(mseg_decoder *decoder, mseg_image *image, mseg
     return status;
 }
 
-static mseg_status decode(mseg_image *image, FILE *in, bool labels, mseg_orientation orientation, const mseg_limits *limits,
-                          mseg_error *err)
+static mseg_status decode(mseg_image *image, mseg_colors *colors, FILE *in, bool labels, mseg_orientation orientation,
+                          const mseg_limits *limits, mseg_error *err)
 {
     mseg_decoder *decoder;
     memset(image, 0, sizeof *image);
     mseg_status status = mseg_decoder_open(&decoder, in, labels, orientation, limits, err);
     if (!status)
         status = mseg_decoder_read_all(decoder, image, err);
+    if (!status && colors)
+        *colors = decoder->colors;
     mseg_decoder_close(&decoder);
     return status;
 }
@@ -200,12 +202,12 @@ static mseg_status decode(mseg_image *image, FILE *in, bool labels, mseg_orienta
 mseg_status mseg_image_decode(mseg_image *image, FILE *in, mseg_orientation orientation, const mseg_limits *limits,
                               mseg_error *err)
 {
-    return decode(image, in, false, orientation, limits, err);
+    return decode(image, NULL, in, false, orientation, limits, err);
 }
 
-mseg_status mseg_image_decode_labels(mseg_image *image, FILE *in, const mseg_limits *limits, mseg_error *err)
+mseg_status mseg_image_decode_labels(mseg_image *image, mseg_colors *colors, FILE *in, const mseg_limits *limits, mseg_error *err)
 {
-    return decode(image, in, true, MSEG_EXIF_IGNORE, limits, err);
+    return decode(image, colors, in, true, MSEG_EXIF_IGNORE, limits, err);
 }
 
 mseg_status mseg_image_read(mseg_image *image, const char *path, mseg_orientation orientation, const mseg_limits *limits,
@@ -222,7 +224,8 @@ mseg_status mseg_image_read(mseg_image *image, const char *path, mseg_orientatio
     return status;
 }
 
-mseg_status mseg_image_read_labels(mseg_image *image, const char *path, const mseg_limits *limits, mseg_error *err)
+mseg_status mseg_image_read_labels(mseg_image *image, mseg_colors *colors, const char *path, const mseg_limits *limits,
+                                   mseg_error *err)
 {
     FILE *in;
     mseg_limits used = limits ? *limits : mseg_limits_default();
@@ -230,7 +233,7 @@ mseg_status mseg_image_read_labels(mseg_image *image, const char *path, const ms
     mseg_status status = mseg_file_open(&in, path, used.max_file_bytes, err);
     if (status)
         return status;
-    status = mseg_image_decode_labels(image, in, &used, err);
+    status = mseg_image_decode_labels(image, colors, in, &used, err);
     fclose(in);
     return status;
 }

@@ -42,9 +42,17 @@ typedef enum mseg_orientation { MSEG_EXIF_APPLY, MSEG_EXIF_IGNORE } mseg_orienta
 mseg_status mseg_image_read(mseg_image *image, const char *path, mseg_orientation orientation, const mseg_limits *limits,
                             mseg_error *err);
 
-/** Reads a PNG without interpreting it: indexed -> 1 channel of palette indices as stored, gray (1 to 8 bits, unscaled) -> 1
- * channel, RGB/RGBA 8 bits -> 3 channels. 16-bit files: MSEG_UNSUPPORTED. For label maps. */
-mseg_status mseg_image_read_labels(mseg_image *image, const char *path, const mseg_limits *limits, mseg_error *err);
+/* The colours that an indexed PNG holds. */
+typedef struct mseg_colors {
+    int count; /* 0: not indexed */
+    uint8_t rgb[256][3];
+} mseg_colors;
+
+/** Reads a PNG without interpreting it: indexed -> 1 channel of palette indices as stored, gray (1 to 16 bits, unscaled) -> 1
+ * channel, RGB/RGBA 8 bits -> 3 channels. *colors (may be NULL) is the palette of an indexed one. 16 bits: MSEG_UNSUPPORTED for
+ * colours and for values above 255. For label maps: EXIF orientation is never applied. */
+mseg_status mseg_image_read_labels(mseg_image *image, mseg_colors *colors, const char *path, const mseg_limits *limits,
+                                   mseg_error *err);
 
 /** Writes an 8-bit indexed PNG: ids are the stored indices (1 channel), palette gives r, g, b for each of entries ids (<= 256).
  * Whole or not at all (base/output.h). Strict C before C23 (-pedantic) wants a cast for a palette that is not const. */

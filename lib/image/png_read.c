@@ -1,7 +1,9 @@
 #include <limits.h>
 #include <png.h>
 #include <setjmp.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "image/decode.h"
 
@@ -84,15 +86,45 @@ static int ask_rgb(png_reader *r, int color, int depth)
     return 3;
 }
 
+/* A row of big-endian 16-bit ids becomes one of bytes. */
+static void narrow_ids(png_structp png, png_row_infop row, png_bytep data)
+{
+    for (png_uint_32 x = 0; x < row->width; x++) {
+        char id[16];
+        if (data[2 * x]) {
+            snprintf(id, sizeof id, "%d", data[2 * x] << 8 | data[2 * x + 1]);
+            fail(png_get_user_transform_ptr(png), MSEG_UNSUPPORTED, "16-bit PNG with ids above 255, the first is ", id);
+        }
+        data[x] = data[2 * x + 1];
+    }
+    row->bit_depth = row->pixel_depth = 8;
+    row->rowbytes = row->width;
+}
+
+static void keep_colors(png_reader *r)
+{
+    png_colorp colors = NULL;
+    png_get_PLTE(r->png, r->info, &colors, &r->decoder.colors.count);
+    for (int i = 0; i < r->decoder.colors.count; i++)
+        memcpy(r->decoder.colors.rgb[i], (uint8_t[3]){colors[i].red, colors[i].green, colors[i].blue}, 3);
+}
+
 /* Asks libpng for samples as stored, one a byte. */
 static int ask_stored(png_reader *r, int color, int depth)
 {
-    if (depth == 16)
-        fail(r, MSEG_UNSUPPORTED, "16-bit PNG; label maps have 8 bits or fewer", "");
+    const bool colors = color == PNG_COLOR_TYPE_RGB || color == PNG_COLOR_TYPE_RGB_ALPHA;
+    if (depth == 16 && colors)
+        fail(r, MSEG_UNSUPPORTED, "16-bit colours; label maps have 8 bits a colour", "");
+    if (depth == 16) {
+        png_set_read_user_transform_fn(r->png, narrow_ids);
+        png_set_user_transform_info(r->png, r, 8, 1);
+    }
     if (depth < 8)
         png_set_packing(r->png);
+    if (color == PNG_COLOR_TYPE_PALETTE)
+        keep_colors(r);
     png_set_strip_alpha(r->png);
-    return color == PNG_COLOR_TYPE_RGB || color == PNG_COLOR_TYPE_RGB_ALPHA ? 3 : 1;
+    return colors ? 3 : 1;
 }
 
 static void read_header(png_reader *r)

@@ -375,7 +375,7 @@ class FullDisk(Folder):
     def test_eval_writes_what_it_can(self):
         done = self.mseg(*evaluate('-q', '--json', '/dev/full', '--csv', 'c.csv', '--html', '/dev/full', '--save-counts', 'counts'), status=2)
         self.assertRegex(done.stderr.decode(), r'\A(mseg: /dev/full: cannot write[^\n]*No space left on device\n){2}\Z')
-        self.assertEqual(self.read('c.csv').count(b'\n'), 1 + 21)
+        self.assertEqual(self.read('c.csv').count(b'\n'), 1 + 21 + 1)
         self.mseg('eval', '-q', '--merge', 'counts', '--csv', 'again.csv')
         self.assertEqual(self.read('again.csv'), self.read('c.csv'))
 
@@ -386,7 +386,7 @@ class FullDisk(Folder):
             done = self.mseg(*evaluate('--save-counts', 'counts', '--csv', 'c.csv'), stdout=full, status=2)
         self.assertIn(b'mseg: cannot write to standard output\n', done.stderr)
         self.assertEqual(self.read('counts'), self.read('one'))
-        self.assertEqual(self.read('c.csv').count(b'\n'), 1 + 21)
+        self.assertEqual(self.read('c.csv').count(b'\n'), 1 + 21 + 1)
         self.mseg('eval', '-q', '--merge', 'one', '--classes', 'cityscapes', '--save-counts', 'merged', '--csv', 'no.csv', status=2)
         self.assertEqual(self.read('merged'), self.read('one'))
         self.assertFalse(os.path.exists(self.path('no.csv')))

@@ -121,9 +121,16 @@ class Formats(Folder):
         self.assertIn('2 pixels of unknown colours, ignored as asked\n', done.stdout)
 
     def test_colours_that_are_alike(self):
-        self.write('classes.txt', '0 1 1 1 a\n1 1 1 1 b\n')
-        save_colours(np.zeros((1, 1), np.uint8), self.path('gt/a.png'))
-        self.assertIn('classes 0 and 1 are both 1,1,1', self.eval(status=1).stderr)
+        """They matter only where they occur."""
+        self.write('classes.txt', '0 1 1 1 a\n1 1 1 1 b\n2 5 6 7 c\n3 5 6 7 d\n4 9 9 1 e\n')
+        Image.new('RGB', (2, 2), (9, 9, 1)).save(self.path('gt/a.png'))
+        shutil.copy(self.path('gt/a.png'), self.path('pred/a.png'))
+        self.eval('--json', 'out.json')
+        self.assertEqual(self.json()['iou'], [None, None, None, None, 1])
+        for colour, says in [((1, 1, 1), '1,1,1 is that of class 0 (a) and of class 1 (b)'),
+                             ((5, 6, 7), '5,6,7 is that of class 2 (c) and of class 3 (d)')]:
+            Image.new('RGB', (2, 2), colour).save(self.path('gt/a.png'))
+            self.assertIn('gt/a.png: colour ' + says, self.eval(status=1).stderr)
 
     def test_maps(self):
         scenes = self.write_scenes()
@@ -138,7 +145,7 @@ class Formats(Folder):
         self.check(self.json(), scenes)
         self.write('map.txt', '7 0\n11 1\n12 2\n0 ignore\n')
         self.assertIn('label 13 is not a class', self.eval('--map', 'map.txt', status=1).stderr)
-        for text, says in [('7 6\n', "line 1: '6' is neither a class (0 to 5) nor the ignore label"),
+        for text, says in [('7 6\n', "line 1: '6' is neither a class nor the ignore label"),
                            ('\n300 1\n', "line 2: '300' is neither an id from 0 to 255 nor *"), ('7\n', 'expected two words'),
                            ('7 1\n7 2\n', 'line 2: 7 is mapped twice')]:
             self.write('map.txt', text)
@@ -160,15 +167,16 @@ class Output(Folder):
         save_gray(np.array([[0, 0, 1, 1], [0, 0, 3, 255]], np.uint8), self.path('gt/a.png'))
         save_gray(np.array([[0, 2, 1, 1], [0, 0, 3, 3]], np.uint8), self.path('pred/a.png'))
         self.assertEqual(self.eval('--csv', 'out.csv').stdout, '''\
-class            IoU                      precision  recall boundary          pixels
-ground         75.00 ###############         100.00   75.00    75.00               4
-red, "brick"  100.00 ####################    100.00  100.00   100.00               2
-green           0.00                           0.00       -     0.00               0
-blue          100.00 ####################    100.00  100.00   100.00               1
-gray               -                              -       -        -               0
-yellow             -                              -       -        -               0
+class            IoU                        Dice precision  recall boundary          pixels
+ground         75.00 ###############       85.71    100.00   75.00    75.00               4
+red, "brick"  100.00 #################### 100.00    100.00  100.00   100.00               2
+green           0.00                        0.00      0.00       -     0.00               0
+blue          100.00 #################### 100.00    100.00  100.00   100.00               1
+gray               -                           -         -       -        -               0
+yellow             -                           -         -       -        -               0
 
 mIOU                      68.75 %  over 4 of 6 classes
+mean Dice (F1)            71.43 %
 pixel accuracy            85.71 %
 mean accuracy             91.67 %
 frequency-weighted IoU    85.71 %
@@ -176,11 +184,13 @@ boundary IoU              68.75 %
 per-image mIOU            68.75 %  mean over images
 
 1 image scored, 7 pixels
+1 pixel (12.5 %) of the ground truth ignored
 ''')
         rows = list(csv.DictReader(self.read('out.csv').splitlines()))
-        self.assertEqual([row['class'] for row in rows], ['ground', 'red, "brick"', 'green', 'blue', 'gray', 'yellow'])
-        self.assertEqual([row['iou'] for row in rows], ['0.75', '1', '0', '1', '', ''])
-        self.assertEqual([row['ground_truth_pixels'] for row in rows], list('420100'))
+        self.assertEqual([row['class'] for row in rows], ['ground', 'red, "brick"', 'green', 'blue', 'gray', 'yellow', '(ignored)'])
+        self.assertEqual([row['iou'] for row in rows], ['0.75', '1', '0', '1', '', '', ''])
+        self.assertEqual([row['dice'] for row in rows][1:4], ['1', '0', '1'])
+        self.assertEqual([row['ground_truth_pixels'] for row in rows], list('4201001'))
 
     def test_summary_line(self):
         save_gray(np.zeros((2, 2), np.uint8), self.path('gt/a.png'))

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "mseg.h"
+#include "rules.h"
 
 /* A file of some classes and two images of 4 pixels, of which the matrix, the boundary's sums and each image's classes are given:
  * says NULL when it is a good one. */
@@ -20,7 +21,15 @@ static void check_rows_of(const char *names, const char *matrix, const char *bou
     static const char path[] = "rows.counts";
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
-    fprintf(file, "{\"mseg_counts\":1,\"classes\":[%s],\"ignore\":null,\"settings\":\"\",\"problems\":{", names);
+    int n = 0;
+    char ids[64] = "", zeros[64] = "";
+    for (const char *c = names; *c; c++)
+        if (*c == '"' && (c == names || c[-1] == ',')) {
+            snprintf(ids + strlen(ids), sizeof ids - strlen(ids), "%s%d", n ? "," : "", n);
+            strcat(zeros, n++ ? ",0" : "0");
+        }
+    fprintf(file, "{\"mseg_counts\":2,\"classes\":[%s],\"class_ids\":[%s],\"ignored_classes\":[],", names, ids);
+    fprintf(file, "\"void_predicted_pixels\":[%s],\"ignore\":null,\"settings\":\"\",\"problems\":{", zeros);
 #define PROBLEM_MEMBER(name, text) "\"" #name "\":0,"
     fprintf(file, "%s\"\":0},", MSEG_PROBLEM(PROBLEM_MEMBER));
     fprintf(file, "\"confusion_rows_are_ground_truth\":[%s],\"boundary_hits_truth_predicted\":[%s],\"images\":[", matrix,
@@ -61,9 +70,9 @@ static void impossible_counts(void **state)
     /* More of the boundary than of the region. */
     check_rows(eight, "[2,4,2],[2,2,2]", "[0,2,2,2,1,3,1],[1,2,2,2,1,1,1]", good, damaged);
     check_rows(eight, "[2,2,4],[2,2,2]", "[0,2,2,2,1,1,3],[1,2,2,2,1,1,1]", good, damaged);
-    /* Pixels of one mask only, which are never scored. */
+    /* Pixels of the prediction only, which are never scored. */
     check_rows("[4,1],[1,2]", strips, "[0,2,2,2,1,1,1],[1,1,2,1,1,1,1]", "[0,2,3,3,1,1,1],[1,1,1,2,1,1,1]",
-               "damaged counts file: an image with more pixels of one mask");
+               "damaged counts file: an image with more pixels of its prediction");
 }
 
 /* Classes of an image in ascending order, each once, and only those that there are. */
@@ -118,7 +127,8 @@ static void write_many(const char *path, int id, const char *matrix, const char 
     size_t size;
     FILE *memory = open_memstream(&text, &size), *file = fopen(path, "wb");
     assert_true(memory && file);
-    fprintf(memory, "{\"mseg_counts\":1,\"classes\":[\"a\",\"b\"],\"ignore\":null,\"settings\":\"\",\"problems\":{%s\"\":0},",
+    fprintf(memory, "{\"mseg_counts\":2,\"classes\":[\"a\",\"b\"],\"class_ids\":[0,1],\"ignored_classes\":[],");
+    fprintf(memory, "\"void_predicted_pixels\":[0,0],\"ignore\":null,\"settings\":\"\",\"problems\":{%s\"\":0},",
             MSEG_PROBLEM(PROBLEM_MEMBER));
     fprintf(memory, "\"confusion_rows_are_ground_truth\":[%s],\"boundary_hits_truth_predicted\":[[0,0,0],[0,0,0]],", matrix);
     fprintf(memory, "\"images\":[{\"id\":\"%d\",\"width\":2147483647,\"height\":2147483647,\"classes\":[%s]}]}", id, rows);
@@ -172,18 +182,18 @@ static void bounds_of_classes(void **state)
     } cases[] = {{0, 255, MSEG_INVAL}, {1, 255, MSEG_OK},     {256, 255, MSEG_OK},
                  {257, 0, MSEG_INVAL}, {21, 256, MSEG_INVAL}, {21, -1, MSEG_OK}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        mseg_palette palette = {.entries = cases[i].classes};
+        const mseg_mask_rules rules = rules_of(cases[i].classes, cases[i].ignore);
         mseg_counts *counts;
         mseg_error err;
-        assert_int_equal(mseg_counts_open(&counts, &palette, cases[i].ignore, NULL, &err), cases[i].status);
+        assert_int_equal(mseg_counts_open(&counts, &rules, NULL, &err), cases[i].status);
         assert_int_equal(counts != NULL, cases[i].status == MSEG_OK);
         mseg_counts_close(&counts);
     }
-    const mseg_palette few = {.entries = 5}, six = {.entries = 6};
+    const mseg_mask_rules few = rules_of(5, 255), six = rules_of(6, 255);
     mseg_counts *a, *b;
     mseg_error err;
-    assert_int_equal(mseg_counts_open(&a, &six, 255, NULL, NULL), MSEG_OK);
-    assert_int_equal(mseg_counts_open(&b, &few, 255, NULL, NULL), MSEG_OK);
+    assert_int_equal(mseg_counts_open(&a, &six, NULL, NULL), MSEG_OK);
+    assert_int_equal(mseg_counts_open(&b, &few, NULL, NULL), MSEG_OK);
     assert_int_equal(mseg_counts_merge(a, b, &err), MSEG_MISMATCH);
     assert_string_equal(err.text, "it has 5 classes, the others 6");
     mseg_counts_close(&a);

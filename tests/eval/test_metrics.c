@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "mseg.h"
+#include "rules.h"
 
 #include "golden_metrics.h"
 
@@ -54,19 +55,11 @@ static void draw_scene(int i, mseg_image *truth, mseg_image *prediction)
     mseg_image_free(&mixture);
 }
 
-static mseg_palette six_classes(void)
-{
-    mseg_palette palette = {.entries = CLASSES};
-    for (int c = 0; c < CLASSES; c++)
-        snprintf(palette.names[c], sizeof palette.names[c], "class %c", 'a' + c);
-    return palette;
-}
-
 static mseg_counts *open_counts(void)
 {
-    mseg_palette palette = six_classes();
+    mseg_mask_rules rules = rules_of(CLASSES, IGNORE);
     mseg_counts *counts;
-    assert_int_equal(mseg_counts_open(&counts, &palette, IGNORE, "resize: none\nsize: 513\n", NULL), MSEG_OK);
+    assert_int_equal(mseg_counts_open(&counts, &rules, "resize: none\nsize: 513\n", NULL), MSEG_OK);
     return counts;
 }
 
@@ -92,7 +85,7 @@ static void assert_same(double value, double wanted)
 static void assert_golden(mseg_counts *counts)
 {
     mseg_score s;
-    assert_int_equal(mseg_score_open(&s, counts, NULL), MSEG_OK);
+    assert_int_equal(mseg_score_open(&s, counts, NULL, NULL), MSEG_OK);
     assert_int_equal(s.images, IMAGES);
     assert_memory_equal(s.confusion, golden_confusion, sizeof golden_confusion);
     for (int c = 0; c < CLASSES; c++) {
@@ -167,7 +160,7 @@ static void absent_classes(void **state)
     mseg_counts *counts = open_counts();
     mseg_score s;
     assert_int_equal(mseg_counts_add(counts, "x", &truth, &prediction, NULL), MSEG_OK);
-    assert_int_equal(mseg_score_open(&s, counts, NULL), MSEG_OK);
+    assert_int_equal(mseg_score_open(&s, counts, NULL, NULL), MSEG_OK);
     assert_int_equal(s.classes_present, 3);
     assert_true(s.miou == 0.5);
     assert_true(s.per_class[2].iou == 0 && isnan(s.per_class[2].recall));
@@ -176,8 +169,8 @@ static void absent_classes(void **state)
     char *text = NULL;
     size_t size = 0;
     FILE *file = open_memstream(&text, &size);
-    mseg_palette palette = six_classes();
-    mseg_report_text(file, &(mseg_report){.score = &s, .palette = &palette}, false);
+    const mseg_mask_rules rules = rules_of(CLASSES, IGNORE);
+    mseg_report_text(file, &(mseg_report){.score = &s, .palette = &rules.palette}, false);
     fclose(file);
     assert_non_null(strstr(text, "class c    0.00 "));
     assert_non_null(strstr(text, "class d       - "));
@@ -192,7 +185,7 @@ static void nothing_to_divide_by(void **state)
     (void)state;
     mseg_counts *counts = open_counts();
     mseg_score s;
-    assert_int_equal(mseg_score_open(&s, counts, NULL), MSEG_OK);
+    assert_int_equal(mseg_score_open(&s, counts, NULL, NULL), MSEG_OK);
     assert_true(isnan(s.miou) && isnan(s.pixel_accuracy) && isnan(s.frequency_weighted_iou) && isnan(s.per_image_miou));
     mseg_score_close(&s);
     mseg_counts_close(&counts);
@@ -202,7 +195,7 @@ static void nothing_to_divide_by(void **state)
 static void refused_images(void **state)
 {
     (void)state;
-    uint8_t t[] = {0, 1, IGNORE, 2, 0, 7}, p[] = {0, 1, 9, IGNORE, 0, 0};
+    uint8_t t[] = {0, 1, IGNORE, 2, 0, 7}, p[] = {0, 1, 9, 9, 0, 0};
     mseg_image truth = {2, 2, 1, 2, t}, prediction = {2, 2, 1, 2, p}, wide = {4, 1, 1, 4, p}, stray = {2, 1, 1, 2, t + 4};
     mseg_image zeros = {2, 1, 1, 2, p + 4};
     mseg_counts *counts = open_counts();
@@ -216,7 +209,7 @@ static void refused_images(void **state)
     assert_string_equal(err.text, "the prediction is 1x2, the ground truth 2x2");
     assert_int_equal(mseg_counts_add(counts, "x", &truth, &prediction, &err), MSEG_MISMATCH);
     assert_string_equal(err.text,
-                        "predicted label 255 is not a class: 1 pixel where the ground truth counts, the first at x 1, y 1");
+                        "predicted label 9 is not a class: 1 pixel where the ground truth counts, the first at x 1, y 1");
     assert_int_equal(mseg_counts_add(counts, "x", &stray, &zeros, &err), MSEG_MISMATCH);
     assert_string_equal(err.text, "ground truth label 7 is not a class: 1 pixel, the first at x 1, y 0");
     const mseg_image colours = {1, 1, 3, 3, p}, one = {1, 1, 1, 1, p};
@@ -236,20 +229,24 @@ static void refused_images(void **state)
     mseg_counts_close(&counts);
 }
 
-/* An ignore label that is a class as well: ignored in the truth, wrong in the prediction. */
+/* An ignore label that is a class as well: it is out of everything; in the prediction, it is no class. */
 static void ignored_class(void **state)
 {
     (void)state;
     uint8_t t[] = {0, 0, 1, 1}, p[] = {1, 0, 1, 0};
     mseg_image truth = {4, 1, 1, 4, t}, prediction = {4, 1, 1, 4, p};
-    mseg_palette palette = six_classes();
+    mseg_mask_rules rules = rules_of(CLASSES, 0);
     mseg_counts *counts;
     mseg_score s;
-    assert_int_equal(mseg_counts_open(&counts, &palette, 0, NULL, NULL), MSEG_OK);
+    assert_int_equal(mseg_counts_open(&counts, &rules, NULL, NULL), MSEG_OK);
     assert_int_equal(mseg_counts_add(counts, "x", &truth, &prediction, NULL), MSEG_OK);
-    assert_int_equal(mseg_score_open(&s, counts, NULL), MSEG_OK);
+    assert_int_equal(mseg_score_open(&s, counts, NULL, NULL), MSEG_OK);
     assert_int_equal(s.pixels, 2);
-    assert_true(s.per_class[0].iou == 0 && s.per_class[1].iou == 0.5);
+    assert_int_equal(s.ignored_pixels, 2);
+    assert_int_equal(s.void_pixels, 1);
+    assert_true(isnan(s.per_class[0].iou) && s.per_class[0].ignored && !s.per_class[0].averaged && s.per_class[0].predicted == 0);
+    assert_true(s.per_class[1].iou == 0.5 && s.per_class[1].dice == 2.0 / 3 && s.per_class[1].voids == 1);
+    assert_true(s.miou == 0.5 && s.classes_present == 1 && s.per_image[0].miou == 0.5 && s.pixel_accuracy == 0.5);
     mseg_score_close(&s);
     mseg_counts_close(&counts);
 }
@@ -281,7 +278,7 @@ static void check_one_class(int classes, uint8_t id, int ignored, uint8_t below)
 {
     uint8_t t[SIDE_PIXELS], p[SIDE_PIXELS];
     const mseg_image truth = {SIDE, SIDE, 1, SIDE, t}, prediction = {SIDE, SIDE, 1, SIDE, p};
-    mseg_palette palette = {.entries = classes};
+    mseg_mask_rules rules = rules_of(classes, 0);
     mseg_counts *counts;
     mseg_score s;
     for (int i = 0; i < SIDE_PIXELS; i++) {
@@ -289,9 +286,9 @@ static void check_one_class(int classes, uint8_t id, int ignored, uint8_t below)
         t[i] = first == (ignored == LEFT || ignored == TOP) ? 0 : id;
         p[i] = t[i] ? id : below;
     }
-    assert_int_equal(mseg_counts_open(&counts, &palette, 0, NULL, NULL), MSEG_OK);
+    assert_int_equal(mseg_counts_open(&counts, &rules, NULL, NULL), MSEG_OK);
     assert_int_equal(mseg_counts_add(counts, "x", &truth, &prediction, NULL), MSEG_OK);
-    assert_int_equal(mseg_score_open(&s, counts, NULL), MSEG_OK);
+    assert_int_equal(mseg_score_open(&s, counts, NULL, NULL), MSEG_OK);
     assert_true(isnan(s.per_class[0].boundary_iou) && s.per_class[id].boundary_iou == 1 && s.boundary_iou == 1);
     assert_true(s.per_image[0].boundary_iou == 1 && s.per_image[0].pixels == SIDE_PIXELS / 2);
     mseg_score_close(&s);
@@ -310,25 +307,25 @@ static void ignored_class_has_no_boundary(void **state)
     }
 }
 
-/* The same in what is saved: the ignored class has been predicted in five of the columns that count, and nothing else is said of
- * it. */
+/* The same in what is saved: the ignored class has been predicted in five of the columns that count, which is void. */
 static void ignored_class_in_file(void **state)
 {
     (void)state;
     static const char path[] = "ignored.counts";
     uint8_t t[SIDE_PIXELS], p[SIDE_PIXELS];
     const mseg_image truth = square(t, 10, 0, 1), prediction = square(p, 15, 0, 1);
-    mseg_palette palette = six_classes();
+    mseg_mask_rules rules = rules_of(CLASSES, 0);
     mseg_counts *counts;
-    assert_int_equal(mseg_counts_open(&counts, &palette, 0, NULL, NULL), MSEG_OK);
+    assert_int_equal(mseg_counts_open(&counts, &rules, NULL, NULL), MSEG_OK);
     assert_int_equal(mseg_counts_add(counts, "x", &truth, &prediction, NULL), MSEG_OK);
     assert_int_equal(mseg_counts_save(counts, path, NULL), MSEG_OK);
     mseg_counts_close(&counts);
     char *text = slurp(path);
+    assert_non_null(strstr(text, "\"void_predicted_pixels\":[0,100,0,0,0,0]"));
     /* Class, hits, truth, predicted; the strips of 20 x 5 have 46 pixels, of 20 x 10 have 56; alike: the right column, and 4
      * pixels above and below it. */
-    assert_non_null(strstr(text, "\"classes\":[[0,0,0,100,0,0,46],[1,100,200,100,28,56,46]]"));
-    assert_non_null(strstr(text, "\"boundary_hits_truth_predicted\":[[0,0,46],[28,56,46],[0,0,0],"));
+    assert_non_null(strstr(text, "\"classes\":[[1,100,200,100,28,56,46]]"));
+    assert_non_null(strstr(text, "\"boundary_hits_truth_predicted\":[[0,0,0],[28,56,46],[0,0,0],"));
     free(text);
     unlink(path);
 }
@@ -340,12 +337,12 @@ static void nothing_is_ignored(void **state)
     uint8_t t[SIDE_PIXELS], p[SIDE_PIXELS];
     /* The left halves are of 10 and of 8 columns. */
     const mseg_image truth = square(t, 10, 255, 0), prediction = square(p, 8, 255, 0);
-    mseg_palette palette = {.entries = 256};
+    mseg_mask_rules rules = rules_of(256, -1);
     mseg_counts *counts;
     mseg_score s;
-    assert_int_equal(mseg_counts_open(&counts, &palette, -1, NULL, NULL), MSEG_OK);
+    assert_int_equal(mseg_counts_open(&counts, &rules, NULL, NULL), MSEG_OK);
     assert_int_equal(mseg_counts_add(counts, "x", &truth, &prediction, NULL), MSEG_OK);
-    assert_int_equal(mseg_score_open(&s, counts, NULL), MSEG_OK);
+    assert_int_equal(mseg_score_open(&s, counts, NULL, NULL), MSEG_OK);
     assert_int_equal(s.pixels, SIDE_PIXELS);
     assert_true(s.per_class[255].iou == 0.8 && s.per_class[0].iou == 10.0 / 12);
     /* Strips: the border of 20 x 10 (56 pixels) and of 20 x 8 (52), alike in the left column and twice 7 pixels beside it. */
@@ -388,12 +385,18 @@ static void damaged_files(void **state)
         {"10303", "10303.5", "confusion matrix", MSEG_FORMAT},
         {"10303", "1e300", "confusion matrix", MSEG_FORMAT},
         {"10303,", "", "confusion matrix", MSEG_FORMAT},
-        {"\"mseg_counts\":1", "\"mseg_counts\":2", "version 2", MSEG_UNSUPPORTED},
-        {"\"mseg_counts\":1", "\"other\":1", "not a counts file", MSEG_FORMAT},
+        {"\"mseg_counts\":2", "\"mseg_counts\":1", "version 1", MSEG_UNSUPPORTED},
+        {"\"mseg_counts\":2", "\"other\":2", "not a counts file", MSEG_FORMAT},
         {"\"ignore\":255", "\"ignore\":300", "ignore label", MSEG_FORMAT},
         {"\"width\":61", "\"width\":6", "more pixels", MSEG_FORMAT},
         {"\"id\":\"scene1\"", "\"id\":\"scene2\"", "is in it twice", MSEG_FORMAT},
-        {"class f", "class f that has a name beyond all limits", "a class name", MSEG_FORMAT},
+        {"\"class f\"", "6", "classes, ignore label", MSEG_FORMAT},
+        {"[0,1,2,3,4,5]", "[0,1,2,3,4,4]", "classes, ignore label", MSEG_FORMAT},
+        {"[0,1,2,3,4,5]", "[0,1,2,3,4]", "classes, ignore label", MSEG_FORMAT},
+        {"[0,1,2,3,4,5]", "[0,1,2,3,4,256]", "classes, ignore label", MSEG_FORMAT},
+        {"\"ignored_classes\":[]", "\"ignored_classes\":[9]", "ignored classes", MSEG_FORMAT},
+        {"\"ignored_classes\":[]", "\"ignored_classes\":[1]", "the classes of an image", MSEG_FORMAT},
+        {"\"void_predicted_pixels\":[0", "\"void_predicted_pixels\":[1", "not the sum", MSEG_FORMAT},
         {"\"images\":[", "\"images\":[[", "not valid JSON", MSEG_FORMAT},
     };
     mseg_counts *counts = open_counts();
@@ -459,7 +462,7 @@ static void problems_add_up(void **state)
     assert_int_equal(mseg_counts_merge(a, b, NULL), MSEG_OK); /* b is empty now */
     assert_int_equal(mseg_counts_save(a, path, NULL), MSEG_OK);
     assert_int_equal(mseg_counts_load(&sum, (const char *const[]){path}, 1, NULL), MSEG_OK);
-    assert_int_equal(mseg_score_open(&s, sum, NULL), MSEG_OK);
+    assert_int_equal(mseg_score_open(&s, sum, NULL, NULL), MSEG_OK);
     for (int i = 0; i < MSEG_PROBLEMS; i++)
         assert_int_equal(s.problems[i], 101 * (1 + i));
     mseg_score_close(&s);
@@ -479,7 +482,7 @@ static void mistakes(void **state)
         mseg_counts *counts = open_counts();
         mseg_score s;
         mseg_counts_note(counts, (mseg_problem)i, 1);
-        assert_int_equal(mseg_score_open(&s, counts, NULL), MSEG_OK);
+        assert_int_equal(mseg_score_open(&s, counts, NULL, NULL), MSEG_OK);
         assert_int_equal(mseg_score_has_mistakes(&s), !asked);
         mseg_score_close(&s);
         mseg_counts_close(&counts);

@@ -16,7 +16,7 @@ static void score(mseg_counts *counts)
     FILE *out = open_memstream(&text, &length);
     if (!out)
         return;
-    if (mseg_score_open(&result, counts, &err) == MSEG_OK) {
+    if (mseg_score_open(&result, counts, NULL, &err) == MSEG_OK) {
         mseg_report report = {.score = &result};
         mseg_report_text(out, &report, true);
         mseg_report_csv(out, &report);

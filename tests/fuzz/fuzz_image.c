@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FILE *in = fmemopen(cast.out, size, "rb");
         if (!in)
             return 0;
-        mseg_status status = labels ? mseg_image_decode_labels(&image, in, &limits, &err)
+        mseg_status status = labels ? mseg_image_decode_labels(&image, NULL, in, &limits, &err)
                                     : mseg_image_decode(&image, in, MSEG_EXIF_APPLY, &limits, &err);
         if (!status && !mseg_image_resize(&small, &image, 1 + image.width / 3, image.height + 1, &err))
             mseg_image_free(&small);

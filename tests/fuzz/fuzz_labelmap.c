@@ -18,14 +18,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (mseg_palette_load(&palette, "voc", &err) != MSEG_OK)
         abort();
     mseg_mask_rules_init(&rules, &palette, 255);
-    if (!memory_file_open(&file, data, size))
+    if (!memory_file_open(&file, data, size)) {
+        mseg_palette_free(&palette);
         return 0;
+    }
     if (mseg_mask_map_load(&rules, file.path, &err) == MSEG_OK)
         for (int id = 0; id < 256; id++)
-            if (rules.map[id] < -1 || (rules.map[id] >= palette.entries && rules.map[id] != rules.ignore))
+            if (rules.map[id] < -1 || (rules.map[id] >= 0 && !palette.listed[rules.map[id]] && rules.map[id] != rules.ignore))
                 abort();
     if (mseg_mask_read(&ids, file.path, &rules, &limits, NULL, &err) == MSEG_OK)
         mseg_image_free(&ids);
     memory_file_close(&file);
+    mseg_palette_free(&palette);
     return 0;
 }

@@ -19,8 +19,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (palette.entries < 1 || palette.entries > 256)
             abort();
         for (int id = 0; id < 256; id++)
-            if (!memchr(palette.names[id], 0, sizeof palette.names[id]))
+            if (palette.listed[id] != (strlen(palette.names[id]) > 0))
                 abort();
+        mseg_palette_free(&palette);
     }
     memory_file_close(&file);
     return 0;

@@ -143,7 +143,7 @@ static int check_labels(const outcome *out, const char *path, const npy *golden,
     mseg_image expected;
     mseg_error err;
     int differ = 0;
-    if (mseg_image_read_labels(&expected, path, NULL, &err))
+    if (mseg_image_read_labels(&expected, NULL, path, NULL, &err))
         fail_msg("%s: %s", path, err.text);
     assert_true(expected.channels == 1 && expected.width == out->labels.width && expected.height == out->labels.height);
     for (int y = 0; y < expected.height; y++)

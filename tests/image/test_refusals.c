@@ -77,7 +77,7 @@ static void limits(void **state)
     few.max_pixels--;
     assert_int_equal(mseg_image_read(&image, GOLDEN "png_2_8.png", MSEG_EXIF_APPLY, &few, &err), MSEG_LIMIT);
     assert_string_equal(err.text, "11x13 = 143 pixels, over the limit of 142");
-    assert_int_equal(mseg_image_read_labels(&image, GOLDEN "png_2_8.png", &few, &err), MSEG_LIMIT);
+    assert_int_equal(mseg_image_read_labels(&image, NULL, GOLDEN "png_2_8.png", &few, &err), MSEG_LIMIT);
     few = mseg_limits_default();
     few.max_file_bytes = 100;
     assert_int_equal(mseg_image_read(&image, GOLDEN "png_2_8.png", MSEG_EXIF_APPLY, &few, &err), MSEG_LIMIT);
@@ -90,7 +90,7 @@ static mseg_status read_both(const char *path, mseg_error *err)
     mseg_error other;
     mseg_status status = mseg_image_read(&image, path, MSEG_EXIF_APPLY, NULL, err);
     assert_null(image.data);
-    assert_int_equal(mseg_image_read_labels(&image, path, NULL, &other), status);
+    assert_int_equal(mseg_image_read_labels(&image, NULL, path, NULL, &other), status);
     assert_string_equal(err->text, other.text);
     return status;
 }
@@ -127,7 +127,7 @@ static void labels_are_png(void **state)
     (void)state;
     mseg_image image;
     mseg_error err;
-    assert_int_equal(mseg_image_read_labels(&image, GOLDEN "jpeg_gray.jpg", NULL, &err), MSEG_FORMAT);
+    assert_int_equal(mseg_image_read_labels(&image, NULL, GOLDEN "jpeg_gray.jpg", NULL, &err), MSEG_FORMAT);
     assert_non_null(strstr(err.text, "must be PNG"));
 }
 

@@ -123,7 +123,7 @@ def is_whole_report(name, data):
     if name.endswith(('.json', '.counts')):
         return json.loads(data)['problems']['failed'] > 0
     if name.endswith('.csv'):
-        return data.count(b'\n') == 7 and data.endswith(b'\n')
+        return data.count(b'\n') == 8 and data.endswith(b'\n')
     if name.endswith('.txt'):
         return b' not scored' in data and data.endswith(b'\n')
     return name.endswith('.html') and data.endswith(b'</html>\n') and b'images not scored' in data

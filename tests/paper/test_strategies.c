@@ -73,7 +73,7 @@ static void check(const golden *g, mseg_pool *pool)
     options.flip = true;
     options.resize = MSEG_RESIZE_NONE;
     if (mseg_image_read(&photo, shared_path("golden/float64/%s.png", g->photo), MSEG_EXIF_IGNORE, NULL, &err) ||
-        mseg_image_read_labels(&labels, shared_path("golden/float64/%s_os16_ms_flip_labels.png", g->labels), NULL, &err) ||
+        mseg_image_read_labels(&labels, NULL, shared_path("golden/float64/%s_os16_ms_flip_labels.png", g->labels), NULL, &err) ||
         mseg_model_open(&model, shared_path("models/%s.tflite", g->model), &how, &err) ||
         mseg_session_open(&session, model, pool, &err) || mseg_segment(session, &photo, &options, &result, &err))
         fail_msg("%s: %s", g->labels, err.text);

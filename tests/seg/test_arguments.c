@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "eval/rules.h"
 #include "mseg.h"
 
 typedef struct fixture {
@@ -173,11 +174,11 @@ static void images(void **state)
 static void masks(void **state)
 {
     (void)state;
-    static const mseg_palette palette = {.entries = 3};
+    const mseg_mask_rules rules = rules_of(3, 255);
     mseg_counts *counts;
     mseg_error err = {0};
     mseg_image good, bad;
-    assert_int_equal(mseg_counts_open(&counts, &palette, 255, NULL, &err), MSEG_OK);
+    assert_int_equal(mseg_counts_open(&counts, &rules, NULL, &err), MSEG_OK);
     assert_int_equal(mseg_image_create(&good, 9, 7, 1), MSEG_OK);
     bad = good;
     bad.stride = 8;

@@ -49,13 +49,17 @@ static mseg_status load_map(const char *path, mseg_mask_rules *rules, mseg_error
     mseg_palette palette;
     assert_int_equal(mseg_palette_load(&palette, "voc", err), MSEG_OK);
     mseg_mask_rules_init(rules, &palette, 255);
-    return mseg_mask_map_load(rules, path, err);
+    mseg_status status = mseg_mask_map_load(rules, path, err);
+    mseg_palette_free(&palette);
+    return status;
 }
 
 static mseg_status load_palette(const char *path, mseg_error *err)
 {
     mseg_palette palette;
-    return mseg_palette_load(&palette, path, err);
+    mseg_status status = mseg_palette_load(&palette, path, err);
+    mseg_palette_free(&palette);
+    return status;
 }
 
 static mseg_status load_counts(const char *path, mseg_error *err)

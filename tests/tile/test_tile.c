@@ -383,6 +383,7 @@ static void test_overlay(void **state)
     mseg_image_free(&whole);
     mseg_image_free(&g.labels);
     mseg_image_free(&g.overlay);
+    mseg_palette_free(&palette);
 }
 
 static void test_refusals(void **state)

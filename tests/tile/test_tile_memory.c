@@ -148,6 +148,7 @@ static mseg_status segment(mseg_session *session, mseg_image_reader *reader, mse
         status = mseg_row_writer_commit(&s.overlay, err);
     mseg_row_writer_discard(&s.mask);
     mseg_row_writer_discard(&s.overlay);
+    mseg_palette_free(&s.palette);
     return status;
 }
 

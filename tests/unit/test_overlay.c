@@ -81,6 +81,7 @@ static void blend_and_boundary(void **state)
         mseg_image_free(&out);
     }
     free_both(&photo, &labels);
+    mseg_palette_free(&palette);
 }
 
 static void refuses(void **state)
@@ -99,6 +100,7 @@ static void refuses(void **state)
     assert_string_equal(err.text, "the photo is 40x30, its labels are 40x29");
     assert_null(out.data);
     free_both(&photo, &labels);
+    mseg_palette_free(&palette);
 }
 
 int main(void)

@@ -43,6 +43,7 @@ static void voc(void **state)
     }
     static const uint8_t ignore[3] = {224, 224, 192}; /* the cream border of the annotations */
     assert_memory_equal(p.rgb[255], ignore, 3);
+    mseg_palette_free(&p);
 }
 
 /* The palette stored in VOC's own annotation files. */
@@ -70,6 +71,7 @@ static void voc_annotations(void **state)
     }
     png_destroy_read_struct(&png, &info, NULL);
     fclose(in);
+    mseg_palette_free(&p);
 }
 
 static void assert_entry(const mseg_palette *p, int id, int r, int g, int b, const char *name)
@@ -89,6 +91,7 @@ static void others_built_in(void **state)
     assert_entry(&p, 0, 128, 64, 128, "road");
     assert_entry(&p, 6, 250, 170, 30, "traffic light");
     assert_entry(&p, 18, 119, 11, 32, "bicycle");
+    mseg_palette_free(&p);
     assert_int_equal(mseg_palette_load(&p, "ade20k", NULL), MSEG_OK);
     assert_int_equal(p.entries, 150);
     assert_entry(&p, 0, 120, 120, 120, "wall");
@@ -97,14 +100,17 @@ static void others_built_in(void **state)
     assert_voc_color(p.rgb[150], 150);
     for (int id = 0; id < 150; id++)
         assert_true(*p.names[id]);
+    mseg_palette_free(&p);
 }
 
 static void names(void **state)
 {
     (void)state;
     int n = 0;
-    for (mseg_palette p; mseg_palette_name(n); n++)
+    for (mseg_palette p; mseg_palette_name(n); n++) {
         assert_int_equal(mseg_palette_load(&p, mseg_palette_name(n), NULL), MSEG_OK);
+        mseg_palette_free(&p);
+    }
     assert_int_equal(n, 3);
     assert_null(mseg_palette_name(-1));
     assert_null(mseg_palette_name(1000));
@@ -131,10 +137,43 @@ static void from_a_file(void **state)
     mseg_error err;
     assert_int_equal(load_text(&p, text, sizeof text - 1, &err), MSEG_OK);
     assert_int_equal(p.entries, 6);
+    assert_int_equal(p.count, 2);
+    for (int id = 0; id < 256; id++)
+        assert_int_equal(p.listed[id], id == 0 || id == 5);
     assert_entry(&p, 0, 1, 2, 3, "floor lamp # 2");
     assert_entry(&p, 3, 128, 128, 0, "");
     assert_entry(&p, 5, 255, 0, 7, "\xc3\xa9tag\xc3\xa8re");
     assert_voc_color(p.rgb[200], 200);
+    mseg_palette_free(&p);
+}
+
+/* ADE20K's own names have more than 60 bytes. */
+static void long_names(void **state)
+{
+    (void)state;
+    char text[2000] = "3 1 2 3 ", name[1001] = "";
+    mseg_palette p;
+    memset(name, 'n', 1000);
+    strcat(text, name);
+    assert_int_equal(load_text(&p, text, strlen(text), NULL), MSEG_OK);
+    assert_entry(&p, 3, 1, 2, 3, name);
+    mseg_palette_free(&p);
+    assert_true(!p.entries && !p.listed[3] && !p.text);
+    mseg_palette_free(&p);
+}
+
+/* As CVAT writes it beside its masks: the ids are the order of the lines. */
+static void labelmap(void **state)
+{
+    (void)state;
+    static const char text[] = "# label:color_rgb:parts:actions\nbackground:0,0,0::\n\nroad sign:51,221,255:a,b:c\r\ncar:1,2,3";
+    mseg_palette p;
+    assert_int_equal(load_text(&p, text, sizeof text - 1, NULL), MSEG_OK);
+    assert_int_equal(p.count, 3);
+    assert_entry(&p, 0, 0, 0, 0, "background");
+    assert_entry(&p, 1, 51, 221, 255, "road sign");
+    assert_entry(&p, 2, 1, 2, 3, "car");
+    mseg_palette_free(&p);
 }
 
 static void bad_files(void **state)
@@ -155,7 +194,9 @@ static void bad_files(void **state)
         {"1 2 3 4\n", "line 1: the class has no name (expected \"id r g b name\")"},
         {"1 2 3 4 a\tb\n", "line 1: the class has no name (expected \"id r g b name\")"},
         {"1 2 3 4 a\n2 2 3 4 b\n1 2 3 4 c\n", "line 3: this id was given before"},
-        {"1 2 3 4 abcdefghijklmnopqrstuvwxyz123456\n", "line 1: the name is longer than 31 bytes"},
+        {"a:1,2,3::\nb:1,2\n", "line 2: expected \"name:r,g,b:parts:actions\" (labelmap.txt) with numbers from 0 to 255"},
+        {"a:1,2,3::\nb:1,2,256::\n", "line 2: expected \"name:r,g,b:parts:actions\" (labelmap.txt) with numbers from 0 to 255"},
+        {"a:1,2,3::\n1 2 3 4 b\n", "line 2: expected \"name:r,g,b:parts:actions\" (labelmap.txt) with numbers from 0 to 255"},
         {"# nothing\n", "no class in the palette (expected lines \"id r g b name\")"},
         {"", "zero bytes"},
     };
@@ -168,6 +209,7 @@ static void bad_files(void **state)
     }
     assert_int_equal(load_text(&p, "1 2 3 4 a\n\0", 11, &err), MSEG_FORMAT);
     assert_int_equal(load_text(&p, "1 2 3 4 abcdefghijklmnopqrstuvwxyz12345\n", 40, &err), MSEG_OK);
+    mseg_palette_free(&p);
 }
 
 static void missing(void **state)
@@ -185,7 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(voc),     cmocka_unit_test(voc_annotations), cmocka_unit_test(others_built_in),
         cmocka_unit_test(names),   cmocka_unit_test(from_a_file),     cmocka_unit_test(bad_files),
-        cmocka_unit_test(missing),
+        cmocka_unit_test(missing), cmocka_unit_test(long_names),      cmocka_unit_test(labelmap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
