@@ -259,8 +259,8 @@ typedef struct mseg_mask_rules {
 /** Every class and the ignore label map to themselves. palette must outlive the rules. */
 void mseg_mask_rules_init(mseg_mask_rules *rules, const mseg_palette *palette, int ignore);
 
-/** Whether class id does not count by the rules of the ground truth: it is the ignore label, or the map leaves it out and makes no
- * other id that class. */
+/** Whether class id does not count by the rules of the ground truth: it is the ignore label, or the map leaves it out and makes
+ * no other id that class. */
 bool mseg_mask_ignores(const mseg_mask_rules *rules, int id);
 
 /** Replaces the map by a text file of lines "from to" (# comments): from an id or * for all others, to a class or "ignore". */
