@@ -27,32 +27,40 @@ INLINE void span(const mseg_dwconv_args *g, const block *b, const place *at, con
 {
     __m512 acc[2][PIXELS];
 #pragma GCC unroll 2
-    for (int l = 0; l < lines; l++)
+    for (int l = 0; l < 2; l++)
+        if (l < lines)
 #pragma GCC unroll 8
-        for (int i = 0; i < pixels; i++)
-            acc[l][i] = b->bias;
+            for (int i = 0; i < 8; i++)
+                if (i < pixels)
+                    acc[l][i] = b->bias;
 #pragma GCC unroll 4
-    for (int y = 0; y < 2 + lines; y++) {
-        __m512 columns[PIXELS + 2];
+    for (int y = 0; y < 4; y++)
+        if (y < 2 + lines) {
+            __m512 columns[PIXELS + 2];
 #pragma GCC unroll 10
-        for (int x = 0; x < pixels + 2; x++)
-            columns[x] = dense ? column(g, at->in[y], x, 0) : _mm512_setzero_ps();
+            for (int x = 0; x < 10; x++)
+                if (x < pixels + 2)
+                    columns[x] = dense ? column(g, at->in[y], x, 0) : _mm512_setzero_ps();
 #pragma GCC unroll 3
-        for (int tap = 0; tap < 3; tap++)
+            for (int tap = 0; tap < 3; tap++)
 #pragma GCC unroll 8
-            for (int i = 0; i < pixels; i++) {
-                __m512 value = dense ? columns[i + tap] : column(g, at->in[y], i, tap);
-                if (y < 3)
-                    acc[0][i] = _mm512_fmadd_ps(b->weights[y * 3 + tap], value, acc[0][i]);
-                if (y > 0 && lines == 2)
-                    acc[1][i] = _mm512_fmadd_ps(b->weights[(y - 1) * 3 + tap], value, acc[1][i]);
-            }
-    }
+                for (int i = 0; i < 8; i++)
+                    if (i < pixels) {
+                        __m512 value = dense ? columns[i + tap] : column(g, at->in[y], i, tap);
+                        if (y < 3)
+                            acc[0][i] = _mm512_fmadd_ps(b->weights[y * 3 + tap], value, acc[0][i]);
+                        if (y > 0 && lines == 2)
+                            acc[1][i] = _mm512_fmadd_ps(b->weights[(y - 1) * 3 + tap], value, acc[1][i]);
+                    }
+        }
 #pragma GCC unroll 2
-    for (int l = 0; l < lines; l++)
+    for (int l = 0; l < 2; l++)
+        if (l < lines)
 #pragma GCC unroll 8
-        for (int i = 0; i < pixels; i++)
-            _mm512_storeu_ps(at->out[l] + (size_t)i * g->out_stride, _mm512_min_ps(_mm512_max_ps(acc[l][i], b->min), b->max));
+            for (int i = 0; i < 8; i++)
+                if (i < pixels)
+                    _mm512_storeu_ps(at->out[l] + (size_t)i * g->out_stride,
+                                     _mm512_min_ps(_mm512_max_ps(acc[l][i], b->min), b->max));
 }
 
 INLINE void channel_block(const mseg_dwconv_args *g, int c, const int lines, const int dense)
@@ -68,11 +76,13 @@ INLINE void channel_block(const mseg_dwconv_args *g, int c, const int lines, con
     for (; x + step <= g->pixels; x += step) {
         span(g, &b, &at, step, lines, dense);
 #pragma GCC unroll 4
-        for (int y = 0; y < 2 + lines; y++)
-            at.in[y] += (size_t)step * g->pixel_step;
+        for (int y = 0; y < 4; y++)
+            if (y < 2 + lines)
+                at.in[y] += (size_t)step * g->pixel_step;
 #pragma GCC unroll 2
-        for (int l = 0; l < lines; l++)
-            at.out[l] += (size_t)step * g->out_stride;
+        for (int l = 0; l < 2; l++)
+            if (l < lines)
+                at.out[l] += (size_t)step * g->out_stride;
     }
     switch (g->pixels - x) {
 #define CASE(n)                                                                                                                  \

@@ -22,7 +22,7 @@ INLINE void store(float *to, __m256 value, int n)
         _mm256_maskstore_ps(to, _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)), value);
 }
 
-/* rows pixels by vectors * 8 channels, constants as in the AVX-512 kernel; bases for pixels 0 and 3. */
+/* rows pixels by vectors * 8 channels, constants and loops as in the AVX-512 kernel; bases for pixels 0 and 3. */
 INLINE void multiply(const mseg_gemm_args *g, size_t p, const int rows, const int vectors, __m256 acc[MR][2])
 {
     const size_t stride = g->a_stride * sizeof(float);
@@ -35,15 +35,18 @@ INLINE void multiply(const mseg_gemm_args *g, size_t p, const int rows, const in
         for (size_t k = 0; k < (size_t)g->k; k++) {
             __m256 w[2];
 #pragma GCC unroll 2
-            for (int v = 0; v < vectors; v++)
-                w[v] = _mm256_loadu_ps(b + v * 8);
+            for (int v = 0; v < 2; v++)
+                if (v < vectors)
+                    w[v] = _mm256_loadu_ps(b + v * 8);
 #pragma GCC unroll 6
-            for (int i = 0; i < rows; i++) {
-                __m256 x = _mm256_broadcast_ss((const float *)(base[i / 3] + (size_t)(i % 3) * stride));
+            for (int i = 0; i < 6; i++)
+                if (i < rows) {
+                    __m256 x = _mm256_broadcast_ss((const float *)(base[i / 3] + (size_t)(i % 3) * stride));
 #pragma GCC unroll 2
-                for (int v = 0; v < vectors; v++)
-                    acc[i][v] = _mm256_fmadd_ps(x, w[v], acc[i][v]);
-            }
+                    for (int v = 0; v < 2; v++)
+                        if (v < vectors)
+                            acc[i][v] = _mm256_fmadd_ps(x, w[v], acc[i][v]);
+                }
             base[0] += sizeof(float);
             if (rows > 3)
                 base[1] += sizeof(float);
@@ -56,26 +59,30 @@ INLINE void tile(const mseg_gemm_args *g, size_t p, const int rows, const int ve
 {
     __m256 acc[MR][2];
 #pragma GCC unroll 2
-    for (int v = 0; v < vectors; v++) {
-        __m256 start = g->bias ? load(g->bias + v * 8, n - v * 8) : _mm256_setzero_ps();
+    for (int v = 0; v < 2; v++)
+        if (v < vectors) {
+            __m256 start = g->bias ? load(g->bias + v * 8, n - v * 8) : _mm256_setzero_ps();
 #pragma GCC unroll 6
-        for (int i = 0; i < rows; i++)
-            acc[i][v] = start;
-    }
+            for (int i = 0; i < 6; i++)
+                if (i < rows)
+                    acc[i][v] = start;
+        }
     multiply(g, p, rows, vectors, acc);
     const __m256 min = _mm256_set1_ps(g->min), max = _mm256_set1_ps(g->max); /* read now: g may alias what is stored below */
     const size_t c_stride = g->c_stride, add_stride = g->add_stride;
     const float *add = g->add ? g->add + p * add_stride : NULL;
     float *c = g->c + p * c_stride;
 #pragma GCC unroll 6
-    for (int i = 0; i < rows; i++, c += c_stride)
+    for (int i = 0; i < 6; i++, c += c_stride)
+        if (i < rows)
 #pragma GCC unroll 2
-        for (int v = 0; v < vectors; v++) {
-            __m256 y = acc[i][v];
-            if (add)
-                y = _mm256_add_ps(y, load(add + (size_t)i * add_stride + v * 8, n - v * 8));
-            store(c + v * 8, _mm256_min_ps(_mm256_max_ps(y, min), max), n - v * 8);
-        }
+            for (int v = 0; v < 2; v++)
+                if (v < vectors) {
+                    __m256 y = acc[i][v];
+                    if (add)
+                        y = _mm256_add_ps(y, load(add + (size_t)i * add_stride + v * 8, n - v * 8));
+                    store(c + v * 8, _mm256_min_ps(_mm256_max_ps(y, min), max), n - v * 8);
+                }
 }
 
 INLINE void tiles(const mseg_gemm_args *g, size_t p, int m, const int vectors, const int n)

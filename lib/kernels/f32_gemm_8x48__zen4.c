@@ -93,44 +93,49 @@ INLINE void two_inputs(const char *const *base, size_t stride, int k, const floa
     __m512 w[2][VECTORS];
     __asm__ volatile("" ::: "memory"); /* weights are loaded no earlier: there is no register to spare */
 #pragma GCC unroll 3
-    for (int v = 0; v < s.full; v++) {
-        w[0][v] = _mm512_loadu_ps(b + v * 16);
-        w[1][v] = _mm512_loadu_ps(b + width(s) + v * 16);
-    }
+    for (int v = 0; v < 3; v++)
+        if (v < s.full) {
+            w[0][v] = _mm512_loadu_ps(b + v * 16);
+            w[1][v] = _mm512_loadu_ps(b + width(s) + v * 16);
+        }
 #pragma GCC unroll 8
-    for (int i = 0; i < s.rows; i++) {
-        const float *x = pixel(base, stride, i, k);
+    for (int i = 0; i < 8; i++)
+        if (i < s.rows) {
+            const float *x = pixel(base, stride, i, k);
 #pragma GCC unroll 3
-        for (int v = 0; v < s.full; v++) {
-            __m512 *sum = &acc->full[i][v];
-            if (by_pairs(s, i, v)) {
-                *sum = minus ? minus_pair(x, w[0][v], w[1][v], *sum) : plus_pair(x, w[0][v], w[1][v], *sum);
-            } else {
-                *sum = plus_product(x, w[0][v], *sum);
-                *sum = minus && v < paired(s) ? minus_product(x + 1, w[1][v], *sum) : plus_product(x + 1, w[1][v], *sum);
+            for (int v = 0; v < 3; v++)
+                if (v < s.full) {
+                    __m512 *sum = &acc->full[i][v];
+                    if (by_pairs(s, i, v)) {
+                        *sum = minus ? minus_pair(x, w[0][v], w[1][v], *sum) : plus_pair(x, w[0][v], w[1][v], *sum);
+                    } else {
+                        *sum = plus_product(x, w[0][v], *sum);
+                        *sum = minus && v < paired(s) ? minus_product(x + 1, w[1][v], *sum) : plus_product(x + 1, w[1][v], *sum);
+                    }
+                }
+            if (s.half) {
+                acc->half[i] = _mm256_fmadd_ps(_mm256_set1_ps(x[0]), _mm256_loadu_ps(b + s.full * 16), acc->half[i]);
+                acc->half[i] = _mm256_fmadd_ps(_mm256_set1_ps(x[1]), _mm256_loadu_ps(b + width(s) + s.full * 16), acc->half[i]);
             }
         }
-        if (s.half) {
-            acc->half[i] = _mm256_fmadd_ps(_mm256_set1_ps(x[0]), _mm256_loadu_ps(b + s.full * 16), acc->half[i]);
-            acc->half[i] = _mm256_fmadd_ps(_mm256_set1_ps(x[1]), _mm256_loadu_ps(b + width(s) + s.full * 16), acc->half[i]);
-        }
-    }
 }
 
 /* Input k of all pixels by itself; minus: weights packed for pairs have the other sign. */
 INLINE void one_input(const char *const *base, size_t stride, int k, const float *b, const shape s, const int minus, sums *acc)
 {
 #pragma GCC unroll 8
-    for (int i = 0; i < s.rows; i++) {
-        const float *x = pixel(base, stride, i, k);
+    for (int i = 0; i < 8; i++)
+        if (i < s.rows) {
+            const float *x = pixel(base, stride, i, k);
 #pragma GCC unroll 3
-        for (int v = 0; v < s.full; v++) {
-            __m512 w = _mm512_loadu_ps(b + v * 16), *sum = &acc->full[i][v];
-            *sum = minus && v < paired(s) ? minus_product(x, w, *sum) : plus_product(x, w, *sum);
+            for (int v = 0; v < 3; v++)
+                if (v < s.full) {
+                    __m512 w = _mm512_loadu_ps(b + v * 16), *sum = &acc->full[i][v];
+                    *sum = minus && v < paired(s) ? minus_product(x, w, *sum) : plus_product(x, w, *sum);
+                }
+            if (s.half)
+                acc->half[i] = _mm256_fmadd_ps(_mm256_set1_ps(*x), _mm256_loadu_ps(b + s.full * 16), acc->half[i]);
         }
-        if (s.half)
-            acc->half[i] = _mm256_fmadd_ps(_mm256_set1_ps(*x), _mm256_loadu_ps(b + s.full * 16), acc->half[i]);
-    }
 }
 
 /* The channels of vector v. */
@@ -144,13 +149,15 @@ INLINE void add_pairs(const mseg_gemm_args *g, int t, size_t p, const shape s, s
 {
     const float *x = g->a_pairs[t] + p * g->a_pairs_stride;
 #pragma GCC unroll 8
-    for (int i = 0; i < s.rows; i++, x += g->a_pairs_stride)
+    for (int i = 0; i < 8; i++, x += g->a_pairs_stride)
+        if (i < s.rows)
 #pragma GCC unroll 3
-        for (int v = 0; v < s.full; v++)
-            if (by_pairs(s, i, v)) {
-                __m512 start = difference(_mm512_maskz_loadu_ps(mask(g, s, v), g->b_pairs[t] + v * 16), x);
-                acc->full[i][v] = t > 0 ? _mm512_add_ps(acc->full[i][v], start) : start;
-            }
+            for (int v = 0; v < 3; v++)
+                if (v < s.full)
+                    if (by_pairs(s, i, v)) {
+                        __m512 start = difference(_mm512_maskz_loadu_ps(mask(g, s, v), g->b_pairs[t] + v * 16), x);
+                        acc->full[i][v] = t > 0 ? _mm512_add_ps(acc->full[i][v], start) : start;
+                    }
 }
 
 INLINE void multiply(const mseg_gemm_args *g, size_t p, const shape s, sums *acc)
@@ -159,8 +166,9 @@ INLINE void multiply(const mseg_gemm_args *g, size_t p, const shape s, sums *acc
     for (int t = 0; t < g->taps; t++) {
         const char *base[(MR + 2) / 3];
 #pragma GCC unroll 3
-        for (int i = 0; i < (s.rows + 2) / 3; i++)
-            base[i] = (const char *)g->a[t] + (p + 3 * (size_t)i) * stride;
+        for (int i = 0; i < 3; i++)
+            if (i < (s.rows + 2) / 3)
+                base[i] = (const char *)g->a[t] + (p + 3 * (size_t)i) * stride;
         const float *b = g->b[t];
         if (s.pairs)
             add_pairs(g, t, p, s, acc);
@@ -175,8 +183,9 @@ INLINE void multiply(const mseg_gemm_args *g, size_t p, const shape s, sums *acc
                     one_input(base, stride, j, b + j * width(s), s, j == 3, acc);
             }
 #pragma GCC unroll 3
-            for (int i = 0; i < (s.rows + 2) / 3; i++)
-                base[i] += 4 * sizeof(float);
+            for (int i = 0; i < 3; i++)
+                if (i < (s.rows + 2) / 3)
+                    base[i] += 4 * sizeof(float);
             b += 4 * width(s);
         }
         for (int j = 0; j < k; j++, b += width(s))
@@ -191,32 +200,37 @@ INLINE void tile(const mseg_gemm_args *g, size_t p, const shape s)
     const __m512 last =
         g->bias ? _mm512_maskz_loadu_ps(mask(g, s, vectors - 1), g->bias + (vectors - 1) * 16) : _mm512_setzero_ps();
 #pragma GCC unroll 8
-    for (int i = 0; i < s.rows; i++) {
+    for (int i = 0; i < 8; i++)
+        if (i < s.rows) {
 #pragma GCC unroll 3
-        for (int v = 0; v < s.full; v++)
-            acc.full[i][v] = v < paired(s) ? _mm512_setzero_ps() : last;
-        acc.half[i] = _mm512_castps512_ps256(last);
-    }
+            for (int v = 0; v < 3; v++)
+                if (v < s.full)
+                    acc.full[i][v] = v < paired(s) ? _mm512_setzero_ps() : last;
+            acc.half[i] = _mm512_castps512_ps256(last);
+        }
     multiply(g, p, s, &acc);
     const __m512 min = _mm512_set1_ps(g->min), max = _mm512_set1_ps(g->max); /* read now: g may alias what is stored below */
     const size_t c_stride = g->c_stride, add_stride = g->add_stride;
     const float *const add = g->add ? g->add + p * add_stride : NULL;
 #pragma GCC unroll 3
-    for (int v = 0; v < vectors; v++) {
-        const __mmask16 channels = mask(g, s, v);
-        const __m512 bias = v < paired(s) && g->bias ? _mm512_maskz_loadu_ps(channels, g->bias + v * 16) : _mm512_setzero_ps();
-        const __m512 scale = v < paired(s) ? _mm512_maskz_loadu_ps(channels, g->scale + v * 16) : _mm512_setzero_ps();
-        float *c = g->c + p * c_stride + v * 16;
+    for (int v = 0; v < 3; v++)
+        if (v < vectors) {
+            const __mmask16 channels = mask(g, s, v);
+            const __m512 bias =
+                v < paired(s) && g->bias ? _mm512_maskz_loadu_ps(channels, g->bias + v * 16) : _mm512_setzero_ps();
+            const __m512 scale = v < paired(s) ? _mm512_maskz_loadu_ps(channels, g->scale + v * 16) : _mm512_setzero_ps();
+            float *c = g->c + p * c_stride + v * 16;
 #pragma GCC unroll 8
-        for (int i = 0; i < s.rows; i++, c += c_stride) {
-            __m512 y = v < s.full ? acc.full[i][v] : _mm512_zextps256_ps512(acc.half[i]);
-            if (v < paired(s))
-                y = _mm512_fmadd_ps(y, scale, bias);
-            if (add)
-                y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(channels, add + (size_t)i * add_stride + v * 16));
-            _mm512_mask_storeu_ps(c, channels, _mm512_min_ps(_mm512_max_ps(y, min), max));
+            for (int i = 0; i < 8; i++, c += c_stride)
+                if (i < s.rows) {
+                    __m512 y = v < s.full ? acc.full[i][v] : _mm512_zextps256_ps512(acc.half[i]);
+                    if (v < paired(s))
+                        y = _mm512_fmadd_ps(y, scale, bias);
+                    if (add)
+                        y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(channels, add + (size_t)i * add_stride + v * 16));
+                    _mm512_mask_storeu_ps(c, channels, _mm512_min_ps(_mm512_max_ps(y, min), max));
+                }
         }
-    }
 }
 
 /* One function for every number of pixels and eighths of channels, so that each has the registers to itself. */
