@@ -6,13 +6,13 @@ folder=$1
 photos="astronaut.png chelsea.png motorcycle_left.png"
 inside=./usr/lib/python3/dist-packages/skimage/data
 
-complete() {
+has_all() {
     for photo in $photos; do
         [ -s "$1/$photo" ] || return 1
     done
 }
 
-! complete "$folder" || exit 0
+! has_all "$folder" || exit 0
 command -v apt-get >/dev/null 2>&1 && command -v dpkg-deb >/dev/null 2>&1 || exit 1
 mkdir -p "$folder"
 work=$(mktemp -d "$folder/.get.XXXXXX")
@@ -25,7 +25,7 @@ fi
 for photo in $photos; do
     dpkg-deb --fsys-tarfile "$work"/*.deb | tar -x -O -f - "$inside/$photo" >"$work/$photo"
 done
-complete "$work"
+has_all "$work"
 for photo in $photos; do
     mv -f "$work/$photo" "$folder/$photo"
 done
