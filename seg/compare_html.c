@@ -193,7 +193,8 @@ static void put_figures(FILE *file, const mseg_comparison *c)
     fprintf(
         file,
         "</tbody>\n</table>\n</div>\n<p class=hint>Coloured: the interval excludes 0. –: nothing to divide by, or an interval "
-        "from fewer than %d images. Of twenty classes that did not change, one is coloured by chance.</p>\n</section>\n",
+        "from fewer than %d images. Of twenty classes that got neither better nor worse, about one is coloured by "
+        "chance.</p>\n</section>\n",
         MSEG_INTERVAL_IMAGES);
 }
 
