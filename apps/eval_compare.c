@@ -5,9 +5,10 @@
 #include "eval.h"
 #include "say.h"
 
-/* The option that makes no sense here, NULL when there is none: counts files have been read and mapped already. */
+/* The option that makes no sense here, NULL when there is none: the counts are made already. */
 static const char *foreign_option(const mseg_eval_args *args)
 {
+    const mseg_network_args *network = &args->network;
     const struct {
         const char *name;
         bool given;
@@ -21,7 +22,14 @@ static const char *foreign_option(const mseg_eval_args *args)
         {"--shard", args->shard},
         {"--recursive", args->recursive},
         {"--null", args->null},
-        {"--model", args->network.model},
+        {"--model", network->model},
+        {"--os", network->os >= 0},
+        {"--size", network->size},
+        {"--resize", network->resize != MSEG_RESIZE_NONE},
+        {"--pad", network->pad != MSEG_PAD_SQUARE},
+        {"--scales", network->scales},
+        {"--flip", network->flip},
+        {"--mf", network->mf},
         {"--classes", args->classes},
         {"--ignore", args->ignore != MSEG_IGNORE_DEFAULT},
         {"--read-masks", args->read_masks},

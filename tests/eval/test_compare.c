@@ -302,27 +302,44 @@ static void sets_that_do_not_belong_together(void **state)
     mseg_counts_close(&empty);
 }
 
-/* As many pixels of each class, at other places: the boundaries tell. */
-static void truth_of_the_same_areas(void **state)
+typedef struct box {
+    int x, y, width, height;
+} box;
+
+/* An image of class 0 with a box of class 1 in it, or two. */
+static mseg_counts *with_boxes(box one, box two)
+{
+    const box boxes[] = {one, two};
+    mseg_counts *counts = open_set(2, 255, "");
+    mseg_image ids;
+    assert_int_equal(mseg_image_create(&ids, 20, 20, 1), MSEG_OK);
+    memset(ids.data, 0, ids.stride * 20);
+    for (int i = 0; i < 2; i++)
+        for (int y = 0; y < boxes[i].height; y++)
+            memset(ids.data + (size_t)(boxes[i].y + y) * ids.stride + boxes[i].x, 1, (size_t)boxes[i].width);
+    assert_int_equal(mseg_counts_add(counts, "x", &ids, &ids, NULL), MSEG_OK);
+    mseg_image_free(&ids);
+    return counts;
+}
+
+/* Two truths of as many pixels but other boundaries, and the other way round: 4 x 6 and 5 x 5 both have 16 boundary pixels and
+ * are surrounded by 24. */
+static void truth_that_is_alike(void **state)
 {
     (void)state;
-    mseg_counts *sets[2];
-    for (int i = 0; i < 2; i++) {
-        mseg_image ids;
-        sets[i] = open_set(2, 255, "");
-        assert_int_equal(mseg_image_create(&ids, 12, 12, 1), MSEG_OK);
-        memset(ids.data, 0, ids.stride * 12);
-        for (int y = 0; y < 6; y++)
-            memset(ids.data + (size_t)(i ? 2 * y : y) * ids.stride, 1, 12); /* one half, or every other row */
-        assert_int_equal(mseg_counts_add(sets[i], "x", &ids, &ids, NULL), MSEG_OK);
-        mseg_image_free(&ids);
+    static const box square = {4, 4, 5, 5}, oblong = {4, 4, 4, 6}, half = {4, 4, 4, 3}, other_half = {12, 4, 4, 3}, none = {0};
+    mseg_counts *sets[] = {with_boxes(oblong, none), with_boxes(half, other_half), with_boxes(square, none)};
+    for (int i = 1; i < 3; i++) {
+        mseg_comparison c;
+        mseg_error err = {0};
+        assert_int_equal(sets[0]->totals[1].truth == sets[i]->totals[1].truth, i == 1);
+        assert_int_equal(sets[0]->totals[1].boundary_truth == sets[i]->totals[1].boundary_truth, i == 2);
+        assert_int_equal(sets[0]->totals[0].boundary_truth == sets[i]->totals[0].boundary_truth, i == 2);
+        assert_int_equal(mseg_comparison_open(&c, sets[0], sets[i], NULL, 100, 1, &err), MSEG_MISMATCH);
+        assert_string_equal(err.text, "image x has another ground truth in it: class 0, class a, differs");
     }
-    mseg_comparison c;
-    mseg_error err = {0};
-    assert_int_equal(mseg_comparison_open(&c, sets[0], sets[1], NULL, 100, 1, &err), MSEG_MISMATCH);
-    assert_string_equal(err.text, "image x has another ground truth in it: class 0, class a, differs");
-    mseg_counts_close(&sets[0]);
-    mseg_counts_close(&sets[1]);
+    for (int i = 0; i < 3; i++)
+        mseg_counts_close(&sets[i]);
 }
 
 /* Settings may differ; sums that do not fit into 64 bits are refused. */
@@ -359,7 +376,7 @@ int main(void)
         cmocka_unit_test(rare_classes),
         cmocka_unit_test(order_of_images),
         cmocka_unit_test(sets_that_do_not_belong_together),
-        cmocka_unit_test(truth_of_the_same_areas),
+        cmocka_unit_test(truth_that_is_alike),
         cmocka_unit_test(settings_and_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -158,25 +158,26 @@ class Figures(Compare):
 
 
 class Intervals(Compare):
-    def resampled(self, times):
+    def resampled(self, times, chosen):
         """Differences over resamples times[sample, image]: by name, and [sample, class]."""
-        (iou_a, a), (iou_b, b) = [figures(np.tensordot(times, side, 1)) for side in self.parts]
+        (iou_a, a), (iou_b, b) = [figures(np.tensordot(times, side, 1), chosen) for side in self.parts]
         return {key: b[key] - a[key] for key in KEYS}, iou_b - iou_a
 
-    def each_interval(self, report, times):
+    def each_interval(self, report, times, chosen=slice(None)):
         """Pairs of an interval and the resampled differences it should be of."""
-        means, classes = self.resampled(times)
+        means, classes = self.resampled(times, chosen)
         yield from [(report[key], means[key]) for key in KEYS]
         yield from [(c, classes[:, i]) for i, c in enumerate(report['per_class']) if c['low'] is not None]
 
     def test_same_numbers_in_python(self):
         """The same resamples by the same generator, and NumPy's percentiles."""
-        for seed, samples in [(1, SAMPLES), (4294967295, 321)]:
+        for seed, samples, average, chosen in [(1, SAMPLES, '0-5', slice(None)), (4294967295, 321, '1-2', [1, 2])]:
             random, times = Pcg32(seed), np.zeros((samples, IMAGES))
             for sample in times:
                 for _ in range(IMAGES):
                     sample[random(IMAGES)] += 1
-            for d, wanted in self.each_interval(self.report('--seed', str(seed), '--samples', str(samples)), times):
+            report = self.report('--seed', str(seed), '--samples', str(samples), '--average', average)
+            for d, wanted in self.each_interval(report, times, chosen):
                 defined = wanted[~np.isnan(wanted)]
                 np.testing.assert_allclose([d['low'], d['high']], np.percentile(defined, [2.5, 97.5]), rtol=0, atol=1e-12)
                 self.assertEqual(d['samples'], len(defined))
@@ -235,6 +236,16 @@ class Output(Compare):
         start = next(i for i, line in enumerate(lines) if 'lost most' in line)
         shown, lost = [line.split()[3] for line in lines[start + 1:]], report['images_worse']
         self.assertEqual(shown, [image['id'] for image in report['per_image'][::-1][:min(lost, 10)]])
+
+    def test_parts_are_added_up_first(self):
+        """Shards of one side, merged, are as good as one file."""
+        for part in '123':
+            self.eval('-q', '--missing', 'background', '--shard', part + '/3', '--save-counts', part + '.counts')
+        done = self.run_mseg('eval', '-q', '--merge', '3.counts', '1.counts', '2.counts', '--save-counts', 'sum.counts')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        merged, whole = self.report(files=('a.counts', 'sum.counts')), self.report()
+        for key in [*KEYS, 'per_class', 'per_image']:
+            self.assertEqual(merged[key], whole[key], key)
 
     def test_streams(self):
         """A report on standard output instead of the table; a line per image with -v."""
@@ -309,7 +320,8 @@ class Refused(Compare):
         for args in [['--merge'], ['--gt', 'gt'], ['--pred', 'pred'], ['--voc', '.'], ['--list', 'l'], ['--images', 'gt'],
                      ['--shard', '1/2'], ['--classes', 'classes.txt'], ['--ignore', '0'], ['--map', 'm'], ['--pred-map', 'm'],
                      ['--missing', 'ignore'], ['--unknown-color', 'ignore'], ['--read-masks', 'ids'], ['--csv', 'c.csv'],
-                     ['--save-counts', 'c'], ['--model', 'm'], ['--recursive'], ['--null']]:
+                     ['--save-counts', 'c'], ['--model', 'm'], ['--os', '8'], ['--size', '33'], ['--resize', 'fit'], ['--pad', 'tight'],
+                     ['--scales', '1'], ['--flip'], ['--mf'], ['--recursive'], ['--null']]:
             self.refused(f'eval: --compare does not go with {args[0]}', *args)
         for args in [['--samples', '500'], ['--seed', '3']]:
             self.assertIn('mseg: eval: --samples and --seed go with --compare\n', self.eval(*args, status=2).stderr)
