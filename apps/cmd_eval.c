@@ -27,6 +27,12 @@ static const mseg_option input_options[] = {
     {0, "shard", MSEG_OPTION_TEXT, FIELD(shard), "I/N", .help = "only every N-th line of the list, from the I-th on"},
     {0, "merge", MSEG_OPTION_FLAG, FIELD(merge), NULL,
      .help = "add the counts of the FILEs instead of scoring; --gt, --pred, --images then serve the pictures of --html"},
+    {0, "compare", MSEG_OPTION_FLAG, FIELD(compare), NULL,
+     .help = "show how the second of two counts files differs from the first, with bootstrap intervals over images"},
+    {0, "samples", MSEG_OPTION_INT, FIELD(samples), "N", .help = "with --compare: resamples of the images (default 1000)",
+     .min = MSEG_SAMPLES_MIN, .max = MSEG_SAMPLES_MAX},
+    {0, "seed", MSEG_OPTION_INT, FIELD(seed), "N", .help = "with --compare: other resamples (default 1)", .min = 0,
+     .max = UINT32_MAX},
     {0},
 };
 static const mseg_option label_options[] = {
@@ -69,11 +75,12 @@ static const mseg_option_group groups[] = {
 };
 static const mseg_usage usage = {
     .command = "eval",
-    .operands = "[--merge FILE...]",
+    .operands = "[--merge FILE... | --compare A B]",
     .text = "Judges segmentations against annotations: mIOU and its relatives.\n"
             "  mseg eval --gt DIR --pred DIR [--list FILE]   score masks\n"
             "  mseg eval --voc VOCDIR [--split val] -m MODEL run the model and score\n"
             "  mseg eval --merge FILE...                     add up counts of --save-counts\n"
+            "  mseg eval --compare A B                       what changed from counts A to B\n"
             "The exit status is 0 when all is well, 1 when an image was not scored or the list\n"
             "had mistakes, 2 when nothing could be done.\n",
     .groups = groups,
@@ -140,7 +147,9 @@ static bool fill_paths(eval *e)
 /* Options that do not go together; false after a line of error. */
 static bool check_usage(const mseg_eval_args *args, int operands, char **argv)
 {
-    if (!args->merge && operands)
+    if (args->samples >= 0 || args->seed >= 0)
+        mseg_say("eval: --samples and --seed go with --compare");
+    else if (!args->merge && operands)
         mseg_say("eval: unexpected '%s'", argv[0]);
     else if (args->merge && !operands)
         mseg_say("eval: --merge needs counts files");
@@ -449,7 +458,8 @@ static void release(eval *e)
 
 int mseg_cmd_eval(int argc, char **argv)
 {
-    mseg_eval_args args = {.network = mseg_network_defaults(), .split = "val", .ignore = MSEG_IGNORE_DEFAULT};
+    mseg_eval_args args = {
+        .network = mseg_network_defaults(), .split = "val", .ignore = MSEG_IGNORE_DEFAULT, .samples = -1, .seed = -1};
     args.network.resize = MSEG_RESIZE_NONE;
     eval e = {.args = &args, .command = quote_command(argc, argv)};
     int operands, status;
@@ -458,6 +468,8 @@ int mseg_cmd_eval(int argc, char **argv)
     status = MSEG_EXIT_UNUSABLE;
     if (!fill_paths(&e) || !e.command)
         mseg_say("eval: out of memory");
+    else if (args.compare)
+        status = mseg_eval_compare(&args, e.command, argv, operands);
     else if (check_usage(&args, operands, argv) && mseg_eval_check_folders(&args, &e.source) &&
              (args.merge ? merge_files(&e, argv, operands) : score_set(&e)))
         status = report(&e);

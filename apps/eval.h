@@ -14,9 +14,10 @@ typedef struct mseg_eval_args {
     const char *truth, *predictions, *photos, *voc, *split, *list;
     const char *classes, *map, *prediction_map, *average, *shard;
     const char *json, *csv, *html, *save_counts;
-    int64_t ignore; /* MSEG_IGNORE_DEFAULT: 255, unless that is a class */
+    int64_t ignore;        /* MSEG_IGNORE_DEFAULT: 255, unless that is a class */
+    int64_t samples, seed; /* of compare; -1: not given */
     int missing, unknown_color, read_masks;
-    bool merge, recursive, null, quiet, verbose, photos_given;
+    bool merge, compare, recursive, null, quiet, verbose, photos_given;
 } mseg_eval_args;
 
 /* An image to score. */
@@ -87,5 +88,16 @@ bool mseg_eval_try_outputs(const mseg_eval_args *args);
 
 /** Prints the table and writes the files asked for, but for the counts; false after a line of error for each that failed. */
 bool mseg_eval_report(const mseg_eval_args *args, const mseg_report *report);
+
+typedef mseg_status (*mseg_eval_write_fn)(FILE *file, const void *report, mseg_error *err);
+
+/** Writes the file of an output option (path NULL: none); false after a line of error. */
+bool mseg_eval_write(const char *path, mseg_eval_write_fn write, const void *report);
+
+/** Whether standard output is for the table. */
+bool mseg_eval_shows_table(const mseg_eval_args *args);
+
+/** mseg eval --compare: the two counts files paths[n]. command: as typed. Returns the exit status. */
+int mseg_eval_compare(const mseg_eval_args *args, const char *command, char *const *paths, int n);
 
 #endif

@@ -18,16 +18,24 @@ bool mseg_eval_try_outputs(const mseg_eval_args *args)
 
 /* ---- writing ----------------------------------------------------------------------------------------------------------- */
 
-typedef mseg_status (*write_fn)(FILE *file, const mseg_report *report, mseg_error *err);
+static mseg_status write_json(FILE *file, const void *report, mseg_error *err)
+{
+    return mseg_report_json(file, report, err);
+}
 
-static mseg_status write_csv(FILE *file, const mseg_report *report, mseg_error *err)
+static mseg_status write_html(FILE *file, const void *report, mseg_error *err)
+{
+    return mseg_report_html(file, report, err);
+}
+
+static mseg_status write_csv(FILE *file, const void *report, mseg_error *err)
 {
     (void)err;
     mseg_report_csv(file, report);
     return MSEG_OK;
 }
 
-static bool write_output(const char *path, write_fn write, const mseg_report *report)
+bool mseg_eval_write(const char *path, mseg_eval_write_fn write, const void *report)
 {
     mseg_error err = {0};
     mseg_sink sink;
@@ -43,6 +51,11 @@ static bool write_output(const char *path, write_fn write, const mseg_report *re
 static bool is_standard(const char *path)
 {
     return path && mseg_sink_descriptor(path) == STDOUT_FILENO;
+}
+
+bool mseg_eval_shows_table(const mseg_eval_args *args)
+{
+    return !args->quiet && !is_standard(args->json) && !is_standard(args->csv) && !is_standard(args->html);
 }
 
 static bool terminal_is_utf8(void)
@@ -72,9 +85,9 @@ bool mseg_eval_report(const mseg_eval_args *args, const mseg_report *report)
 {
     if (args->verbose)
         print_images(report->score);
-    if (!args->quiet && !is_standard(args->json) && !is_standard(args->csv) && !is_standard(args->html))
+    if (mseg_eval_shows_table(args))
         mseg_report_text(stdout, report, terminal_is_utf8());
-    bool json = write_output(args->json, mseg_report_json, report), csv = write_output(args->csv, write_csv, report);
-    bool html = write_output(args->html, mseg_report_html, report);
+    bool json = mseg_eval_write(args->json, write_json, report), csv = mseg_eval_write(args->csv, write_csv, report);
+    bool html = mseg_eval_write(args->html, write_html, report);
     return json && csv && html;
 }

@@ -134,14 +134,14 @@ static mseg_status reserve_rows(mseg_counts *counts, size_t more)
     return MSEG_OK;
 }
 
-static void add_counts(mseg_class_counts *sum, const mseg_class_counts *c)
+void mseg_class_counts_add(mseg_class_counts *sum, const mseg_class_counts *c, uint64_t times)
 {
-    sum->hits += c->hits;
-    sum->truth += c->truth;
-    sum->predicted += c->predicted;
-    sum->boundary_hits += c->boundary_hits;
-    sum->boundary_truth += c->boundary_truth;
-    sum->boundary_predicted += c->boundary_predicted;
+    sum->hits += times * c->hits;
+    sum->truth += times * c->truth;
+    sum->predicted += times * c->predicted;
+    sum->boundary_hits += times * c->boundary_hits;
+    sum->boundary_truth += times * c->boundary_truth;
+    sum->boundary_predicted += times * c->boundary_predicted;
 }
 
 mseg_status mseg_counts_append(mseg_counts *counts, mseg_image_row *row)
@@ -151,7 +151,7 @@ mseg_status mseg_counts_append(mseg_counts *counts, mseg_image_row *row)
         return MSEG_NOMEM;
     }
     for (int i = 0; i < row->classes; i++)
-        add_counts(&counts->totals[row->places[i]], &row->counts[i]);
+        mseg_class_counts_add(&counts->totals[row->places[i]], &row->counts[i], 1);
     counts->rows[counts->images++] = *row;
     *row = (mseg_image_row){0};
     return MSEG_OK;
@@ -198,7 +198,7 @@ static void differing_lines(const char *a, const char *b, int *a_length, int *b_
     *b_length = (int)strcspn(*b_line, "\n");
 }
 
-static mseg_status check_alike(const mseg_counts *a, const mseg_counts *b, mseg_error *err)
+mseg_status mseg_counts_same_classes(const mseg_counts *a, const mseg_counts *b, mseg_error *err)
 {
     if (a->classes != b->classes)
         return mseg_fail(err, MSEG_MISMATCH, "it has %d classes, the others %d", b->classes, a->classes);
@@ -214,6 +214,14 @@ static mseg_status check_alike(const mseg_counts *a, const mseg_counts *b, mseg_
     }
     if (a->ignore != b->ignore)
         return mseg_fail(err, MSEG_MISMATCH, "its ignore label is %d, that of the others %d", b->ignore, a->ignore);
+    return MSEG_OK;
+}
+
+static mseg_status check_alike(const mseg_counts *a, const mseg_counts *b, mseg_error *err)
+{
+    mseg_status status = mseg_counts_same_classes(a, b, err);
+    if (status)
+        return status;
     if (!strcmp(a->settings, b->settings))
         return MSEG_OK;
     const char *ours, *theirs;
@@ -234,7 +242,7 @@ mseg_status mseg_counts_merge(mseg_counts *counts, mseg_counts *from, mseg_error
     for (size_t i = 0; i < cells; i++)
         counts->confusion[i] += from->confusion[i];
     for (int c = 0; c < counts->classes; c++) {
-        add_counts(&counts->totals[c], &from->totals[c]);
+        mseg_class_counts_add(&counts->totals[c], &from->totals[c], 1);
         counts->voids[c] += from->voids[c];
     }
     for (int i = 0; i < MSEG_PROBLEMS; i++)

@@ -164,7 +164,7 @@ static double mean_of(mean m)
     return m.count ? m.sum / (double)m.count : NAN;
 }
 
-static double iou_of(const mseg_class_counts *c)
+double mseg_iou_of(const mseg_class_counts *c)
 {
     return ratio(c->hits, c->truth + c->predicted - c->hits);
 }
@@ -179,13 +179,35 @@ static double dice_of(const mseg_class_counts *c)
     return ratio(2 * c->hits, c->truth + c->predicted);
 }
 
+static double recall_of(const mseg_class_counts *c)
+{
+    return ratio(c->hits, c->truth);
+}
+
+mseg_means mseg_means_of(const mseg_class_counts *totals, const bool *averaged, int classes)
+{
+    mean iou = {0}, dice = {0}, recall = {0}, boundary = {0};
+    uint64_t hits = 0, pixels = 0;
+    for (int c = 0; c < classes; c++) {
+        hits += totals[c].hits;
+        pixels += totals[c].truth;
+        if (!averaged[c])
+            continue;
+        mean_add(&iou, mseg_iou_of(&totals[c]));
+        mean_add(&dice, dice_of(&totals[c]));
+        mean_add(&recall, recall_of(&totals[c]));
+        mean_add(&boundary, boundary_iou_of(&totals[c]));
+    }
+    return (mseg_means){(int)iou.count, mean_of(iou), mean_of(dice), mean_of(recall), mean_of(boundary), ratio(hits, pixels)};
+}
+
 static void score_image(mseg_image_score *score, const mseg_score *set, const mseg_image_row *row)
 {
     mean iou = {0}, boundary = {0};
     uint64_t pixels = 0, hits = 0;
     for (int i = 0; i < row->classes; i++) {
         if (set->per_class[row->places[i]].averaged) {
-            mean_add(&iou, iou_of(&row->counts[i]));
+            mean_add(&iou, mseg_iou_of(&row->counts[i]));
             mean_add(&boundary, boundary_iou_of(&row->counts[i]));
         }
         pixels += row->counts[i].truth;
@@ -207,41 +229,35 @@ static mseg_class_score score_class(const mseg_counts *counts, int place, const 
         .predicted = t->predicted,
         .hits = t->hits,
         .voids = counts->voids[place],
-        .iou = iou_of(t),
+        .iou = mseg_iou_of(t),
         .dice = dice_of(t),
         .precision = ratio(t->hits, t->predicted),
-        .recall = ratio(t->hits, t->truth),
+        .recall = recall_of(t),
         .boundary_iou = boundary_iou_of(t),
     };
 }
 
 static void score_classes(mseg_score *score, const mseg_counts *counts, const bool average[256])
 {
-    mean iou = {0}, dice = {0}, recall = {0}, boundary = {0};
-    uint64_t hits = 0;
+    bool averaged[256];
     double weighted = 0;
     for (int c = 0; c < counts->classes; c++) {
         mseg_class_score *s = &score->per_class[c];
         *s = score_class(counts, c, average);
+        averaged[c] = s->averaged;
         score->pixels += s->truth;
         score->void_pixels += s->voids;
         score->classes_averaged += s->averaged;
-        hits += s->hits;
         if (s->truth)
             weighted += (double)s->truth * s->iou;
-        if (!s->averaged)
-            continue;
-        mean_add(&iou, s->iou);
-        mean_add(&dice, s->dice);
-        mean_add(&recall, s->recall);
-        mean_add(&boundary, s->boundary_iou);
     }
-    score->classes_present = (int)iou.count;
-    score->miou = mean_of(iou);
-    score->dice = mean_of(dice);
-    score->mean_accuracy = mean_of(recall);
-    score->boundary_iou = mean_of(boundary);
-    score->pixel_accuracy = ratio(hits, score->pixels);
+    const mseg_means means = mseg_means_of(counts->totals, averaged, counts->classes);
+    score->classes_present = means.classes_present;
+    score->miou = means.miou;
+    score->dice = means.dice;
+    score->mean_accuracy = means.mean_accuracy;
+    score->boundary_iou = means.boundary_iou;
+    score->pixel_accuracy = means.pixel_accuracy;
     score->frequency_weighted_iou = score->pixels ? weighted / (double)score->pixels : NAN;
 }
 

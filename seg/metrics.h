@@ -56,6 +56,24 @@ mseg_status mseg_boundary_count(mseg_class_counts *per_class, mseg_boundary_scra
 
 void mseg_boundary_scratch_free(mseg_boundary_scratch *scratch);
 
+/* Figures over classes whose pixels are known; NaN where there is nothing to divide by. */
+typedef struct mseg_means {
+    int classes_present; /* averaged ones that occur */
+    double miou, dice, mean_accuracy, boundary_iou, pixel_accuracy;
+} mseg_means;
+
+/** Means over the averaged ones of classes totals; pixel accuracy is over all of them. Thread safe. */
+mseg_means mseg_means_of(const mseg_class_counts *totals, const bool *averaged, int classes);
+
+/** NaN for a class that does not occur. */
+double mseg_iou_of(const mseg_class_counts *c);
+
+/** MSEG_MISMATCH when the classes, the ignored ones among them or the ignore labels differ: the text is about b. */
+mseg_status mseg_counts_same_classes(const mseg_counts *a, const mseg_counts *b, mseg_error *err);
+
+/** Adds times * c to *sum. */
+void mseg_class_counts_add(mseg_class_counts *sum, const mseg_class_counts *c, uint64_t times);
+
 /** Appends a row, taking over its memory also on failure, and adds its counts to the totals (not to the confusion matrix). */
 mseg_status mseg_counts_append(mseg_counts *counts, mseg_image_row *row);
 

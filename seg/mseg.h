@@ -395,6 +395,78 @@ mseg_status mseg_report_json(FILE *file, const mseg_report *report, mseg_error *
 /** One self-contained page. */
 mseg_status mseg_report_html(FILE *file, const mseg_report *report, mseg_error *err);
 
+/* ---- two sets of predictions compared ---------------------------------------------------------------------------------- */
+
+enum {
+    MSEG_SAMPLES_MIN = 100,
+    MSEG_SAMPLES_MAX = 100000,
+    /* Fewer give no interval: five images that all changed one way do so by chance in one of 16 cases. */
+    MSEG_INTERVAL_IMAGES = 6
+};
+
+/* A figure (0 to 1) of both sets, and how it changed. NaN where there is nothing to divide by. */
+typedef struct mseg_difference {
+    double a, b, change; /* change: b - a */
+    double low, high;    /* 95 % interval of change; both NaN: none, for want of images or of a change */
+    int samples;         /* resamples in which change is defined; the interval is theirs */
+} mseg_difference;
+
+typedef struct mseg_class_difference {
+    int id;
+    const char *name;
+    bool ignored, averaged; /* as in mseg_class_score */
+    size_t images;          /* whose ground truth has it; fewer than MSEG_INTERVAL_IMAGES: no interval */
+    mseg_difference iou;
+} mseg_class_difference;
+
+typedef struct mseg_image_difference {
+    const char *id;
+    double a, b, change; /* mIOU of the image; NaN as in mseg_image_score */
+} mseg_image_difference;
+
+/* Two sets of predictions for the same images and ground truth. */
+typedef struct mseg_comparison {
+    mseg_score a, b;
+    int samples;
+    uint64_t seed;
+    int classes;
+    size_t images, better, worse, same; /* of images, by change; those without one are in none of the last three */
+    mseg_difference miou, dice, pixel_accuracy, boundary_iou; /* over the classes that the scores' are over */
+    mseg_class_difference *per_class;                         /* in order of their ids */
+    mseg_image_difference *per_image;                         /* most improved first, then by id; those without a change last */
+} mseg_comparison;
+
+/** Compares b with a. average: as for mseg_score_open. The intervals are paired bootstrap percentile intervals over images: each
+ * of samples (MSEG_SAMPLES_MIN .. MSEG_SAMPLES_MAX) resamples draws as many images as there are, with replacement, the same for
+ * both sets, sums their pixels and takes the figures of the sums; the interval runs from the 2.5th to the 97.5th percentile of
+ * the differences (linear between neighbours). One seed gives the same bounds on every machine. Source: Efron and Tibshirani, "An
+ * Introduction to the Bootstrap", 1993, chapters 8 and 13.
+ * The comparison refers to a and b, which must outlive it (and may be one object); mseg_comparison_close it. Errors:
+ * MSEG_MISMATCH when classes, ignored ones, ignore label, images or their ground truth differ (the text is about b), MSEG_INVAL
+ * for samples and when there is no image or nothing to average, MSEG_LIMIT, MSEG_NOMEM; *out is then all zero. Settings may
+ * differ. Comparisons are independent of each other, but a and b are sorted: one thread at a time may use them. */
+mseg_status mseg_comparison_open(mseg_comparison *out, mseg_counts *a, mseg_counts *b, const bool average[256], int samples,
+                                 uint64_t seed, mseg_error *err);
+
+/** Safe on an all-zero comparison, which it leaves. */
+void mseg_comparison_close(mseg_comparison *comparison);
+
+/** 1 or -1 when the interval lies above or below 0, 0 when it holds 0 or there is none. */
+int mseg_difference_sign(const mseg_difference *difference);
+
+typedef struct mseg_comparison_report {
+    const mseg_comparison *comparison;
+    const char *a, *b;   /* what the two are called: their files */
+    const char *command; /* as typed; may be NULL */
+} mseg_comparison_report;
+
+/** Tables for a terminal; the ten images that improved most and the ten that lost most. */
+void mseg_comparison_text(FILE *file, const mseg_comparison_report *report);
+/** All figures, all images. */
+mseg_status mseg_comparison_json(FILE *file, const mseg_comparison_report *report, mseg_error *err);
+/** One self-contained page, with the JSON in it. */
+mseg_status mseg_comparison_html(FILE *file, const mseg_comparison_report *report, mseg_error *err);
+
 #ifdef __cplusplus
 }
 #endif

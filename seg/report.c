@@ -125,18 +125,23 @@ static void add_images(mseg_json *root, const mseg_score *score)
     }
 }
 
+void mseg_report_add_notes(mseg_json *root, const mseg_score *score)
+{
+    mseg_json *problems = mseg_json_add_object(root, "problems");
+    for (int i = 0; i < MSEG_PROBLEMS; i++)
+        mseg_json_add_int(problems, problem_keys[i], (int64_t)score->problems[i]);
+    mseg_json *warnings = mseg_json_add_array(root, "warnings");
+    for (int i = 0; i < MSEG_WARNINGS && score->warnings[i]; i++)
+        mseg_json_add_string(warnings, NULL, score->warnings[i]);
+}
+
 static void add_settings(mseg_json *root, const mseg_report *report)
 {
     char name[64], value[512];
     mseg_json *settings = mseg_json_add_object(root, "settings");
     for (const char *line = report->score->settings; mseg_next_setting(&line, name, value);)
         mseg_json_add_string(settings, name, value);
-    mseg_json *problems = mseg_json_add_object(root, "problems");
-    for (int i = 0; i < MSEG_PROBLEMS; i++)
-        mseg_json_add_int(problems, problem_keys[i], (int64_t)report->score->problems[i]);
-    mseg_json *warnings = mseg_json_add_array(root, "warnings");
-    for (int i = 0; i < MSEG_WARNINGS && report->score->warnings[i]; i++)
-        mseg_json_add_string(warnings, NULL, report->score->warnings[i]);
+    mseg_report_add_notes(root, report->score);
     if (report->command)
         mseg_json_add_string(root, "command", report->command);
     mseg_json_add_string(root, "version", mseg_version());

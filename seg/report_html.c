@@ -19,6 +19,36 @@ void mseg_html_text(FILE *file, const char *text)
     }
 }
 
+void mseg_html_data(FILE *file, const char *json)
+{
+    fputs("<script type=\"application/json\" id=data>", file);
+    for (const char *c = json; *c; c++) {
+        if (*c == '<')
+            fputs("\\u003c", file);
+        else
+            fputc(*c, file);
+    }
+    fputs("</script>\n", file);
+}
+
+void mseg_html_head(FILE *file, const char *title, const char *css)
+{
+    fprintf(file,
+            "<!DOCTYPE html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n<meta name=viewport "
+            "content=\"width=device-width,initial-scale=1\">\n<meta name=color-scheme content=\"light "
+            "dark\">\n<title>%s</title>\n<style>\n%s%s</style>\n</head>\n<body>\n<main>\n",
+            title, mseg_report_css, css);
+}
+
+void mseg_html_command(FILE *file, const char *command)
+{
+    if (!command)
+        return;
+    fputs("<pre class=scroll tabindex=0 aria-label=Command><code>", file);
+    mseg_html_text(file, command);
+    fputs("</code></pre>\n", file);
+}
+
 /* A percentage with two decimals, or "–" for none. */
 static void put_percent(FILE *file, double value)
 {
@@ -200,11 +230,7 @@ static void put_settings(FILE *file, const mseg_report *report)
 {
     char name[64], value[512];
     fputs("<section>\n<h2>How it was made</h2>\n", file);
-    if (report->command) {
-        fputs("<pre class=scroll tabindex=0 aria-label=Command><code>", file);
-        mseg_html_text(file, report->command);
-        fputs("</code></pre>\n", file);
-    }
+    mseg_html_command(file, report->command);
     fputs("<dl class=settings>\n", file);
     for (const char *line = report->score->settings; mseg_next_setting(&line, name, value);) {
         fputs("<div><dt>", file);
@@ -220,31 +246,9 @@ static void put_settings(FILE *file, const mseg_report *report)
             mseg_version());
 }
 
-/* The JSON inside a script element: "<" occurs in its strings only and must not end the element. */
-static mseg_status put_data(FILE *file, const mseg_report *report, mseg_error *err)
-{
-    char *text = mseg_report_json_text(report);
-    if (!text)
-        return mseg_fail(err, MSEG_NOMEM, NULL);
-    fputs("<script type=\"application/json\" id=data>", file);
-    for (const char *c = text; *c; c++) {
-        if (*c == '<')
-            fputs("\\u003c", file);
-        else
-            fputc(*c, file);
-    }
-    fputs("</script>\n", file);
-    free(text);
-    return MSEG_OK;
-}
-
 mseg_status mseg_report_html(FILE *file, const mseg_report *report, mseg_error *err)
 {
-    fprintf(file,
-            "<!DOCTYPE html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n<meta name=viewport "
-            "content=\"width=device-width,initial-scale=1\">\n<meta name=color-scheme content=\"light "
-            "dark\">\n<title>Segmentation report</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n",
-            mseg_report_css);
+    mseg_html_head(file, "Segmentation report", "");
     put_headline(file, report->score);
     put_classes(file, report);
     put_matrix(file, report->score);
@@ -253,7 +257,11 @@ mseg_status mseg_report_html(FILE *file, const mseg_report *report, mseg_error *
         return status;
     put_settings(file, report);
     fputs("</main>\n", file);
-    status = put_data(file, report, err);
+    char *json = mseg_report_json_text(report);
+    if (!json)
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    mseg_html_data(file, json);
+    free(json);
     fprintf(file, "<script>\n%s</script>\n</body>\n</html>\n", mseg_report_js);
-    return status;
+    return MSEG_OK;
 }

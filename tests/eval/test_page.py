@@ -67,7 +67,9 @@ def percent(value):
     return '–' if value is None else f'{100 * value:.2f}'
 
 
-class Report(unittest.TestCase):
+class Browser(unittest.TestCase):
+    """A folder of drawn scenes, and Chromium."""
+
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp(prefix='mseg-page-')
@@ -81,12 +83,15 @@ class Report(unittest.TestCase):
                 Image.fromarray(ids, 'L').save(f'{cls.folder}/{name}/s{i}.png')
             photo = np.random.default_rng(i).integers(0, 256, (*ids.shape, 3), np.uint8)
             Image.fromarray(photo).save(f'{cls.folder}/photos/s{i}.png')
-        command = [MSEG, *'eval --gt gt --pred pred --images photos --classes classes.txt -q --json out.json --html out.html'.split()]
-        subprocess.run(command, cwd=cls.folder, check=True)
-        with open(cls.folder + '/out.json') as file:
-            cls.json = json.load(file)
-        with open(cls.folder + '/out.html', encoding='utf-8') as file:
-            cls.text = file.read()
+
+    @classmethod
+    def mseg(cls, command):
+        subprocess.run([MSEG, *command.split()], cwd=cls.folder, check=True)
+
+    @classmethod
+    def read(cls, name):
+        with open(os.path.join(cls.folder, name), encoding='utf-8') as file:
+            return file.read()
 
     def setUp(self):
         if not CHROMIUM and self._testMethodName.startswith('test_browser'):
@@ -101,6 +106,34 @@ class Report(unittest.TestCase):
             return subprocess.run([CHROMIUM, '--headless', '--no-sandbox', '--disable-gpu', '--hide-scrollbars',
                                    f'--user-data-dir={profile}', *args, 'file://' + page],
                                   capture_output=True, check=True).stdout.decode()
+
+    def check_nothing_is_fetched(self):
+        for tag, name, value in Page(self.text).attributes:
+            self.assertNotIn('//', value or '' if name != 'src' else value[:30])
+            if name in ['src', 'href']:
+                self.assertTrue(value.startswith('data:image/'), (tag, value[:40]))
+        self.assertNotRegex(self.text, r'@import|url\(')
+
+    def check_widths(self):
+        probe = '''<script>addEventListener("load", function () { var broken = 0;
+            for (var i = 0; i < document.images.length; i++) { document.images[i].loading = "eager"; }
+            setTimeout(function () { for (var i = 0; i < document.images.length; i++) broken += !document.images[i].naturalWidth;
+            document.title = "probe " + document.documentElement.scrollWidth + " " + innerWidth + " " + broken; }, 300); });
+            </script></body>'''
+        for width in [500, 900, 1600]:
+            shown = self.chromium('--dump-dom', f'--window-size={width},900', '--virtual-time-budget=2000',
+                                  text=self.text.replace('</body>', probe))
+            scroll, inner, broken = map(int, re.search(r'<title>probe (\d+) (\d+) (\d+)', shown).groups())
+            self.assertLessEqual(scroll, inner, f'the page is wider than a window of {width}')
+            self.assertEqual(broken, 0, 'images that do not load')
+
+
+class Report(Browser):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.mseg('eval --gt gt --pred pred --images photos --classes classes.txt -q --json out.json --html out.html')
+        cls.json, cls.text = json.loads(cls.read('out.json')), cls.read('out.html')
 
     def check_numbers(self, text):
         page, report = Page(text), self.json
@@ -126,18 +159,12 @@ class Report(unittest.TestCase):
         self.assertEqual(len(page.images), 4 * 5)  # photo, truth, prediction, errors of all but the one that is ignored throughout
 
     def test_nothing_is_fetched(self):
-        for tag, name, value in Page(self.text).attributes:
-            self.assertNotIn('//', value or '' if name != 'src' else value[:30])
-            if name in ['src', 'href']:
-                self.assertTrue(value.startswith('data:image/'), (tag, value[:40]))
-        self.assertNotRegex(self.text, r'@import|url\(')
+        self.check_nothing_is_fetched()
 
     def test_without_pictures(self):
-        subprocess.run([MSEG, *'eval --gt gt --pred pred --classes classes.txt -q --save-counts x.counts'.split()], cwd=self.folder,
-                       check=True)
-        subprocess.run([MSEG, *'eval --merge x.counts --classes classes.txt -q --html merged.html'.split()], cwd=self.folder, check=True)
-        with open(self.folder + '/merged.html', encoding='utf-8') as file:
-            page = Page(file.read())
+        self.mseg('eval --gt gt --pred pred --classes classes.txt -q --save-counts x.counts')
+        self.mseg('eval --merge x.counts --classes classes.txt -q --html merged.html')
+        page = Page(self.read('merged.html'))
         self.assertEqual(page.keyed['miou'], [percent(self.json['miou'])])
         self.assertEqual(page.images, [])
 
@@ -161,17 +188,7 @@ class Report(unittest.TestCase):
         self.assertEqual(texts, wanted)
 
     def test_browser_widths(self):
-        probe = '''<script>addEventListener("load", function () { var broken = 0;
-            for (var i = 0; i < document.images.length; i++) { document.images[i].loading = "eager"; }
-            setTimeout(function () { for (var i = 0; i < document.images.length; i++) broken += !document.images[i].naturalWidth;
-            document.title = "probe " + document.documentElement.scrollWidth + " " + innerWidth + " " + broken; }, 300); });
-            </script></body>'''
-        for width in [500, 900, 1600]:
-            shown = self.chromium('--dump-dom', f'--window-size={width},900', '--virtual-time-budget=2000',
-                                  text=self.text.replace('</body>', probe))
-            scroll, inner, broken = map(int, re.search(r'<title>probe (\d+) (\d+) (\d+)', shown).groups())
-            self.assertLessEqual(scroll, inner, f'the page is wider than a window of {width}')
-            self.assertEqual(broken, 0, 'images that do not load')
+        self.check_widths()
 
     def test_browser_schemes(self):
         for scheme, low, high in [(0, 0, 60), (1, 200, 255)]:  # dark, light
@@ -180,6 +197,69 @@ class Report(unittest.TestCase):
             pixels = np.asarray(Image.open(shot).convert('L'))
             self.assertTrue(low <= np.median(pixels) <= high, np.median(pixels))
             self.assertGreater(pixels.max() - pixels.min().astype(int), 150, 'text cannot be read')
+
+
+def change(value):
+    return '–' if value is None else f'{100 * value:+.2f}' if value else '0.00'
+
+
+class Comparison(Browser):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for i in range(6, 12):  # once more, for intervals
+            for name in ['gt', 'pred']:
+                shutil.copy(f'{cls.folder}/{name}/s{i - 6}.png', f'{cls.folder}/{name}/s{i}.png')
+        cls.mseg('eval --gt gt --pred pred --classes classes.txt -q --save-counts a.counts')
+        for i in [0, 4, 6, 10, 11]:
+            Image.fromarray(make_golden.scene(i % 6)[0] % 255, 'L').save(f'{cls.folder}/pred/s{i}.png')
+        cls.mseg('eval --gt gt --pred pred --classes classes.txt --missing background -q --save-counts b.counts')
+        cls.mseg('eval --compare a.counts b.counts -q --json out.json --html out.html')
+        cls.json, cls.text = json.loads(cls.read('out.json')), cls.read('out.html')
+
+    def check_numbers(self, text):
+        page, report = Page(text), self.json
+        ours = json.loads(page.data)
+        self.assertEqual(ours, report)
+        rows = [report[key] for key in ['miou', 'mean_dice', 'pixel_accuracy', 'mean_boundary_iou']] + report['per_class']
+        shown = report['per_image'][:report['images_better']][:10] + report['per_image'][::-1][:report['images_worse']][:10]
+        self.assertEqual(page.keyed['a'], [percent(row['a']) for row in rows])
+        self.assertEqual(page.keyed['b'], [percent(row['b']) for row in rows])
+        self.assertEqual(page.keyed['difference'], [change(row['difference']) for row in rows + shown])
+        self.assertEqual(page.keyed['interval'], ['–' if row['low'] is None else f"{change(row['low'])} … {change(row['high'])}" for row in rows])
+        self.assertIn('–', page.keyed['interval'])
+        self.assertEqual(page.keyed['miou_difference'], [change(report['miou']['difference'])])
+        self.assertEqual(page.keyed['image_a'], [percent(row['a']) for row in shown])
+        self.assertEqual([row[0][0] for name in ['improved', 'lost'] for row in page.tables[name][1:]], [row['id'] for row in shown])
+        self.assertEqual([row[0][0] for row in page.tables['figures'][5:]], ['IoU, ' + row['name'] for row in report['per_class']])
+        self.assertEqual([[cell[0] for cell in row] for row in page.tables['settings'][1:]],
+                         [['counts', 'a.counts', 'b.counts'], ['missing predictions', 'error', 'background']])
+        self.assertEqual([page.keyed[key] for key in ['better', 'worse', 'same', 'images']],
+                         [[str(report[key])] for key in ['images_better', 'images_worse', 'images_same', 'images']])
+        says = 'excludes' if report['miou']['excludes_zero'] else 'includes'
+        self.assertEqual(page.keyed['verdict'], [f"95 % interval {page.keyed['interval'][0]}, {says} 0"])
+
+    def test_numbers(self):
+        self.check_numbers(self.text)
+
+    def test_nothing_is_fetched(self):
+        self.check_nothing_is_fetched()
+
+    def test_browser_shows_the_numbers(self):
+        self.check_numbers(self.chromium('--dump-dom'))
+
+    def test_browser_widths(self):
+        self.check_widths()
+
+    def test_ranges(self):
+        """Dots and bars stand where the numbers say, the widest of them inside."""
+        rows = [self.json[key] for key in ['miou', 'mean_dice', 'pixel_accuracy', 'mean_boundary_iou']] + self.json['per_class']
+        scale = max(abs(row[key]) for row in rows for key in ['difference', 'low', 'high'] if row[key] is not None)
+        bars = [tuple(map(float, bar)) for bar in re.findall(r'<i style="left:([0-9.]+)%;width:([0-9.]+)%"></i>', self.text)]
+        dots = [float(dot) for dot in re.findall(r'<b style="left:([0-9.]+)%"></b>', self.text)]
+        np.testing.assert_allclose(dots, [50 + 48 * row['difference'] / scale for row in rows if row['difference'] is not None], atol=0.0051)
+        np.testing.assert_allclose(bars, [(50 + 48 * row['low'] / scale, 48 * (row['high'] - row['low']) / scale) for row in rows
+                                          if row['low'] is not None], atol=0.0051)
 
 
 if __name__ == '__main__':
