@@ -21,7 +21,8 @@ typedef struct classify_args {
 #define FIELD(name) offsetof(classify_args, name)
 static const mseg_option options[] = {
     {'m', "model", MSEG_OPTION_TEXT, FIELD(model), "FILE|NAME", .help = "an ImageNet classifier (default: $MSEG_MODEL)"},
-    {'l', "labels", MSEG_OPTION_TEXT, FIELD(labels), "FILE", .help = "names of the classes, one a line, from class 0 on"},
+    {'l', "classes", MSEG_OPTION_TEXT, FIELD(labels), "FILE", .help = "names of the classes, one a line, from class 0 on",
+     .alias = "labels"},
     {'k', "top", MSEG_OPTION_INT, FIELD(top), "K", .help = "classes to show per image (default 5)", .min = 1, .max = 1000},
     {0, "size", MSEG_OPTION_INT, FIELD(size), "N", .help = "side of the network's input (default 224)", .min = 1, .max = 4096},
     {0, "crop", MSEG_OPTION_REAL, FIELD(crop), "X",
@@ -146,6 +147,8 @@ static bool prepare(classifier *c, char *const *paths, int count)
         mseg_say("classify: %s", err.text);
         return false;
     }
+    if (!args->quiet)
+        mseg_inputs_say_foreign(&c->inputs);
     return (!args->labels || read_labels(c, args->labels)) && open_json(c);
 }
 

@@ -20,9 +20,14 @@ static const mseg_option input_options[] = {
      .help = "a VOC devkit: SegmentationClass, JPEGImages and ImageSets/Segmentation/SPLIT.txt"},
     {0, "split", MSEG_OPTION_TEXT, FIELD(split), "NAME", .help = "with --voc: the list of images (default val)"},
     {0, "list", MSEG_OPTION_TEXT, FIELD(list), "FILE",
-     .help = "the images to score, one id a line ('-': standard input; default: all of --gt)"},
+     .help = "the images to score, one id, path or pair 'image mask' a line ('-': standard input; default: all of --gt)"},
     {0, "images", MSEG_OPTION_TEXT, FIELD(photos), "DIR", .help = "photos, ID.jpg or .png: for the model and the report"},
-    {'r', "recursive", MSEG_OPTION_FLAG, FIELD(recursive), NULL, .help = "without a list: look into subfolders of --gt"},
+    {0, "gt-suffix", MSEG_OPTION_TEXT, FIELD(truth_suffix), "TEXT",
+     .help = "the files of --gt are called IDTEXT.png and others are left alone, e.g. _gtFine_labelIds"},
+    {0, "pred-suffix", MSEG_OPTION_TEXT, FIELD(prediction_suffix), "TEXT", .help = "the same for --pred, e.g. _leftImg8bit"},
+    {0, "image-suffix", MSEG_OPTION_TEXT, FIELD(photo_suffix), "TEXT", .help = "the same for --images"},
+    {'r', "recursive", MSEG_OPTION_FLAG, FIELD(recursive), NULL,
+     .help = "look into subfolders; TOWN/ID and ID are one image when only one file of --gt and of --pred is meant"},
     {'0', "null", MSEG_OPTION_FLAG, FIELD(null), NULL, .help = MSEG_NULL_HELP},
     {0, "shard", MSEG_OPTION_TEXT, FIELD(shard), "I/N", .help = "only every N-th line of the list, from the I-th on"},
     {0, "merge", MSEG_OPTION_FLAG, FIELD(merge), NULL,
@@ -50,6 +55,8 @@ static const mseg_option label_options[] = {
     {0, "map", MSEG_OPTION_TEXT, FIELD(map), "FILE",
      .help = "ids of the ground truth to classes: lines 'from to', from an id or * for the rest, to a class or 'ignore'"},
     {0, "pred-map", MSEG_OPTION_TEXT, FIELD(prediction_map), "FILE", .help = "the same for the masks of --pred"},
+    {0, "reduce-zero-label", MSEG_OPTION_FLAG, FIELD(reduce_zero_label), NULL,
+     .help = "ground truth of ADE20K: id 0 is ignored, ids from 1 on are classes from 0 on (masks of --pred: --pred-map)"},
     {0, "missing", MSEG_OPTION_CHOICE, FIELD(missing), "HOW",
      .help = "no prediction for an image: error (default), ignore (leave the image out) or background",
      .choices = missing_choices},
@@ -127,6 +134,7 @@ static bool fill_paths(eval *e)
 {
     mseg_eval_args *args = e->args;
     args->photos_given = args->photos;
+    args->truth_given = args->truth;
     if (args->voc) {
         e->voc_paths[0] = mseg_format("%s/SegmentationClass", args->voc);
         e->voc_paths[1] = mseg_format("%s/JPEGImages", args->voc);
@@ -135,9 +143,7 @@ static bool fill_paths(eval *e)
         args->photos = args->photos ? args->photos : e->voc_paths[1];
         args->list = args->list ? args->list : e->voc_paths[2];
     }
-    e->source.truth = args->truth;
-    e->source.photos = args->photos;
-    e->source.predictions = args->predictions;
+    mseg_eval_source_name(&e->source, args);
     e->source.missing = args->missing;
     e->source.orientation = args->voc ? MSEG_EXIF_IGNORE : MSEG_EXIF_APPLY;
     e->source.limits = mseg_network_limits(&args->network);
@@ -155,6 +161,10 @@ static bool check_usage(const mseg_eval_args *args, int operands, char **argv)
         mseg_say("eval: --merge needs counts files");
     else if (args->merge && (args->shard || args->network.model))
         mseg_say("eval: --merge does not go with --shard or --model");
+    else if (args->reduce_zero_label && args->map)
+        mseg_say("eval: --reduce-zero-label is a map of its own; it does not go with --map");
+    else if (args->reduce_zero_label && args->ignore == -1)
+        mseg_say("eval: --reduce-zero-label needs an ignore label");
     else if (args->merge)
         return true;
     else if (!args->truth)
@@ -170,12 +180,15 @@ static bool check_usage(const mseg_eval_args *args, int operands, char **argv)
     return false;
 }
 
-static bool load_rules(mseg_mask_rules *rules, const char *map, const mseg_palette *palette, const mseg_eval_args *args)
+static bool load_rules(mseg_mask_rules *rules, const char *map, bool reduce, const mseg_palette *palette,
+                       const mseg_eval_args *args)
 {
     mseg_error err = {0};
     mseg_mask_rules_init(rules, palette, (int)args->ignore);
     rules->unknown_is_ignore = args->unknown_color == 1;
     rules->read = (mseg_read_masks)args->read_masks;
+    if (reduce && rules->ignore >= 0)
+        mseg_mask_reduce_zero(rules);
     if (!map || !mseg_mask_map_load(rules, map, &err))
         return true;
     mseg_say("%s: %s", map, err.text);
@@ -206,14 +219,9 @@ static bool load_classes(eval *e)
         mseg_say("%s: %s", name, err.text);
         return false;
     }
-    return choose_ignore(args, &e->palette) && load_rules(&e->source.truth_rules, args->map, &e->palette, args) &&
-           load_rules(&e->source.prediction_rules, args->prediction_map, &e->palette, args);
-}
-
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
+    return choose_ignore(args, &e->palette) &&
+           load_rules(&e->source.truth_rules, args->map, args->reduce_zero_label, &e->palette, args) &&
+           load_rules(&e->source.prediction_rules, args->prediction_map, false, &e->palette, args);
 }
 
 /* What decides the figures: merged counts must agree in it. One "name: value" a line. */
@@ -221,7 +229,7 @@ static char *describe_settings(const mseg_eval_args *args, const mseg_model *mod
 {
     static const char *const resizes[] = {"fit", "none", "stretch"}, *const pads[] = {"square", "tight"};
     mseg_text out = {0};
-    mseg_text_add(&out, "classes: %s\n", base_name(args->classes ? args->classes : "voc"));
+    mseg_text_add(&out, "classes: %s\n", mseg_base_name(args->classes ? args->classes : "voc"));
     if (model) {
         mseg_model_info info = mseg_model_describe(model);
         mseg_text_add(&out, "predictions: model\nmodel: %s%s\nmodel sha256: %s\nnetwork: %s %g\noutput stride: %d\n", info.name,
@@ -239,9 +247,11 @@ static char *describe_settings(const mseg_eval_args *args, const mseg_model *mod
     else
         mseg_text_add(&out, "ignore label: %d\n", (int)args->ignore);
     if (args->map)
-        mseg_text_add(&out, "label map: %s\n", base_name(args->map));
+        mseg_text_add(&out, "label map: %s\n", mseg_base_name(args->map));
+    if (args->reduce_zero_label)
+        mseg_text_add(&out, "reduce zero label: yes\n");
     if (args->prediction_map)
-        mseg_text_add(&out, "prediction map: %s\n", base_name(args->prediction_map));
+        mseg_text_add(&out, "prediction map: %s\n", mseg_base_name(args->prediction_map));
     mseg_text_add(&out, "missing predictions: %s\nunknown colours: %s\nmasks read as: %s\n", missing_choices[args->missing],
                   unknown_choices[args->unknown_color], read_choices[args->read_masks]);
     return mseg_text_take(&out);
@@ -307,25 +317,20 @@ static bool read_list(eval *e)
         mseg_say("eval: --shard takes I/N with 1 <= I <= N, not '%s'", args->shard);
         return false;
     }
-    if (args->list ? mseg_eval_list_read(&e->list, args->list, args->null, shard, &err)
-                   : mseg_eval_list_folder(&e->list, args->truth, args->recursive, shard, &err)) {
+    if (args->list ? mseg_eval_list_read(&e->list, &e->source, args->list, args->null, shard, &err)
+                   : mseg_eval_list_folder(&e->list, &e->source.truth, args->recursive, shard, &err)) {
         mseg_say("%s: %s", args->list ? args->list : args->truth, err.text);
         return false;
     }
-    if (e->list.blank_lines)
-        mseg_say("%s: %llu blank line%s", args->list, (unsigned long long)e->list.blank_lines,
-                 e->list.blank_lines == 1 ? "" : "s");
-    if (e->list.crlf_lines)
-        mseg_say("%s: %llu line%s with Windows line ends", args->list, (unsigned long long)e->list.crlf_lines,
-                 e->list.crlf_lines == 1 ? "" : "s");
-    return true;
+    return mseg_eval_list_check(&e->list, args);
 }
 
 static bool score_set(eval *e)
 {
     if (!load_classes(e) || (!e->args->predictions && !open_model(e)))
         return false;
-    if (!guard_files(e, NULL, 0) || !mseg_eval_try_outputs(e->args) || !read_list(e) || !open_sessions(e))
+    if (!guard_files(e, NULL, 0) || !mseg_eval_try_outputs(e->args) || !mseg_eval_source_index(&e->source, e->args) ||
+        !read_list(e) || !open_sessions(e))
         return false;
     e->settings = describe_settings(e->args, e->model, &e->source.run);
     if (!e->settings) {
@@ -376,7 +381,7 @@ static bool find_palette(eval *e, const mseg_score *score)
 static bool merge_files(eval *e, char **paths, int n)
 {
     mseg_error err = {0};
-    if (!guard_files(e, paths, n) || !mseg_eval_try_outputs(e->args))
+    if (!guard_files(e, paths, n) || !mseg_eval_try_outputs(e->args) || !mseg_eval_source_index(&e->source, e->args))
         return false;
     if (!mseg_counts_load(&e->counts, (const char *const *)paths, n, &err))
         return true;
@@ -426,8 +431,9 @@ static int report(eval *e)
     mseg_report page = {&score, &e->palette, e->command, pictures ? load_example : NULL, e};
     if (args->merge)
         e->args->ignore = score.ignore;
-    if (args->merge && (!find_palette(e, &score) || !load_rules(&e->source.truth_rules, args->map, &e->palette, args) ||
-                        !load_rules(&e->source.prediction_rules, args->prediction_map, &e->palette, args)))
+    if (args->merge &&
+        (!find_palette(e, &score) || !load_rules(&e->source.truth_rules, args->map, args->reduce_zero_label, &e->palette, args) ||
+         !load_rules(&e->source.prediction_rules, args->prediction_map, false, &e->palette, args)))
         goto done;
     if (!mseg_eval_report(args, &page) || !saved)
         goto done;
@@ -446,6 +452,7 @@ static void release(eval *e)
     mseg_pool_close(&e->pool);
     mseg_model_close(&e->model);
     mseg_eval_list_free(&e->list);
+    mseg_eval_source_free(&e->source);
     mseg_palette_free(&e->palette);
     for (int i = 0; i < 3; i++)
         free(e->voc_paths[i]);

@@ -39,8 +39,9 @@ static const mseg_option output_options[] = {
      .implied = "mseg-out/overlays"},
     {0, "alpha", MSEG_OPTION_REAL, FIELD(alpha), "X", .help = "strength of the overlay's colours, 0 to 1 (default 0.5)",
      .max = 1},
-    {0, "palette", MSEG_OPTION_TEXT, FIELD(palette), "NAME|FILE",
-     .help = "colours and class names: voc (default), cityscapes, ade20k or a file of lines 'id r g b name'"},
+    {0, "classes", MSEG_OPTION_TEXT, FIELD(palette), "NAME|FILE",
+     .help = "class names and colours: voc (default), cityscapes, ade20k, a file of lines 'id r g b name' or CVAT's labelmap.txt",
+     .alias = "palette"},
     {0, "scores", MSEG_OPTION_TEXT, FIELD(scores), "DIR",
      .help = "also write the logits before upsampling as NumPy files, float32 [height, width, classes]"},
     {0, "json", MSEG_OPTION_TEXT, FIELD(json), "FILE",
@@ -406,6 +407,8 @@ static bool prepare(batch *b, char *const *paths, int count)
     if (!guard_files(b) || !mseg_sink_open(&b->json, args->json))
         return false;
     mseg_outputs_mirror(&b->outputs, &b->inputs);
+    if (!args->quiet)
+        mseg_inputs_say_foreign(&b->inputs);
     return true;
 }
 

@@ -1,6 +1,7 @@
 #ifndef MSEG_APPS_EVAL_H
 #define MSEG_APPS_EVAL_H
 
+#include "eval_names.h"
 #include "guard.h"
 #include "inputs.h"
 #include "mseg.h"
@@ -12,13 +13,33 @@ enum { MSEG_MISSING_ERROR, MSEG_MISSING_IGNORE, MSEG_MISSING_BACKGROUND };
 typedef struct mseg_eval_args {
     mseg_network_args network;
     const char *truth, *predictions, *photos, *voc, *split, *list;
+    const char *truth_suffix, *prediction_suffix, *photo_suffix;
     const char *classes, *map, *prediction_map, *average, *shard;
     const char *json, *csv, *html, *save_counts;
     int64_t ignore;        /* MSEG_IGNORE_DEFAULT: 255, unless that is a class */
     int64_t samples, seed; /* of compare; -1: not given */
     int missing, unknown_color, read_masks;
-    bool merge, compare, recursive, null, quiet, verbose, photos_given;
+    bool merge, compare, recursive, null, quiet, verbose, photos_given, truth_given, reduce_zero_label;
 } mseg_eval_args;
+
+/* All that scoring one image needs. */
+typedef struct mseg_eval_source {
+    mseg_eval_folder truth, predictions, photos; /* no predictions: run the model; photos may be none otherwise */
+    mseg_mask_rules truth_rules, prediction_rules;
+    mseg_run_options run;
+    mseg_limits limits;
+    mseg_orientation orientation;
+    int missing;
+} mseg_eval_source;
+
+/** Sets the folders of *source. */
+void mseg_eval_source_name(mseg_eval_source *source, const mseg_eval_args *args);
+
+/** With -r: finds all files of the folders. False after a line of error. */
+bool mseg_eval_source_index(mseg_eval_source *source, const mseg_eval_args *args);
+
+/** Frees what the two made. */
+void mseg_eval_source_free(mseg_eval_source *source);
 
 /* An image to score. */
 typedef struct mseg_eval_item {
@@ -32,26 +53,24 @@ typedef struct mseg_eval_list {
     mseg_eval_item *items;
     size_t count, capacity;
     uint64_t blank_lines, crlf_lines;
+    uint64_t negative_lines; /* "id -1", as VOC's lists of one class have them */
+    char *mask_folder;       /* of the first line "image mask": where its mask is; NULL: none */
 } mseg_eval_list;
 
-/** Reads a list (a file, a pipe, "-" for stdin; null: as mseg_lines_open) of ids, one a line, once; keeps the shard's lines.
- * Repeated lines become items with a mistake. */
-mseg_status mseg_eval_list_read(mseg_eval_list *list, const char *path, bool null, mseg_shard shard, mseg_error *err);
+/** Reads a list (a file, a pipe, "-" for stdin; null: as mseg_lines_open), once; keeps the shard's lines. A line is an id, a path
+ * of an image or mask (mseg_eval_resolve), two paths "image mask" or an id and 1, 0 or -1, which is not looked at. Repeated
+ * lines, names that two files have and pairs of different names become items with a mistake. */
+mseg_status mseg_eval_list_read(mseg_eval_list *list, const mseg_eval_source *source, const char *path, bool null,
+                                mseg_shard shard, mseg_error *err);
 
-/** The PNG files of a folder. */
-mseg_status mseg_eval_list_folder(mseg_eval_list *list, const char *folder, bool recursive, mseg_shard shard, mseg_error *err);
+/** The masks of a folder: PNG files of its suffix. */
+mseg_status mseg_eval_list_folder(mseg_eval_list *list, const mseg_eval_folder *folder, bool recursive, mseg_shard shard,
+                                  mseg_error *err);
+
+/** Lines about what is odd in a list; false after one of error, when it names other masks of --voc than those that are read. */
+bool mseg_eval_list_check(const mseg_eval_list *list, const mseg_eval_args *args);
 
 void mseg_eval_list_free(mseg_eval_list *list);
-
-/* All that scoring one image needs. */
-typedef struct mseg_eval_source {
-    const char *truth, *predictions, *photos; /* folders; predictions NULL: run the model; photos may be NULL otherwise */
-    mseg_mask_rules truth_rules, prediction_rules;
-    mseg_run_options run;
-    mseg_limits limits;
-    mseg_orientation orientation;
-    int missing;
-} mseg_eval_source;
 
 typedef struct mseg_eval_tally {
     bool missing; /* no prediction */

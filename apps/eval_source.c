@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "eval.h"
 #include "say.h"
@@ -25,9 +24,9 @@ static bool is_folder(const char *path)
 
 bool mseg_eval_check_folders(const mseg_eval_args *args, const mseg_eval_source *source)
 {
-    const bool photos_needed = args->photos_given || (!args->merge && !source->predictions);
-    return is_folder(args->voc) && is_folder(source->truth) && is_folder(source->predictions) &&
-           is_folder(photos_needed ? source->photos : NULL);
+    const bool photos_needed = args->photos_given || (!args->merge && !source->predictions.path);
+    return is_folder(args->voc) && is_folder(source->truth.path) && is_folder(source->predictions.path) &&
+           is_folder(photos_needed ? source->photos.path : NULL);
 }
 
 /* ---- files ------------------------------------------------------------------------------------------------------------- */
@@ -37,71 +36,30 @@ static mseg_status named(const char *path, mseg_status status, const mseg_error 
     return status ? mseg_fail(err, status, "%s: %s", path, why->text) : MSEG_OK;
 }
 
-/* Spells the extension at the end of path in one way after the other until there is such a file: the letters of a way's bits are
- * capitals. */
-static bool try_cases(char *extension, const char *path)
+static mseg_status read_mask(const mseg_eval_source *source, const char *path, const mseg_mask_rules *rules, mseg_image *mask,
+                             mseg_eval_tally *tally, mseg_error *err)
 {
-    const int letters = (int)strlen(extension), ways = 1 << letters;
-    for (int way = 0; way < ways; way++) {
-        const int capitals = way == 1 ? ways - 1 : way == ways - 1 ? 1 : way; /* all of them are tried second */
-        for (int i = 0; i < letters; i++)
-            extension[i] = (char)(capitals >> i & 1 ? extension[i] & ~0x20 : extension[i] | 0x20);
-        if (!access(path, F_OK))
-            return true;
-    }
-    return false;
-}
-
-/* The path of id's file, to be freed, its extension in capitals or not; *there is false when there is none, and the path then
- * ends with the first of the extensions. NULL without memory. */
-static char *find_file(const char *folder, const char *id, const char *const extensions[], bool *there)
-{
-    enum { LONGEST = 4 };
-    const size_t start = strlen(folder) + strlen(id) + 2;
-    char *path = malloc(start + LONGEST + 1);
-    *there = false;
-    for (int i = 0; path && extensions[i] && !*there; i++) {
-        sprintf(path, "%s/%s.%s", folder, id, extensions[i]);
-        *there = try_cases(path + start, path);
-    }
-    if (path && !*there)
-        strcpy(path + start, extensions[0]);
-    return path;
-}
-
-static const char *const mask_extensions[] = {"png", NULL};
-static const char *const photo_extensions[] = {"jpg", "jpeg", "png", NULL};
-
-static mseg_status read_mask(const mseg_eval_source *source, const char *folder, const char *id, const mseg_mask_rules *rules,
-                             mseg_image *mask, mseg_eval_tally *tally, mseg_error *err)
-{
-    bool there;
-    char *path = find_file(folder, id, mask_extensions, &there);
     mseg_error why = {0};
     uint64_t unknown = 0;
-    if (!path)
-        return mseg_fail(err, MSEG_NOMEM, NULL);
     mseg_status status = mseg_mask_read(mask, path, rules, &source->limits, &unknown, &why);
     tally->unknown_pixels += unknown;
-    named(path, status, &why, err);
-    free(path);
-    return status;
+    return named(path, status, &why, err);
 }
 
 mseg_status mseg_eval_load_photo(const mseg_eval_source *source, const char *id, mseg_image *photo, mseg_error *err)
 {
-    if (!source->photos)
+    if (!source->photos.path)
         return MSEG_NOENT;
     bool there;
-    char *path = find_file(source->photos, id, photo_extensions, &there);
+    char *path;
     mseg_error why = {0};
-    mseg_status status = MSEG_OK;
-    if (!path)
-        return mseg_fail(err, MSEG_NOMEM, NULL);
+    mseg_status status = mseg_eval_find(&source->photos, &source->truth, id, &path, &there, err);
+    if (status)
+        return status;
     if (there)
         status = named(path, mseg_image_read(photo, path, source->orientation, &source->limits, &why), &why, err);
     else
-        status = mseg_fail(err, MSEG_NOENT, "%s: no such photo (nor .jpeg, .png)", path);
+        status = mseg_fail(err, MSEG_NOENT, "%s: no such photo (nor .jpeg, .png, .jfif, .jpe)", path);
     free(path);
     return status;
 }
@@ -124,22 +82,28 @@ static mseg_status segment(const mseg_eval_source *source, mseg_session *session
     return status;
 }
 
-/* Whether there is a mask of the image; if not, what stands for it. */
-static mseg_status check_missing(const mseg_eval_source *source, const char *id, const mseg_image *truth, mseg_image *prediction,
-                                 mseg_eval_tally *tally, mseg_error *err)
+/* What stands for a mask that is missing. */
+static mseg_status fill_missing(const mseg_eval_source *source, const char *path, const mseg_image *truth, mseg_image *prediction,
+                                mseg_error *err)
+{
+    if (source->missing != MSEG_MISSING_BACKGROUND)
+        return mseg_fail(err, MSEG_NOENT, "%s: no prediction", path);
+    return mseg_image_create(prediction, truth->width, truth->height, 1) ? mseg_fail(err, MSEG_NOMEM, NULL) : MSEG_OK;
+}
+
+static mseg_status load_prediction(const mseg_eval_source *source, const char *id, const mseg_image *truth,
+                                   mseg_image *prediction, mseg_eval_tally *tally, mseg_error *err)
 {
     bool there;
-    char *path = find_file(source->predictions, id, mask_extensions, &there);
-    if (!path)
-        return mseg_fail(err, MSEG_NOMEM, NULL);
+    char *path;
+    mseg_status status = mseg_eval_find(&source->predictions, &source->truth, id, &path, &there, err);
+    if (status)
+        return status;
     tally->missing = !there;
-    mseg_status status = MSEG_OK;
-    if (tally->missing && source->missing == MSEG_MISSING_BACKGROUND) {
-        if (mseg_image_create(prediction, truth->width, truth->height, 1))
-            status = mseg_fail(err, MSEG_NOMEM, NULL);
-    } else if (tally->missing) {
-        status = mseg_fail(err, MSEG_NOENT, "%s: no prediction", path);
-    }
+    if (there)
+        status = read_mask(source, path, &source->prediction_rules, prediction, tally, err);
+    else
+        status = fill_missing(source, path, truth, prediction, err);
     free(path);
     return status;
 }
@@ -147,14 +111,43 @@ static mseg_status check_missing(const mseg_eval_source *source, const char *id,
 mseg_status mseg_eval_load(const mseg_eval_source *source, mseg_session *session, const char *id, mseg_image *truth,
                            mseg_image *prediction, mseg_eval_tally *tally, mseg_error *err)
 {
+    bool there;
+    char *path = mseg_eval_folder_path(&source->truth, id, &there);
     *tally = (mseg_eval_tally){0};
-    mseg_status status = read_mask(source, source->truth, id, &source->truth_rules, truth, tally, err);
+    mseg_status status =
+        path ? read_mask(source, path, &source->truth_rules, truth, tally, err) : mseg_fail(err, MSEG_NOMEM, NULL);
+    free(path);
     if (status)
         return status;
-    if (!source->predictions)
+    if (!source->predictions.path)
         return segment(source, session, id, prediction, err);
-    status = check_missing(source, id, truth, prediction, tally, err);
-    if (status || tally->missing)
-        return status;
-    return read_mask(source, source->predictions, id, &source->prediction_rules, prediction, tally, err);
+    return load_prediction(source, id, truth, prediction, tally, err);
+}
+
+/* ---- names ------------------------------------------------------------------------------------------------------------- */
+
+void mseg_eval_source_name(mseg_eval_source *source, const mseg_eval_args *args)
+{
+    mseg_eval_folder_init(&source->truth, args->truth, args->truth_suffix, false);
+    mseg_eval_folder_init(&source->predictions, args->predictions, args->prediction_suffix, false);
+    mseg_eval_folder_init(&source->photos, args->photos, args->photo_suffix, true);
+}
+
+bool mseg_eval_source_index(mseg_eval_source *source, const mseg_eval_args *args)
+{
+    mseg_eval_folder *const folders[] = {&source->truth, &source->predictions, &source->photos};
+    mseg_error err = {0};
+    for (int i = 0; i < 3 && args->recursive; i++)
+        if (folders[i]->path && mseg_eval_folder_index(folders[i], &err)) {
+            mseg_say("%s: %s", folders[i]->path, err.text);
+            return false;
+        }
+    return true;
+}
+
+void mseg_eval_source_free(mseg_eval_source *source)
+{
+    mseg_eval_folder_free(&source->truth);
+    mseg_eval_folder_free(&source->predictions);
+    mseg_eval_folder_free(&source->photos);
 }

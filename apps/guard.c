@@ -54,16 +54,10 @@ void mseg_guard_streams(mseg_guard *guard)
             add(guard, (mseg_guarded){names[fd], "", file_at(NULL, fd), fd, false});
 }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 static bool stat_folder(const char *path, struct stat *info)
 {
     char folder[PATH_MAX];
-    int length = (int)(base_name(path) - path);
+    int length = (int)(mseg_base_name(path) - path);
     snprintf(folder, sizeof folder, "%.*s", length, path);
     return length < PATH_MAX && !stat(length ? folder : ".", info);
 }
@@ -72,7 +66,7 @@ static bool stat_folder(const char *path, struct stat *info)
 static bool same_place(const char *a, const char *b)
 {
     struct stat x, y;
-    return !strcmp(base_name(a), base_name(b)) && stat_folder(a, &x) && stat_folder(b, &y) &&
+    return !strcmp(mseg_base_name(a), mseg_base_name(b)) && stat_folder(a, &x) && stat_folder(b, &y) &&
            mseg_fingerprint(&x) == mseg_fingerprint(&y);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lines.h"
 #include "say.h"
@@ -47,22 +48,14 @@ bool mseg_shard_has(mseg_shard shard, uint64_t k)
 
 /* ---- names ------------------------------------------------------------------------------------------------------------- */
 
-static const char *const extensions[] = {".png", ".jpg", ".jpeg"};
-
-int mseg_stem_length(const char *name)
+/* Whether a folder's file is one of those that are looked for. */
+static bool is_wanted(const mseg_inputs_options *options, const char *name)
 {
-    size_t length = strlen(name);
-    for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++) {
-        size_t tail = strlen(extensions[i]);
-        if (length > tail && name[length - tail - 1] != '/' && !strcasecmp(name + length - tail, extensions[i]))
-            return (int)(length - tail);
-    }
-    return (int)length;
-}
-
-static bool has_extension(const char *name)
-{
-    return name[mseg_stem_length(name)] != 0;
+    const int stem = mseg_stem_length(name), suffix = options->suffix_length;
+    if (options->masks ? !mseg_is_mask_name(name) : !name[stem])
+        return false;
+    return !suffix ||
+           (stem > suffix && name[stem - suffix - 1] != '/' && !memcmp(name + stem - suffix, options->suffix, (size_t)suffix));
 }
 
 uint64_t mseg_fingerprint(const struct stat *info)
@@ -202,6 +195,15 @@ static char *join(const char *folder, const char *name)
     return asprintf(&path, "%s%s%s", folder, length && folder[length - 1] == '/' ? "" : "/", name) < 0 ? NULL : path;
 }
 
+static void note_foreign(mseg_inputs *inputs, const char *path)
+{
+    const int kind = mseg_foreign_kind(path);
+    if (kind < 0)
+        return;
+    inputs->foreign++;
+    inputs->foreign_kinds |= UINT32_C(1) << kind;
+}
+
 typedef struct walk {
     int images, subfolders;
 } walk;
@@ -212,7 +214,7 @@ static void add_folder(collector *c, const char *folder, size_t name, const ance
 static void add_entry(collector *c, char *path, size_t name, const ancestor *folder, walk *found)
 {
     struct stat info;
-    bool image = has_extension(path + name);
+    bool image = is_wanted(c->options, path + name);
     int failed = stat(path, &info) ? errno : 0;
     bool is_folder = !failed && S_ISDIR(info.st_mode);
     found->subfolders += is_folder;
@@ -233,6 +235,8 @@ static void add_entry(collector *c, char *path, size_t name, const ancestor *fol
     } else if (image) {
         add_image(c, path, name, &info);
         return;
+    } else if (!failed && S_ISREG(info.st_mode)) {
+        note_foreign(c->inputs, path);
     }
     free(path);
 }
@@ -276,6 +280,15 @@ static void refuse_missing(collector *c, char *path)
     free(folder);
 }
 
+static char *nothing_found(const mseg_inputs_options *options, const walk *found)
+{
+    const char *deeper = found->subfolders && !options->recursive ? "; -r looks into its subfolders" : "";
+    const char *kinds = options->masks ? ".png" : MSEG_IMAGE_EXTENSIONS;
+    if (options->suffix_length)
+        return mseg_format("no file whose name ends in %.*s (%s)%s", options->suffix_length, options->suffix, kinds, deeper);
+    return mseg_format("no %s in it (%s)%s", options->masks ? "masks" : "images", kinds, deeper);
+}
+
 /* A file or folder that the user named; takes over path. */
 static void add_path(collector *c, char *path)
 {
@@ -294,15 +307,21 @@ static void add_path(collector *c, char *path)
         if (found.images)
             free(path);
         else
-            refuse(c, path,
-                   mseg_format("no images in it (.png .jpg .jpeg)%s",
-                               found.subfolders && !c->options->recursive ? "; -r looks into its subfolders" : ""));
+            refuse(c, path, nothing_found(c->options, &found));
     } else if (!S_ISREG(info.st_mode)) {
         refuse(c, path, strdup("not a regular file"));
     } else {
         const char *slash = strrchr(path, '/');
         add_image(c, path, slash ? (size_t)(slash + 1 - path) : 0, &info);
     }
+}
+
+/* pairs: lines may be "image mask". */
+static void add_line(collector *c, char *line, bool pairs)
+{
+    if (pairs && access(line, F_OK))
+        mseg_split_pair(line);
+    add_path(c, strdup(line));
 }
 
 static mseg_status add_stdin(collector *c, mseg_error *err)
@@ -316,7 +335,7 @@ static mseg_status add_stdin(collector *c, mseg_error *err)
         while (!lines.null && length > 0 && line[length - 1] == '\r')
             line[--length] = 0;
         if (lines.null ? length : strspn(line, " \t") != length)
-            add_path(c, strdup(line));
+            add_line(c, line, !lines.null);
     }
     mseg_lines_close(&lines);
     if (status)
@@ -388,4 +407,17 @@ void mseg_inputs_free(mseg_inputs *inputs)
 bool mseg_inputs_hold(const mseg_inputs *inputs, uint64_t fingerprint)
 {
     return inputs->n_files && bsearch(&fingerprint, inputs->files, inputs->n_files, sizeof fingerprint, by_value);
+}
+
+void mseg_inputs_say_foreign(const mseg_inputs *inputs)
+{
+    char kinds[256] = "";
+    for (int kind = 0; kind < 32; kind++)
+        if (inputs->foreign_kinds >> kind & 1)
+            snprintf(kinds + strlen(kinds), sizeof kinds - strlen(kinds), "%s%s", *kinds ? " " : "",
+                     mseg_foreign_extension(kind));
+    if (inputs->foreign)
+        mseg_say("skipped %llu image%s of kinds that are not read (%s); convert %s to PNG or JPEG",
+                 (unsigned long long)inputs->foreign, inputs->foreign == 1 ? "" : "s", kinds,
+                 inputs->foreign == 1 ? "it" : "them");
 }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "mseg.h"
+#include "names.h"
 
 /* Part index (from 1) of count: input number k (from 1) belongs to it when k = index modulo count. */
 typedef struct mseg_shard {
@@ -28,21 +29,27 @@ typedef struct mseg_inputs {
     size_t count, capacity;
     uint64_t *files; /* fingerprints of all image files, those of other shards too, sorted */
     size_t n_files, file_capacity;
+    uint64_t foreign;       /* images in the folders that are not taken, being of kinds that are not read */
+    uint32_t foreign_kinds; /* bit k: mseg_foreign_kind k was among them */
 } mseg_inputs;
 
 typedef struct mseg_inputs_options {
     bool recursive;
     mseg_shard shard;
+    bool masks;         /* of folders only .png files */
+    const char *suffix; /* ... and only files whose names, without the extension, end in the first suffix_length bytes of this */
+    int suffix_length;
     bool null;           /* the list on stdin is separated by zero bytes whatever it looks like */
     const char *clash;   /* what an input is told whose name, without its extension, another one has: "would write the same output
                           * as"; NULL: that does not matter, and a path may be given twice */
     const char *skip[4]; /* folders (of outputs) that a descent leaves out; NULL entries are fine */
 } mseg_inputs_options;
 
-/** Lists the inputs: files as they are, folders' images (.png .jpg .jpeg in any case, names not starting with a dot) sorted by
- * name, "-" for a list on stdin (lines.h), one path a line. Inputs with the name of an earlier one, that are missing, not regular
- * files, or folders without images become entries with an error. A descent leaves out folders called mseg-out. Only the shard's
- * entries are kept. MSEG_NOMEM, or another error when stdin cannot be read or is no list. */
+/** Lists the inputs: files as they are, folders' images (MSEG_IMAGE_EXTENSIONS in any case, names not starting with a dot) sorted
+ * by name, "-" for a list on stdin (lines.h), one path a line; of a line "image mask" that is no path itself the image. Inputs
+ * with the name of an earlier one, that are missing, not regular files, or folders without images become entries with an error. A
+ * descent leaves out folders called mseg-out. Only the shard's entries are kept. MSEG_NOMEM, or another error when stdin cannot
+ * be read or is no list. */
 mseg_status mseg_inputs_collect(mseg_inputs *inputs, char *const *paths, int count, const mseg_inputs_options *options,
                                 mseg_error *err);
 
@@ -54,7 +61,7 @@ uint64_t mseg_fingerprint(const struct stat *info);
 /** Whether a file (of an output about to be replaced) is one of the images. */
 bool mseg_inputs_hold(const mseg_inputs *inputs, uint64_t fingerprint);
 
-/** Length of an image's name without its extension (.png .jpg .jpeg in any case; others belong to the name). */
-int mseg_stem_length(const char *name);
+/** A line about the images that were passed over; nothing when there are none. */
+void mseg_inputs_say_foreign(const mseg_inputs *inputs);
 
 #endif

@@ -64,8 +64,10 @@ static void print_option(const mseg_option *option)
     char left[128], letter[8] = "    ";
     if (option->letter)
         snprintf(letter, sizeof letter, "-%c, ", option->letter);
+    char names[64];
+    snprintf(names, sizeof names, option->alias ? "%s, --%s" : "%s", option->name, option->alias);
     const char *form = !option->argument ? "  %s--%s" : option->implied ? "  %s--%s[=%s]" : "  %s--%s %s";
-    int used = snprintf(left, sizeof left, form, letter, option->name, option->argument);
+    int used = snprintf(left, sizeof left, form, letter, names, option->argument);
     if (used > HELP_COLUMN - 2)
         printf("%s\n%*s", left, HELP_COLUMN, "");
     else
@@ -92,11 +94,16 @@ typedef struct match {
     char *base;
 } match;
 
+static bool is_word(const char *word, const char *name, size_t length)
+{
+    return word && strlen(word) == length && !strncmp(word, name, length);
+}
+
 static match find_option(const mseg_usage *usage, void *values, const char *name, size_t length, char letter)
 {
     for (const mseg_option_group *group = usage->groups; group->title; group++)
         for (const mseg_option *option = group->options; option->name; option++)
-            if (letter ? option->letter == letter : strlen(option->name) == length && !strncmp(option->name, name, length))
+            if (letter ? option->letter == letter : is_word(option->name, name, length) || is_word(option->alias, name, length))
                 return (match){option, (char *)values + group->offset};
     return (match){0};
 }

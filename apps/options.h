@@ -23,6 +23,7 @@ typedef struct mseg_option {
     const char *implied; /* value when given without "=value"; NULL: a value must follow */
     double min, max;
     const char *const *choices; /* ends with NULL */
+    const char *alias;          /* another long form, of old; may be NULL */
 } mseg_option;
 
 /* A titled part of the help, whose options live in one struct. */

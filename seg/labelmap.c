@@ -109,6 +109,13 @@ mseg_status mseg_mask_map_load(mseg_mask_rules *rules, const char *path, mseg_er
     return status;
 }
 
+void mseg_mask_reduce_zero(mseg_mask_rules *rules)
+{
+    for (int id = 0; id < 256; id++)
+        rules->map[id] = (int16_t)(id && rules->palette.listed[id - 1] ? id - 1 : NO_LABEL);
+    rules->map[0] = rules->map[255] = (int16_t)rules->ignore;
+}
+
 /* ---- ids --------------------------------------------------------------------------------------------------------------- */
 
 static mseg_status stray_id(const mseg_image *image, const mseg_mask_rules *rules, mseg_error *err)

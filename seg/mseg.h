@@ -266,6 +266,10 @@ bool mseg_mask_ignores(const mseg_mask_rules *rules, int id);
 /** Replaces the map by a text file of lines "from to" (# comments): from an id or * for all others, to a class or "ignore". */
 mseg_status mseg_mask_map_load(mseg_mask_rules *rules, const char *path, mseg_error *err);
 
+/** Replaces the map by that of masks whose id 0 is no class and whose classes start with 1, as ADE20K has them: 0 and 255 become
+ * the ignore label, every other id one less. The rules must have an ignore label. */
+void mseg_mask_reduce_zero(mseg_mask_rules *rules);
+
 /** Reads a label map: indexed or gray PNG (ids as stored, mapped) or RGB PNG (colours looked up in the palette, not mapped).
  * ids->data then holds classes and ignore labels. *unknown (may be NULL) is the number of pixels of unknown colours. A pixel that
  * is no label is MSEG_MISMATCH, the text giving id or colour, position and count. With MSEG_READ_AUTO, MSEG_MISMATCH also where

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,6 +47,14 @@ static mseg_status read_all(char **text, size_t *size, int fd, size_t max_bytes,
     }
 }
 
+static void drop_mark(char *text, size_t *size)
+{
+    if (strncmp(text, "\xef\xbb\xbf", 3) != 0)
+        return;
+    *size -= 3;
+    memmove(text, text + 3, *size + 1);
+}
+
 mseg_status mseg_text_file_read(char **text, size_t *size, const char *path, size_t max_bytes, mseg_error *err)
 {
     *text = NULL;
@@ -57,6 +66,8 @@ mseg_status mseg_text_file_read(char **text, size_t *size, const char *path, siz
     if (!status)
         status = read_all(text, size, fd, max_bytes, err);
     close(fd);
+    if (!status)
+        drop_mark(*text, size);
     if (status) {
         free(*text);
         *text = NULL;

@@ -100,7 +100,8 @@ class Output(Folder):
 
     def test_labels(self):
         self.assertEqual(self.text('-l', 'names.txt', '-k', '6', 'good/a.png'), block('good/a.png', 6, NAMES))
-        self.check_row(self.rows('--labels', 'names.txt', 'good/a.png')[0], 'good/a.png', NAMES)
+        for word in ['--classes', '--labels', '-l']:
+            self.check_row(self.rows(word, 'names.txt', 'good/a.png')[0], 'good/a.png', NAMES)
 
     def test_labels_with_windows_line_ends_and_no_last_one(self):
         with open(self.path('crlf.txt'), 'w', encoding='utf-8', newline='') as file:
