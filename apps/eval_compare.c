@@ -103,18 +103,25 @@ static char *number(const char *format, double value)
     return isnan(value) ? mseg_format("-") : mseg_format(format, 100 * value);
 }
 
-static void print_images(const mseg_comparison *comparison)
+/* False after a line of error. */
+static bool print_images(const mseg_comparison *comparison)
 {
-    for (size_t i = 0; i < comparison->images; i++) {
+    bool ok = true;
+    for (size_t i = 0; i < comparison->images && ok; i++) {
         const mseg_image_difference *image = &comparison->per_image[i];
         char *a = number("%.2f %%", image->a), *b = number("%.2f %%", image->b), *change = number("%+.2f", image->change);
         char *line = a && b && change ? mseg_format("%s: mIOU %s -> %s, %s", image->id, a, b, change) : NULL;
-        fprintf(stderr, "%s\n", line ? line : "out of memory");
+        ok = line != NULL;
+        if (ok)
+            fprintf(stderr, "%s\n", line);
+        else
+            mseg_say("eval: out of memory");
         free(a);
         free(b);
         free(change);
         free(line);
     }
+    return ok;
 }
 
 /* Returns the exit status. */
@@ -123,8 +130,8 @@ static int show(const mseg_eval_args *args, const mseg_comparison_report *report
     const mseg_comparison *comparison = report->comparison;
     say_warnings(&comparison->a, report->a);
     say_warnings(&comparison->b, report->b);
-    if (args->verbose)
-        print_images(comparison);
+    if (args->verbose && !print_images(comparison))
+        return MSEG_EXIT_UNUSABLE;
     if (mseg_eval_shows_table(args))
         mseg_comparison_text(stdout, report);
     bool json = mseg_eval_write(args->json, write_json, report), html = mseg_eval_write(args->html, write_html, report);

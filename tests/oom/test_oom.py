@@ -43,7 +43,7 @@ JOBS = {
     'eval_merge': ['eval', '-q', '--merge', 'one.counts', 'two.counts', '--classes', 'p', *REPORTS],
     'eval_compare': ['eval', '-q', '--compare', 'one.counts', 'one.counts', '--samples', '100', '--average', '0-3', '--json', 'out/e.json',
                      '--html', 'out/e.html'],
-    'eval_compare_text': ['eval', '-v', '--compare', 'one.counts', 'one.counts', '--samples', '100'],
+    'eval_compare_verbose': ['eval', '-q', '-v', '--compare', 'one.counts', 'one.counts', '--samples', '100'],
     'eval_text': [*(a for a in EVAL if a != '-q'), '--pred', 'pred'],
     'classify': ['classify', '-m', 'c.tflite', '--size', '17', '-j1', '-k', '3', '-l', 'labels', 'a.png', 'b.jpg'],
     'classify_json': ['classify', '-q', '-m', 'c.tflite', '--size', '17', '-j1', '--json', 'out/c.jsonl', 'a.png', 'b.jpg'],
