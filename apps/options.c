@@ -117,10 +117,13 @@ static void unknown_option(const mseg_usage *usage, const char *argument)
     snprintf(word, sizeof word, "%.*s", (int)length, argument);
     for (const mseg_option_group *group = usage->groups; group->title; group++)
         for (const mseg_option *option = group->options; option->name; option++) {
-            int distance = word[0] == '-' && word[1] == '-' ? mseg_word_distance(word + 2, option->name) : best;
-            if (distance < best) {
-                best = distance;
-                nearest = option->name;
+            const char *const names[] = {option->name, option->alias};
+            for (int i = 0; i < 2 && names[i]; i++) {
+                int distance = word[0] == '-' && word[1] == '-' ? mseg_word_distance(word + 2, names[i]) : best;
+                if (distance < best) {
+                    best = distance;
+                    nearest = names[i];
+                }
             }
         }
     if (nearest)

@@ -177,6 +177,10 @@ class Lists(Names):
         self.assertEqual(list(self.scores('--list', 'list')[0]), ['a 1'])
         self.write('list', 'JPEGImages/a 1.jpg SegmentationClass/a 1.png\n')
         self.assertEqual(list(self.scores('--list', 'list')[0]), ['a 1'])
+        for folder in ['gt', 'pred']:
+            self.put(f'{folder}/a.jpg b.png', 0, 4)
+        self.write('list', 'a.jpg b.png\n')
+        self.assertEqual(self.scores('--list', 'list')[0], {'a.jpg b': 1})
 
     def test_pair_of_different_names(self):
         self.write('list', 'JPEGImages/a.jpg masks/b.png\nb\n')
@@ -293,6 +297,8 @@ class Labels(Names):
                 for word, option in [('x', '--classes'), ('y', '--palette')]]
         self.assertRegex(said[0], '"(background|thing [0-9]+)":')
         self.assertEqual(*[line.split('"pixels"')[1] for line in said])
+        for near, word in [('--clases', '--classes'), ('--pallete', '--palette')]:
+            self.assertEqual(self.run_mseg('run', near, 'x', 'a.jpg').stderr, f'mseg: run: unknown option {near}; did you mean {word}?\n')
 
 
 if __name__ == '__main__':
