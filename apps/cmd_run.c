@@ -19,6 +19,7 @@ typedef struct run_args {
     mseg_network_args network;
     const char *masks, *overlays, *scores, *palette, *json, *shard;
     double alpha;
+    int orientation;       /* mseg_orientation */
     int64_t tile, overlap; /* 0: not in tiles; -1: the library's overlap */
     bool recursive, null, quiet, verbose;
 } run_args;
@@ -30,6 +31,8 @@ static const mseg_option input_options[] = {
     {'0', "null", MSEG_OPTION_FLAG, FIELD(null), NULL, .help = MSEG_NULL_HELP},
     {0, "shard", MSEG_OPTION_TEXT, FIELD(shard), "I/N",
      .help = "only every N-th input, from the I-th on: N such runs together do them all"},
+    {0, "orientation", MSEG_OPTION_CHOICE, FIELD(orientation), "HOW", .help = MSEG_ORIENTATION_HELP,
+     .choices = mseg_orientations},
     {0},
 };
 static const mseg_option output_options[] = {
@@ -154,7 +157,7 @@ static mseg_status segment_whole(batch *b, mseg_session *session, const mseg_inp
     mseg_image photo = {0};
     mseg_result result = {0};
     double start = mseg_now();
-    mseg_status status = mseg_image_read(&photo, input->path, MSEG_EXIF_APPLY, &b->limits, err);
+    mseg_status status = mseg_image_read(&photo, input->path, (mseg_orientation)b->args->orientation, &b->limits, err);
     f->decode_ms = 1e3 * (mseg_now() - start);
     if (!status)
         status = mseg_segment(session, &photo, &b->run, &result, err);
@@ -195,7 +198,7 @@ static mseg_status segment_tiles(batch *b, mseg_session *session, const mseg_inp
     mseg_tiled result = {0};
     mseg_image_reader *reader;
     const double start = mseg_now();
-    mseg_status status = mseg_image_reader_open(&reader, input->path, MSEG_EXIF_APPLY, &b->limits, err);
+    mseg_status status = mseg_image_reader_open(&reader, input->path, (mseg_orientation)b->args->orientation, &b->limits, err);
     const double open_ms = 1e3 * (mseg_now() - start);
     if (status)
         return status;

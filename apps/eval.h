@@ -16,6 +16,7 @@ typedef struct mseg_eval_args {
     const char *json, *csv, *html, *save_counts;
     int64_t ignore; /* MSEG_IGNORE_DEFAULT: 255, unless that is a class */
     int missing, unknown_color, read_masks;
+    int orientation; /* mseg_orientation; -1: that of the data set */
     bool merge, recursive, null, quiet, verbose, photos_given;
 } mseg_eval_args;
 

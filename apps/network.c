@@ -18,6 +18,7 @@
 enum { MODEL_FOLDERS = 2 };
 
 const char *const mseg_output_strides[] = {"8", "16", "32", NULL};
+const char *const mseg_orientations[] = {"apply", "ignore", NULL};
 static const char *const resizes[] = {"fit", "none", "stretch", NULL};
 static const char *const pads[] = {"square", "tight", NULL};
 
