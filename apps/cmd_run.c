@@ -344,7 +344,8 @@ static bool load_palette(batch *b)
     return false;
 }
 
-/* A palette that was asked for must have the model's classes; of the default one only the colours are kept when it has not. */
+/* A palette that was asked for must have the model's classes. Without one, a model of VOC's number of classes has VOC's names,
+ * any other none, and the colours of VOC's bit rule. */
 static bool fit_palette(batch *b)
 {
     mseg_palette *palette = &b->outputs.palette;

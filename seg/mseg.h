@@ -232,7 +232,14 @@ void mseg_palette_free(mseg_palette *palette);
 /** The i-th built-in palette's name, NULL past the end. */
 const char *mseg_palette_name(int index);
 
-/** Blends the masks' colours over the photo (alpha 0: photo, 1: colour; class 0 stays photo) and draws the class boundaries.
+/** The text of the built-in palette of that name, a file as mseg_palette_load reads it; NULL when there is none. */
+const char *mseg_palette_text(const char *name);
+
+/** Whether a class of that name is what is behind all others: "background" in any case, also between underscores (labelme).
+ * NULL: no. */
+bool mseg_is_background(const char *name);
+
+/** Blends the masks' colours over the photo (alpha 0: photo, 1: colour; background stays photo) and draws the class boundaries.
  * *out is created. Sizes must agree (MSEG_MISMATCH). */
 mseg_status mseg_overlay(mseg_image *out, const mseg_image *photo, const mseg_image *labels, const mseg_palette *palette,
                          double alpha, mseg_error *err);

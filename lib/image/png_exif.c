@@ -1,7 +1,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "image/decode.h"
 
@@ -14,6 +13,19 @@ static uint32_t read_u32(const uint8_t *bytes)
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
+/* Checksum of a chunk's kind and data. Not zlib's: nothing else here links with that. Source: PNG, third edition, annex D. */
+static uint32_t checksum(const uint8_t *bytes, size_t size)
+{
+    static const uint8_t kind[4] = {'e', 'X', 'I', 'f'};
+    uint32_t crc = UINT32_MAX;
+    for (size_t i = 0; i < size + sizeof kind; i++) {
+        crc ^= i < sizeof kind ? kind[i] : bytes[i - sizeof kind];
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+    }
+    return ~crc;
+}
+
 /* Orientation in an eXIf chunk of size bytes whose data comes next in the file; 1 when it has none or is damaged. Some writers
  * put JPEG's "Exif\0\0" in front. */
 static int read_chunk(FILE *in, uint32_t size)
@@ -21,7 +33,7 @@ static int read_chunk(FILE *in, uint32_t size)
     int orientation = 1;
     uint8_t *bytes = size <= MAX_EXIF ? malloc((size_t)size + CRC) : NULL;
     if (bytes && fread(bytes, 1, (size_t)size + CRC, in) == (size_t)size + CRC &&
-        crc32(crc32(0, (const uint8_t *)"eXIf", 4), bytes, size) == read_u32(bytes + size)) {
+        checksum(bytes, size) == read_u32(bytes + size)) {
         orientation = mseg_exif_orientation(bytes, size);
         if (!orientation)
             orientation = mseg_tiff_orientation(bytes, size);
