@@ -18,6 +18,8 @@ typedef struct mseg_network_args {
 
 /* --model --os --size --resize --pad --scales --flip --mf -j --max-pixels, fields of mseg_network_args. */
 extern const mseg_option mseg_network_options[];
+/* The values of --resize, in the order of mseg_resize. */
+extern const char *const mseg_resizes[];
 /* The values of --os. */
 extern const char *const mseg_output_strides[];
 
