@@ -84,7 +84,7 @@ mseg_status mseg_probabilities(mseg_session *session, int first, int n, float *o
     const mseg_logits *l = &session->labelled;
     const mseg_image *labels = &session->labels;
     if (!l->data || first < 0 || n < 0 || n > labels->height - first)
-        return mseg_fail(err, MSEG_INVAL, "no rows %d to %d of a labelled image", first, first + n - 1);
+        return mseg_fail(err, MSEG_INVAL, "no %d rows from row %d on of a labelled image", n, first);
     probability_job job = {.logits = l,
                            .kernels = session->model->kernels,
                            .labels = labels,
