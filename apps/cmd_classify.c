@@ -15,6 +15,7 @@ typedef struct classify_args {
     const char *model, *labels, *json;
     int64_t top, size, jobs;
     double crop;
+    int orientation; /* mseg_orientation */
     bool recursive, null, quiet;
 } classify_args;
 
@@ -32,6 +33,8 @@ static const mseg_option options[] = {
     {'j', "jobs", MSEG_OPTION_INT, FIELD(jobs), "N", .help = "threads (default: all processors)", .min = 1, .max = 1024},
     {'r', "recursive", MSEG_OPTION_FLAG, FIELD(recursive), NULL, .help = "descend into subfolders"},
     {'0', "null", MSEG_OPTION_FLAG, FIELD(null), NULL, .help = MSEG_NULL_HELP},
+    {0, "orientation", MSEG_OPTION_CHOICE, FIELD(orientation), "HOW",
+     .help = "EXIF orientation: apply (default) turns pictures, ignore leaves them as stored", .choices = mseg_orientations},
     {'q', "quiet", MSEG_OPTION_FLAG, FIELD(quiet), NULL, .help = "no text on standard output"},
     {0},
 };
@@ -205,7 +208,7 @@ static mseg_status classify(classifier *c, const mseg_input *input, mseg_error *
     if (input->error)
         return mseg_fail(err, MSEG_INVAL, "%s", input->error);
     const int k = c->args->top < c->classes ? (int)c->args->top : c->classes;
-    mseg_status status = mseg_image_read(&image, input->path, MSEG_EXIF_APPLY, NULL, err);
+    mseg_status status = mseg_image_read(&image, input->path, (mseg_orientation)c->args->orientation, NULL, err);
     if (!status)
         status = mseg_classify(c->session, &image, (int)c->args->size, c->args->crop, &scores, err);
     if (!status)

@@ -30,6 +30,8 @@ static const mseg_option input_options[] = {
      .help = "look into subfolders; TOWN/ID and ID are one image when only one file of --gt and of --pred is meant"},
     {'0', "null", MSEG_OPTION_FLAG, FIELD(null), NULL, .help = MSEG_NULL_HELP},
     {0, "shard", MSEG_OPTION_TEXT, FIELD(shard), "I/N", .help = "only every N-th line of the list, from the I-th on"},
+    {0, "orientation", MSEG_OPTION_CHOICE, FIELD(orientation), "HOW",
+     .help = MSEG_ORIENTATION_HELP " (with --voc, ignore is the default)", .choices = mseg_orientations},
     {0, "merge", MSEG_OPTION_FLAG, FIELD(merge), NULL,
      .help = "add the counts of the FILEs instead of scoring; --gt, --pred, --images then serve the pictures of --html"},
     {0, "compare", MSEG_OPTION_FLAG, FIELD(compare), NULL,
@@ -145,7 +147,9 @@ static bool fill_paths(eval *e)
     }
     mseg_eval_source_name(&e->source, args);
     e->source.missing = args->missing;
-    e->source.orientation = args->voc ? MSEG_EXIF_IGNORE : MSEG_EXIF_APPLY;
+    if (args->orientation < 0)
+        args->orientation = args->voc ? MSEG_EXIF_IGNORE : MSEG_EXIF_APPLY;
+    e->source.orientation = (mseg_orientation)args->orientation;
     e->source.limits = mseg_network_limits(&args->network);
     return !args->voc || (e->voc_paths[0] && e->voc_paths[1] && e->voc_paths[2]);
 }
@@ -239,6 +243,7 @@ static char *describe_settings(const mseg_eval_args *args, const mseg_model *mod
             mseg_text_add(&out, "%s%g%s", i ? ", " : "scales: ", run->scales[i], i + 1 < run->n_scales ? "" : "\n");
         if (run->flip)
             mseg_text_add(&out, "flip: yes\n");
+        mseg_text_add(&out, "EXIF orientation: %s\n", mseg_orientations[args->orientation]);
     } else {
         mseg_text_add(&out, "predictions: masks\n");
     }
@@ -465,8 +470,12 @@ static void release(eval *e)
 
 int mseg_cmd_eval(int argc, char **argv)
 {
-    mseg_eval_args args = {
-        .network = mseg_network_defaults(), .split = "val", .ignore = MSEG_IGNORE_DEFAULT, .samples = -1, .seed = -1};
+    mseg_eval_args args = {.network = mseg_network_defaults(),
+                           .split = "val",
+                           .ignore = MSEG_IGNORE_DEFAULT,
+                           .samples = -1,
+                           .seed = -1,
+                           .orientation = -1};
     args.network.resize = MSEG_RESIZE_NONE;
     eval e = {.args = &args, .command = quote_command(argc, argv)};
     int operands, status;

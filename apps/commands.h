@@ -10,5 +10,6 @@ int mseg_cmd_info(int argc, char **argv);
 int mseg_cmd_classify(int argc, char **argv);
 int mseg_cmd_eval(int argc, char **argv);
 int mseg_cmd_bench(int argc, char **argv);
+int mseg_cmd_palettes(int argc, char **argv);
 
 #endif

@@ -19,6 +19,7 @@ typedef struct mseg_eval_args {
     int64_t ignore;        /* MSEG_IGNORE_DEFAULT: 255, unless that is a class */
     int64_t samples, seed; /* of compare; -1: not given */
     int missing, unknown_color, read_masks;
+    int orientation; /* mseg_orientation; -1: that of the data set */
     bool merge, compare, recursive, null, quiet, verbose, photos_given, truth_given, reduce_zero_label;
 } mseg_eval_args;
 

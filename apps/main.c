@@ -18,6 +18,7 @@ static const command commands[] = {
     {"info", "show a model's layers, multiply-adds, parameters and memory", mseg_cmd_info},
     {"classify", "name what is in images with an ImageNet classifier", mseg_cmd_classify},
     {"bench", "measure how fast a network runs here", mseg_cmd_bench},
+    {"palettes", "print the built-in lists of classes and their colours", mseg_cmd_palettes},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -18,7 +18,8 @@
 enum { MODEL_FOLDERS = 2 };
 
 const char *const mseg_output_strides[] = {"8", "16", "32", NULL};
-static const char *const resizes[] = {"fit", "none", "stretch", NULL};
+const char *const mseg_orientations[] = {"apply", "ignore", NULL};
+const char *const mseg_resizes[] = {"fit", "none", "stretch", NULL};
 static const char *const pads[] = {"square", "tight", NULL};
 
 #define FIELD(name) offsetof(mseg_network_args, name)
@@ -32,7 +33,7 @@ const mseg_option mseg_network_options[] = {
      .help = "canvas side, k * output stride + 1 (default: the model's own, mostly 513)", .min = 1, .max = 65537},
     {0, "resize", MSEG_OPTION_CHOICE, FIELD(resize), "HOW",
      .help = "fit: the longer side becomes --size; none: no scaling (VOC protocol); stretch: both sides become --size",
-     .choices = resizes},
+     .choices = mseg_resizes},
     {0, "pad", MSEG_OPTION_CHOICE, FIELD(pad), "HOW",
      .help = "square: as the network was trained (default); tight: no more than needed, faster on long pictures",
      .choices = pads},

@@ -18,8 +18,15 @@ typedef struct mseg_network_args {
 
 /* --model --os --size --resize --pad --scales --flip --mf -j --max-pixels, fields of mseg_network_args. */
 extern const mseg_option mseg_network_options[];
+/* The values of --resize, in the order of mseg_resize. */
+extern const char *const mseg_resizes[];
 /* The values of --os. */
 extern const char *const mseg_output_strides[];
+
+/* The values of --orientation, in the order of mseg_orientation, and its help. */
+extern const char *const mseg_orientations[];
+#define MSEG_ORIENTATION_HELP                                                                                                    \
+    "EXIF orientation of photos: apply (default) turns them, ignore leaves them as stored; masks are never turned"
 
 /** The model's own output stride and size, fit, square. */
 mseg_network_args mseg_network_defaults(void);

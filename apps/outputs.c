@@ -1,18 +1,26 @@
 #include "outputs.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "npy.h"
 #include "say.h"
 
-enum { FOLDERS = 3, NPY_HEADER = 128, NPY_PREFIX = 10 };
+enum { MASKS, OVERLAYS, SCORES, PROBABILITIES, FOLDERS };
+static const char *const kinds[FOLDERS] = {"masks", "overlays", "scores", "probabilities"};
+static const char *const extensions[FOLDERS] = {"png", "png", "npy", "npy"};
+/* Kinds whose files have one name, where folders are one. */
+static const int alike[][2] = {{MASKS, OVERLAYS}, {SCORES, PROBABILITIES}};
+enum { PAIRS = sizeof alike / sizeof *alike };
 
 static void folders_of(const mseg_outputs *outputs, const char *folders[FOLDERS])
 {
-    folders[0] = outputs->masks;
-    folders[1] = outputs->overlays;
-    folders[2] = outputs->scores;
+    folders[MASKS] = outputs->masks;
+    folders[OVERLAYS] = outputs->overlays;
+    folders[SCORES] = outputs->scores;
+    folders[PROBABILITIES] = outputs->probabilities;
 }
 
 /* Whether a file can be made there: tried, as permissions, full disks and odd file systems are many. */
@@ -48,9 +56,12 @@ mseg_status mseg_outputs_open(const mseg_outputs *outputs, const char **folder, 
         if (status)
             return status;
     }
-    *folder = outputs->overlays;
-    if (same_folder(outputs->masks, outputs->overlays))
-        return mseg_fail(err, MSEG_INVAL, "masks and overlays would replace each other; give them two folders");
+    for (int i = 0; i < PAIRS; i++) {
+        *folder = folders[alike[i][1]];
+        if (same_folder(folders[alike[i][0]], *folder))
+            return mseg_fail(err, MSEG_INVAL, "%s and %s would replace each other; give them two folders", kinds[alike[i][0]],
+                             kinds[alike[i][1]]);
+    }
     return MSEG_OK;
 }
 
@@ -85,7 +96,7 @@ static bool spares_outputs(const mseg_outputs *outputs, const mseg_inputs *input
     folders_of(outputs, folders);
     for (size_t i = 0; i < inputs->count; i++)
         for (int k = 0; k < FOLDERS && !inputs->items[i].error; k++) {
-            char *path = folders[k] ? mseg_output_path(folders[k], &inputs->items[i], k == 2 ? "npy" : "png") : NULL;
+            char *path = folders[k] ? mseg_output_path(folders[k], &inputs->items[i], extensions[k]) : NULL;
             const mseg_guarded *found = path ? mseg_guard_find_output(guard, path) : NULL;
             if (found)
                 mseg_say("%s: %s would be the same file as the output %s of %s; choose another one", found->path, found->what,
@@ -133,9 +144,14 @@ static bool stays_apart(const char *folder, const char *below, const mseg_inputs
 
 bool mseg_outputs_fit(const mseg_outputs *outputs, const mseg_inputs *inputs, const mseg_guard *guard)
 {
-    const char *masks = outputs->masks, *overlays = outputs->overlays;
-    return (!overlays || (stays_apart(masks, overlays, inputs) && stays_apart(overlays, masks, inputs))) &&
-           (!mseg_guard_has_output(guard) || spares_outputs(outputs, inputs, guard));
+    const char *folders[FOLDERS];
+    folders_of(outputs, folders);
+    for (int i = 0; i < PAIRS; i++) {
+        const char *a = folders[alike[i][0]], *b = folders[alike[i][1]];
+        if (a && b && (!stays_apart(a, b, inputs) || !stays_apart(b, a, inputs)))
+            return false;
+    }
+    return !mseg_guard_has_output(guard) || spares_outputs(outputs, inputs, guard);
 }
 
 char *mseg_output_path(const char *folder, const mseg_input *input, const char *extension)
@@ -150,23 +166,37 @@ char *mseg_output_path(const char *folder, const mseg_input *input, const char *
 
 /* ---- files ------------------------------------------------------------------------------------------------------------- */
 
-/* NumPy's format 1.0, its header padded so that the data is aligned to 64 bytes. Source: numpy.lib.format. */
-static mseg_status write_npy(const char *path, const mseg_result *result, mseg_error *err)
+static mseg_status write_scores(const char *path, const mseg_result *result, mseg_error *err)
 {
-    char header[NPY_HEADER + 1];
-    snprintf(header, sizeof header, "\x93NUMPY%c%c%c%c{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d, %d), }", 1, 0,
-             NPY_HEADER - NPY_PREFIX, 0, result->logits_height, result->logits_width, result->classes);
-    size_t used = NPY_PREFIX + strlen(header + NPY_PREFIX);
-    memset(header + used, ' ', NPY_HEADER - used);
-    header[NPY_HEADER - 1] = '\n';
     mseg_output out = {0};
-    mseg_status status = mseg_output_open(&out, path, err);
+    mseg_status status = mseg_npy_open(&out, path, result->logits_height, result->logits_width, result->classes, err);
     if (status)
         return status;
     size_t pixels = (size_t)result->logits_width * (size_t)result->logits_height;
-    fwrite(header, 1, NPY_HEADER, out.file);
     fwrite(result->logits, sizeof(float) * (size_t)result->classes, pixels, out.file);
     return mseg_output_commit(&out, err);
+}
+
+/* A few rows at a time: all of them may be more than there is memory for. */
+static mseg_status write_probabilities(const char *path, mseg_session *session, const mseg_result *result, mseg_error *err)
+{
+    enum { ROWS = 16 };
+    const int width = result->labels.width, height = result->labels.height;
+    const size_t row = (size_t)width * (size_t)result->classes;
+    mseg_output out = {0};
+    float *rows = calloc(row, ROWS * sizeof *rows);
+    mseg_status status = rows ? mseg_npy_open(&out, path, height, width, result->classes, err) : mseg_fail(err, MSEG_NOMEM, NULL);
+    for (int y = 0; y < height && !status; y += ROWS) {
+        const int n = height - y < ROWS ? height - y : ROWS;
+        status = mseg_probabilities(session, y, n, rows, err);
+        if (!status && fwrite(rows, sizeof *rows * row, (size_t)n, out.file) != (size_t)n)
+            status = mseg_fail(err, MSEG_IO, "cannot write the file: %s", strerror(errno));
+    }
+    if (!status)
+        status = mseg_output_commit(&out, err);
+    mseg_output_discard(&out);
+    free(rows);
+    return status;
 }
 
 static mseg_status write_overlay(const char *path, const mseg_outputs *outputs, const mseg_image *photo,
@@ -180,13 +210,19 @@ static mseg_status write_overlay(const char *path, const mseg_outputs *outputs, 
     return status;
 }
 
-/* One of the files of an image: 0 the mask, 1 the overlay, 2 the scores. */
 static mseg_status write_one(int kind, const char *path, const mseg_outputs *outputs, const mseg_image *photo,
-                             const mseg_result *result, mseg_error *err)
+                             mseg_session *session, const mseg_result *result, mseg_error *err)
 {
-    if (kind == 0)
+    switch (kind) {
+    case MASKS:
         return mseg_image_write_indexed(path, &result->labels, outputs->palette.rgb, 256, err);
-    return kind == 1 ? write_overlay(path, outputs, photo, result, err) : write_npy(path, result, err);
+    case OVERLAYS:
+        return write_overlay(path, outputs, photo, result, err);
+    case SCORES:
+        return write_scores(path, result, err);
+    default:
+        return write_probabilities(path, session, result, err);
+    }
 }
 
 /* Where a file of an input goes, to be freed. */
@@ -203,7 +239,7 @@ static mseg_status fail_writing(mseg_error *err, mseg_status status, const char 
 }
 
 mseg_status mseg_outputs_write(const mseg_outputs *outputs, const mseg_guard *guard, const mseg_input *input,
-                               const mseg_image *photo, const mseg_result *result, mseg_error *err)
+                               const mseg_image *photo, mseg_session *session, const mseg_result *result, mseg_error *err)
 {
     const char *folders[FOLDERS];
     folders_of(outputs, folders);
@@ -213,8 +249,8 @@ mseg_status mseg_outputs_write(const mseg_outputs *outputs, const mseg_guard *gu
             continue;
         char *path;
         mseg_error reason = {0};
-        status = find_path(&path, folders[i], i == 2 ? "npy" : "png", guard, input, err);
-        if (!status && (status = write_one(i, path, outputs, photo, result, &reason)))
+        status = find_path(&path, folders[i], extensions[i], guard, input, err);
+        if (!status && (status = write_one(i, path, outputs, photo, session, result, &reason)))
             fail_writing(err, status, path, &reason);
         free(path);
     }

@@ -7,7 +7,7 @@
 
 /* Where the files of a run go. NULL folders are not wanted. */
 typedef struct mseg_outputs {
-    const char *masks, *overlays, *scores;
+    const char *masks, *overlays, *scores, *probabilities;
     double alpha;
     mseg_palette palette;
 } mseg_outputs;
@@ -26,9 +26,10 @@ bool mseg_outputs_fit(const mseg_outputs *outputs, const mseg_inputs *inputs, co
 /** FOLDER/STEM.EXTENSION for an input, to be freed; NULL when memory runs out. */
 char *mseg_output_path(const char *folder, const mseg_input *input, const char *extension);
 
-/** Writes what is wanted of one image's result. Refuses to replace what is guarded. The text of an error names the file. */
+/** Writes what is wanted of one image's result, the session's last. Refuses to replace what is guarded. The text of an error
+ * names the file. */
 mseg_status mseg_outputs_write(const mseg_outputs *outputs, const mseg_guard *guard, const mseg_input *input,
-                               const mseg_image *photo, const mseg_result *result, mseg_error *err);
+                               const mseg_image *photo, mseg_session *session, const mseg_result *result, mseg_error *err);
 
 /* The same for a result that comes a few rows at a time: the mask, and the overlay if wanted. */
 typedef struct mseg_row_outputs {

@@ -17,8 +17,7 @@ typedef struct label_job {
     mseg_image *labels;
 } label_job;
 
-/* The row between rows top and bottom of an interleaved map. */
-static void interpolate(const mseg_logits *l, int top, int bottom, float f, float *line)
+void mseg_logits_between(const mseg_logits *l, int top, int bottom, float f, float *line)
 {
     const size_t n = (size_t)l->width * (size_t)l->classes;
     const float *a = l->data + (size_t)(top - l->first_row) * n, *b = l->data + (size_t)(bottom - l->first_row) * n;
@@ -85,7 +84,7 @@ static void run_rows(void *context, int part, int worker)
         } else if (l->planar) {
             label_planar(job, top, bottom, f, line, labels);
         } else {
-            interpolate(l, top, bottom, f, line);
+            mseg_logits_between(l, top, bottom, f, line);
             job->kernels->argmax(line, l->classes, job->columns.runs, job->columns.n_runs, job->columns.fraction, labels);
         }
     }
@@ -150,7 +149,7 @@ static void sum_rows(void *context, int part, int worker)
             int top, bottom;
             float f;
             mseg_axis_at(&rows, y, &top, &bottom, &f);
-            interpolate(l, top, bottom, f, line);
+            mseg_logits_between(l, top, bottom, f, line);
             job->kernels->softmax(line, classes, job->columns[i].runs, job->columns[i].n_runs, job->columns[i].fraction, row,
                                   plane);
         }

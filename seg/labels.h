@@ -19,6 +19,9 @@ typedef struct mseg_logits {
     int first_row; /* data starts with this row of height (not planar) */
 } mseg_logits;
 
+/** The row that lies f of the way between rows top and bottom of a map that is not planar: line [width, classes]. */
+void mseg_logits_between(const mseg_logits *logits, int top, int bottom, float f, float *line);
+
 /** Labels every pixel of an image of labels' size (created by the caller, 1 channel): the logits are interpolated bilinearly at
  * the pixel (align_corners on the canvas; NUMERICS.md, "Back to the original") and the first maximum wins. Full-size logits never
  * exist: a row at a time. classes <= 256. Errors: MSEG_NOMEM. */

@@ -124,7 +124,7 @@ mseg_status mseg_counts_add(mseg_counts *counts, const char *id, const mseg_imag
         return mseg_fail(err, MSEG_MISMATCH, "the prediction is %dx%d, the ground truth %dx%d%s", prediction->width,
                          prediction->height, truth->width, truth->height,
                          truth->width == prediction->height && truth->height == prediction->width
-                             ? ": turned by EXIF on one side only? (--orientation)"
+                             ? "; is a photo turned by EXIF on one side only? --orientation tells how to read photos"
                              : "");
     count_pairs(counts->pairs, truth, prediction);
     mseg_status status = check_pairs(counts, truth, prediction, err);

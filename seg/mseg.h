@@ -120,7 +120,7 @@ typedef struct mseg_result {
     mseg_image labels;   /* 1 channel of class ids, size of the input image; owned by the session until its next run */
     const float *logits; /* [logits_height, logits_width, classes] before upsampling, NHWC; owned likewise */
     int logits_width, logits_height, classes;
-    int canvas_width, canvas_height; /* what the network ran on */
+    int canvas_width, canvas_height; /* what the network ran on, at scale 1 */
     int scaled_width, scaled_height; /* the image on that canvas, top left */
     double resize_ms, network_ms, label_ms;
 } mseg_result;
@@ -129,6 +129,12 @@ typedef struct mseg_result {
  * MSEG_INVAL with a text that names the field. */
 mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const mseg_run_options *options, mseg_result *result,
                          mseg_error *err);
+
+/** Probabilities of the classes in rows first .. first + n - 1 of the image that mseg_segment labelled, when the session has done
+ * nothing else since: the softmax of the logits at each pixel, with scales or flip its mean over the runs: out [n, width,
+ * classes]. The first maximum of a pixel is its label: where rounding would make it another class, the label's number is raised
+ * to the next one above. Errors: MSEG_INVAL when there are no such rows, MSEG_NOMEM. */
+mseg_status mseg_probabilities(mseg_session *session, int first, int n, float *out, mseg_error *err);
 
 /** Classifies one RGB image with a classifier model: its central part (crop of each side, 0.875 in slim's evaluation) is
  * stretched to size x size. *scores: probabilities of the model's classes, owned by the session until its next run. Errors: as
@@ -232,7 +238,14 @@ void mseg_palette_free(mseg_palette *palette);
 /** The i-th built-in palette's name, NULL past the end. */
 const char *mseg_palette_name(int index);
 
-/** Blends the masks' colours over the photo (alpha 0: photo, 1: colour; class 0 stays photo) and draws the class boundaries.
+/** The text of the built-in palette of that name, a file as mseg_palette_load reads it; NULL when there is none. */
+const char *mseg_palette_text(const char *name);
+
+/** Whether a class of that name is what is behind all others: "background" in any case, also between underscores (labelme).
+ * NULL: no. */
+bool mseg_is_background(const char *name);
+
+/** Blends the masks' colours over the photo (alpha 0: photo, 1: colour; background stays photo) and draws the class boundaries.
  * *out is created. Sizes must agree (MSEG_MISMATCH). */
 mseg_status mseg_overlay(mseg_image *out, const mseg_image *photo, const mseg_image *labels, const mseg_palette *palette,
                          double alpha, mseg_error *err);

@@ -5,10 +5,12 @@
 /* Fixed point of the blend: 256 parts. */
 enum { ONE = 256 };
 
-static void blend_row(uint8_t *out, const uint8_t *photo, const uint8_t *labels, int width, const uint8_t (*rgb)[3], int parts)
+/* parts: of the colour, by id. */
+static void blend_row(uint8_t *out, const uint8_t *photo, const uint8_t *labels, int width, const uint8_t (*rgb)[3],
+                      const int parts[256])
 {
     for (int x = 0; x < width; x++, out += 3, photo += 3) {
-        const int k = labels[x] ? parts : 0;
+        const int k = parts[labels[x]];
         for (int c = 0; c < 3; c++)
             out[c] = (uint8_t)((photo[c] * (ONE - k) + rgb[labels[x]][c] * k + ONE / 2) / ONE);
     }
@@ -41,7 +43,9 @@ mseg_status mseg_overlay_rows(mseg_image *out, const mseg_image *photo, const ms
     mseg_status status = mseg_image_create(out, photo->width, photo->height, 3);
     if (status)
         return mseg_fail(err, status, NULL);
-    const int parts = (int)lround(alpha * ONE);
+    int parts[256];
+    for (int id = 0; id < 256; id++)
+        parts[id] = mseg_is_background(palette->names[id]) ? 0 : (int)lround(alpha * ONE);
     for (int y = 0; y < out->height; y++) {
         uint8_t *row = out->data + (size_t)y * out->stride;
         const uint8_t *ids = labels->data + (size_t)y * labels->stride;

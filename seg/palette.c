@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/alloc.h"
 #include "image/file.h"
@@ -130,9 +131,9 @@ static mseg_status parse(mseg_palette *palette, char *text, size_t size, mseg_er
     return MSEG_OK;
 }
 
-static const char *find_text(const char *name)
+const char *mseg_palette_text(const char *name)
 {
-    for (const mseg_palette_text *t = mseg_palette_texts; t->name; t++)
+    for (const mseg_palette_entry *t = mseg_palette_texts; t->name; t++)
         if (!strcmp(t->name, name))
             return t->text;
     return NULL;
@@ -141,7 +142,7 @@ static const char *find_text(const char *name)
 static mseg_status fail_missing(const char *name, mseg_error *err)
 {
     char known[128] = "";
-    for (const mseg_palette_text *t = mseg_palette_texts; t->name; t++)
+    for (const mseg_palette_entry *t = mseg_palette_texts; t->name; t++)
         snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", t == mseg_palette_texts ? "" : ", ", t->name);
     return mseg_fail(err, MSEG_NOENT, "no palette \"%.80s\": neither built in (%s) nor a file", name, known);
 }
@@ -149,7 +150,7 @@ static mseg_status fail_missing(const char *name, mseg_error *err)
 /* The text of a built-in palette or of a file, to be freed with mseg_free. */
 static mseg_status read_text(char **text, size_t *size, const char *name_or_file, mseg_error *err)
 {
-    const char *built_in = find_text(name_or_file);
+    const char *built_in = mseg_palette_text(name_or_file);
     FILE *in = NULL;
     *text = NULL;
     mseg_status status = built_in ? MSEG_OK : mseg_file_open(&in, name_or_file, MAX_FILE, err);
@@ -177,6 +178,15 @@ mseg_status mseg_palette_load(mseg_palette *palette, const char *name_or_file, m
     if (status)
         mseg_palette_free(palette);
     return status;
+}
+
+bool mseg_is_background(const char *name)
+{
+    static const char word[] = "background";
+    if (!name)
+        return false;
+    name += strspn(name, "_");
+    return !strncasecmp(name, word, sizeof word - 1) && !name[sizeof word - 1 + strspn(name + sizeof word - 1, "_")];
 }
 
 void mseg_palette_free(mseg_palette *palette)

@@ -64,9 +64,23 @@ static mseg_status shrink_ids(mseg_image *out, const mseg_image *ids)
     return status;
 }
 
-/* The photo, pale, under the colours of what is wrong; without a photo, on white. */
-static mseg_status draw_errors(mseg_image *out, const mseg_example *e, int ignore)
+/* Which ids are background; whether there is any. */
+static bool find_background(bool background[256], const mseg_score *score)
 {
+    bool any = false;
+    memset(background, 0, 256 * sizeof *background);
+    for (int c = 0; c < score->classes; c++)
+        if (mseg_is_background(score->per_class[c].name))
+            any = background[score->per_class[c].id] = true;
+    return any;
+}
+
+/* The photo, pale, under the colours of what is wrong; without a photo, on white. */
+static mseg_status draw_errors(mseg_image *out, const mseg_example *e, const mseg_score *score)
+{
+    const int ignore = score->ignore;
+    bool background[256];
+    find_background(background, score);
     mseg_status status = mseg_image_create(out, e->truth.width, e->truth.height, 3);
     for (int y = 0; y < out->height && !status; y++)
         for (int x = 0; x < out->width; x++) {
@@ -78,7 +92,11 @@ static mseg_status draw_errors(mseg_image *out, const mseg_example *e, int ignor
                 const uint8_t *rgb = e->photo.data + (size_t)y * e->photo.stride + 3 * (size_t)x;
                 gray = 96 + (rgb[0] * 54 + rgb[1] * 183 + rgb[2] * 19) * 156 / 65536 + 3;
             }
-            const uint8_t *mark = t == ignore ? ignored : t == p ? NULL : p == 0 ? missed : t == 0 ? invented : confused;
+            const uint8_t *mark = t == ignore     ? ignored
+                                  : t == p        ? NULL
+                                  : background[p] ? missed
+                                  : background[t] ? invented
+                                                  : confused;
             int strength = !mark ? 0 : mark == ignored ? 90 : 200;
             for (int c = 0; c < 3; c++)
                 to[c] = (uint8_t)((gray * (256 - strength) + (mark ? mark[c] : 0) * strength) / 256);
@@ -163,7 +181,7 @@ static mseg_status put_pictures(FILE *file, const mseg_report *report, const cha
         status = put_ids(file, &e->truth, report->palette, "Ground truth", id, err);
     if (!status)
         status = put_ids(file, &e->prediction, report->palette, "Prediction", id, err);
-    if (!status && (status = draw_errors(&errors, e, report->score->ignore)))
+    if (!status && (status = draw_errors(&errors, e, report->score)))
         mseg_fail(err, status, NULL);
     if (!status)
         status = put_rgb(file, &errors, "Errors", id, err);
@@ -198,8 +216,10 @@ static mseg_status put_example(FILE *file, const mseg_report *report, const mseg
 
 /* ---- the section ------------------------------------------------------------------------------------------------------- */
 
-static void put_legend(FILE *file)
+static void put_legend(FILE *file, const mseg_score *score)
 {
+    bool background[256];
+    const bool any = find_background(background, score);
     static const struct {
         const uint8_t *rgb;
         const char *text;
@@ -208,7 +228,7 @@ static void put_legend(FILE *file)
                  {confused, "taken for another class"},
                  {ignored, "does not count"}};
     fputs("<p class=legend>", file);
-    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+    for (size_t i = any ? 0 : 2; i < sizeof marks / sizeof *marks; i++)
         fprintf(file, "<span><i class=dot style=\"background:#%02x%02x%02x\"></i>%s</span>\n", marks[i].rgb[0], marks[i].rgb[1],
                 marks[i].rgb[2], marks[i].text);
     fputs("</p>\n", file);
@@ -247,7 +267,7 @@ mseg_status mseg_report_pictures(FILE *file, const mseg_report *report, mseg_err
     fputs("<section>\n<h2>Images</h2>\n", file);
     put_spread(file, report->score);
     if (report->example)
-        put_legend(file);
+        put_legend(file, report->score);
     for (int best = 0; best < 2 && !status; best++) {
         size_t half = (count + !best) / 2; /* no image is among the worst and the best */
         fputs(best ? "<h3>Best</h3>\n" : "<h3>Worst</h3>\n", file);

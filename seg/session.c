@@ -38,6 +38,7 @@ static mseg_status ensure_plan(mseg_session *session, int width, int height, mse
         return MSEG_OK;
     session->width = width;
     session->height = height;
+    session->labelled.data = NULL;
     return mseg_plan_replace(&session->plan, session->model->graph, width, height, mseg_pool_threads(session->pool),
                              &session->model->cpu, err);
 }
@@ -53,6 +54,7 @@ double mseg_now_ms(void)
 static void forward(mseg_session *session, const mseg_picture *picture, mseg_result *result)
 {
     double start = mseg_now_ms();
+    session->labelled.data = NULL;
     result->logits = mseg_plan_run(session->plan, picture, session->pool);
     mseg_plan_output_size(session->plan, &result->logits_width, &result->logits_height, &result->classes);
     result->canvas_width = session->width;
@@ -84,12 +86,17 @@ static mseg_status ensure_labels(mseg_session *session, int width, int height)
     return mseg_image_create(&session->labels, width, height, 1);
 }
 
-static mseg_status label(mseg_session *session, const mseg_image *image, const mseg_logits *logits, mseg_result *result)
+/* runs: as the session keeps it. */
+static mseg_status label(mseg_session *session, const mseg_image *image, const mseg_logits *logits, int runs, mseg_result *result)
 {
     double start = mseg_now_ms();
     mseg_status status = ensure_labels(session, image->width, image->height);
     if (!status)
         status = mseg_labels(&session->labels, logits, session->model->kernels, session->pool);
+    session->labelled = *logits;
+    session->runs = runs;
+    if (status)
+        session->labelled.data = NULL;
     result->labels = session->labels;
     result->label_ms += mseg_now_ms() - start;
     return status;
@@ -139,7 +146,7 @@ static mseg_status run_once(mseg_session *session, const mseg_image *image, cons
     if (status)
         return status;
     const mseg_logits logits = logits_of(result);
-    status = label(session, image, &logits, result);
+    status = label(session, image, &logits, 1, result);
     return status ? mseg_fail(err, status, NULL) : MSEG_OK;
 }
 
@@ -218,6 +225,8 @@ static mseg_status run_scales(mseg_session *session, const mseg_image *image, co
         if ((status = run_scale(session, input, g, scales[i], options->flip, &to, maps, &n_maps, result, err)))
             return status;
     result->logits = NULL;
+    result->canvas_width = g->canvas_width;
+    result->canvas_height = g->canvas_height;
     double start = mseg_now_ms();
     status = mseg_sum_probabilities(session->sums, maps, n_maps, session->model->kernels, session->pool);
     result->label_ms += mseg_now_ms() - start;
@@ -231,7 +240,7 @@ static mseg_status run_scales(mseg_session *session, const mseg_image *image, co
                              .scaled_width = g->scaled_width,
                              .scaled_height = g->scaled_height};
     if (!status)
-        status = label(session, image, &map, result);
+        status = label(session, image, &map, n_maps, result);
     return status ? mseg_fail(err, status, NULL) : MSEG_OK;
 }
 
@@ -296,6 +305,7 @@ mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const m
                          mseg_error *err)
 {
     *result = (mseg_result){0};
+    session->labelled.data = NULL;
     const mseg_run_options defaults = mseg_run_options_default();
     mseg_geometry g;
     mseg_image resized = {0};
@@ -335,6 +345,7 @@ mseg_status mseg_classify(mseg_session *session, const mseg_image *image, int si
     mseg_image resized = {0}, part = *image;
     mseg_result result = {0};
     *scores = NULL;
+    session->labelled.data = NULL;
     if (!session->model->info.classifier)
         return mseg_fail(err, MSEG_INVAL, "the model is not a classifier: 'mseg run' runs it");
     if (mseg_image_check(image, 3, "image", err))

@@ -2,6 +2,7 @@
 #define MSEG_SEG_SESSION_H
 
 #include "graph/plan.h"
+#include "seg/labels.h"
 #include "seg/model.h"
 
 struct mseg_session {
@@ -10,6 +11,8 @@ struct mseg_session {
     mseg_plan *plan; /* for the canvas below */
     int width, height;
     mseg_image labels;
+    mseg_logits labelled; /* what they were made of; data NULL: that is gone */
+    int runs;             /* labelled holds logits (1), or is planar: the sum of so many maps of probabilities */
     /* multi-scale: probabilities, the canvas at one scale, the logits of all scales */
     float *sums, *resized, *maps;
     size_t sums_size, resized_size, maps_size;

@@ -39,7 +39,8 @@ void mseg_decoder_close(mseg_decoder **decoder);
 mseg_status mseg_decoder_read_all(mseg_decoder *decoder, mseg_image *image, mseg_error *err);
 
 /* The codecs; in stands at the start of the file. */
-mseg_status mseg_png_open(mseg_decoder **decoder, FILE *in, bool labels, const mseg_limits *limits, mseg_error *err);
+mseg_status mseg_png_open(mseg_decoder **decoder, FILE *in, bool labels, mseg_orientation orientation, const mseg_limits *limits,
+                          mseg_error *err);
 mseg_status mseg_jpeg_open(mseg_decoder **decoder, FILE *in, mseg_orientation orientation, const mseg_limits *limits,
                            mseg_error *err);
 
@@ -49,6 +50,13 @@ mseg_status mseg_check_pixels(uint64_t width, uint64_t height, const mseg_limits
 /** EXIF orientation 1..8 in the payload of a JPEG APP1 marker ("Exif\0\0" and a TIFF structure); 0 when it is not EXIF, 1 when it
  * has none or is damaged. Source: Exif 2.3 (CIPA DC-008), TIFF 6.0. */
 int mseg_exif_orientation(const uint8_t *bytes, size_t size);
+
+/** The same in a bare TIFF structure; 1 when it has none or is damaged. */
+int mseg_tiff_orientation(const uint8_t *bytes, size_t size);
+
+/** The same in the eXIf chunk of a PNG file, wherever that stands; 1 when there is none or it is damaged, by its checksum too.
+ * Leaves in at the start of the file. Source: PNG, third edition, 11.3.4.5. */
+int mseg_png_orientation(FILE *in);
 
 /** Turns the picture the way EXIF orientation 1..8 asks for. MSEG_NOMEM. */
 mseg_status mseg_image_orient(mseg_image *image, int orientation);

@@ -41,18 +41,21 @@ static int find_in_directory(const tiff *t, size_t offset)
     return 1;
 }
 
-int mseg_exif_orientation(const uint8_t *bytes, size_t size)
+int mseg_tiff_orientation(const uint8_t *bytes, size_t size)
 {
     uint32_t magic, directory;
-    if (size < 6 || memcmp(bytes, "Exif\0\0", 6))
-        return 0;
-    tiff t = {bytes + 6, size - 6, false};
+    tiff t = {bytes, size, false};
     if (t.size < 2 || (memcmp(t.bytes, "II", 2) && memcmp(t.bytes, "MM", 2)))
         return 1;
     t.little = t.bytes[0] == 'I';
     if (!get(&t, 2, 2, &magic) || magic != 42 || !get(&t, 4, 4, &directory))
         return 1;
     return find_in_directory(&t, directory);
+}
+
+int mseg_exif_orientation(const uint8_t *bytes, size_t size)
+{
+    return size < 6 || memcmp(bytes, "Exif\0\0", 6) ? 0 : mseg_tiff_orientation(bytes + 6, size - 6);
 }
 
 /* Copies in to out so that pixel (x, y) of out is the one at origin + x * step_x + y * step_y of in (in bytes). In small squares,

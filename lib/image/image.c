@@ -159,7 +159,7 @@ mseg_status mseg_decoder_open(mseg_decoder **decoder, FILE *in, bool labels, mse
     if (status)
         return status;
     if (found == KIND_PNG)
-        return mseg_png_open(decoder, in, labels, limits, err);
+        return mseg_png_open(decoder, in, labels, orientation, limits, err);
     if (labels)
         return mseg_fail(err, MSEG_FORMAT, "a JPEG; label maps must be PNG, because JPEG changes the labels");
     return mseg_jpeg_open(decoder, in, orientation, limits, err);

@@ -36,9 +36,9 @@ void mseg_image_free(mseg_image *image);
 typedef enum mseg_orientation { MSEG_EXIF_APPLY, MSEG_EXIF_IGNORE } mseg_orientation;
 
 /** Reads a PNG or JPEG, told by its first bytes and not by its name, as RGB: gray is repeated, alpha dropped, palettes looked up,
- * 16 bits scaled to 8 with rounding, CMYK/YCCK converted. EXIF orientation (JPEG) is applied or ignored. Truncated or damaged
- * files are refused (MSEG_FORMAT), oversized ones too (MSEG_LIMIT); other kinds of picture are named in the text (MSEG_FORMAT).
- * limits may be NULL (defaults). On failure *image is all zero. Thread safe. */
+ * 16 bits scaled to 8 with rounding, CMYK/YCCK converted. EXIF orientation (JPEG, PNG) is applied or ignored. Truncated or
+ * damaged files are refused (MSEG_FORMAT), oversized ones too (MSEG_LIMIT); other kinds of picture are named in the text
+ * (MSEG_FORMAT). limits may be NULL (defaults). On failure *image is all zero. Thread safe. */
 mseg_status mseg_image_read(mseg_image *image, const char *path, mseg_orientation orientation, const mseg_limits *limits,
                             mseg_error *err);
 

@@ -147,7 +147,6 @@ static void read_header(png_reader *r)
     r->decoder.width = (int)width;
     r->decoder.height = (int)height;
     r->decoder.channels = channels;
-    r->decoder.orientation = 1;
     r->decoder.at_once = r->passes > 1;
 }
 
@@ -185,7 +184,8 @@ static void on_close(mseg_decoder *decoder)
     free(r);
 }
 
-mseg_status mseg_png_open(mseg_decoder **decoder, FILE *in, bool labels, const mseg_limits *limits, mseg_error *err)
+mseg_status mseg_png_open(mseg_decoder **decoder, FILE *in, bool labels, mseg_orientation orientation, const mseg_limits *limits,
+                          mseg_error *err)
 {
     *decoder = NULL;
     /* Not mseg_alloc: among libpng's own blocks an aligned one, which glibc before 2.38 does not use again, costs 40 KB each. */
@@ -194,6 +194,7 @@ mseg_status mseg_png_open(mseg_decoder **decoder, FILE *in, bool labels, const m
         return mseg_fail(err, MSEG_NOMEM, NULL);
     r->decoder.read = on_rows;
     r->decoder.close = on_close;
+    r->decoder.orientation = orientation == MSEG_EXIF_IGNORE ? 1 : mseg_png_orientation(in);
     r->in = in;
     r->labels = labels;
     r->limits = limits;

@@ -121,9 +121,32 @@ class Batch(unittest.TestCase):
         inner[1:-1, 1:-1] = True
         for dy, dx in [(0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (-1, -1), (1, -1), (-1, 1)]:
             inner &= np.roll(ids, (dy, dx), (0, 1)) == ids
-        inner &= ids != 0
         wanted = np.stack([40 * ids, 255 - 30 * ids, np.full_like(ids, 7)], axis=2)
         np.testing.assert_array_equal(colours[inner], wanted[inner])
+
+    def test_overlay_of_class_0(self):
+        """All of it is class 0: coloured unless that is called background; VOC's black when nobody named it."""
+        with Image.open(self.path('good/a.png')) as image:
+            photo = np.array(image.convert('RGB')).astype(int)
+        for name, stays in [('road', False), ('BackGround', True), (None, False)]:
+            with open(self.path('list.txt'), 'w', encoding='utf-8') as palette:
+                palette.writelines(f'{i} 9 99 {199 - i} {name if i == 0 else i}\n' for i in range(CLASSES))
+            for way in [['--size', '65'], ['--tile', '65']]:
+                for alpha, part in [('1', 1), ('0.5', 0.5)]:
+                    told = self.mseg('run', '-q', '-m', TINY.replace('uint8', 'plain'), *way, '--overlay=over', '--alpha', alpha, '--json', '-',
+                                     *(['--palette', 'list.txt'] if name else []), 'good/a.png')
+                    self.assertEqual(json.loads(told.stdout)['pixels'], {name or 'class 0': 1200})
+                    with Image.open(self.path('over/a.png')) as overlay:
+                        got = np.array(overlay).astype(int)
+                    colour = np.array([9, 99, 199] if name else [0, 0, 0])
+                    wanted = photo if stays else photo * (1 - part) + colour * part
+                    self.assertLessEqual(np.abs(got - wanted).max(), 0 if stays or part == 1 else 1)
+
+    def test_names_of_21_classes(self):
+        told = self.mseg('run', '-q', '-m', 'builtin', '--size', '65', '--json', '-', 'good/a.png')
+        with open(os.path.join(os.path.dirname(TINY), '../../../palettes/voc.txt'), encoding='utf-8') as file:
+            names = {line.split(maxsplit=4)[4].strip() for line in file if line[0].isdigit()}
+        self.assertLessEqual(json.loads(told.stdout)['pixels'].keys(), names)
 
     def test_json(self):
         names = ['nothing', 'big tree', 'bicycle', 'bird', 'boat', 'bottle']

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """test_masks.py MSEG [unittest arguments]: masks and class lists as people have them: what mseg eval makes of them, against NumPy."""
+import base64
 import csv
+import io
 import unittest
 
 import numpy as np
@@ -40,6 +42,33 @@ class Masks(Folder):
         done = self.eval(*args, status=status)
         self.assertIn(says, done.stderr)
         return done
+
+
+class Pictures(Masks):
+    def errors(self, *arguments):
+        """Colours of the page's picture of errors, by stripes, and the page's text."""
+        self.eval('-q', '--html', 'out.html', *arguments)
+        page = self.read('out.html')
+        data = page.split('alt="Errors of')[1].split('base64,')[1].split('"')[0]
+        pixels = np.array(Image.open(io.BytesIO(base64.b64decode(data)))).astype(int)
+        return pixels[5::10, 15], page
+
+    def test_background(self):
+        """Missed and invented are about a class called background, whatever its id; without one there is only confusion."""
+        self.pair(stripes(1, 0, 1, 2), stripes(0, 1, 1, 1))
+        missed, invented, confused, right = ([0, 114, 220], [240, 150, 0], [200, 50, 160], [235] * 3)
+        for names, wanted in [(['Background', 'a', 'b'], [missed, invented, right, confused]),
+                              (['road', 'a', 'b'], [confused, confused, right, confused]),
+                              (['a', 'b', '_background_'], [confused, confused, right, invented])]:
+            self.write('classes.txt', ''.join(f'{i} {i} 0 9 {name}\n' for i, name in enumerate(names)))
+            for how in [['--save-counts', 'c'], ['--merge', 'c']]:
+                got, page = self.errors(*how)
+                marks = np.array([m if m == right else [(235 * 56 + v * 200) / 256 for v in m]
+                                  for m in (missed, invented, confused, right)])
+                nearest = [int(np.abs(marks - colour).sum(axis=1).argmin()) for colour in got]  # JPEG is not exact
+                self.assertEqual(nearest, [[missed, invented, confused, right].index(m) for m in wanted])
+                self.assertEqual('missed: predicted as background' in page, names[0] != 'road')
+                self.assertIn('taken for another class', page)
 
 
 class Ignored(Masks):

@@ -163,6 +163,38 @@ def make_exif():
     save_pnm('exif_ignored', np.asarray(Image.open(os.path.join(OUT, 'exif_6_le.jpg')).convert('RGB')))
 
 
+def turned(shown, orientation):
+    """What Pillow makes of a picture with that orientation."""
+    file, tag = io.BytesIO(), Image.Exif()
+    tag[0x112] = orientation
+    Image.fromarray(shown.astype(np.uint8)).save(file, 'PNG', exif=tag)
+    return np.asarray(ImageOps.exif_transpose(Image.open(file)))
+
+
+def make_png_exif():
+    """A PNG of each orientation, of different kinds, its eXIf chunk before or behind the picture."""
+    rng = np.random.default_rng(11)
+    kinds = [(RGB, 8, 0), (RGB, 8, 1), (RGB, 16, 0), (PALETTE, 4, 0), (PALETTE, 8, 1), (GRAY, 8, 0), (RGBA, 16, 1), (GRAY, 2, 0)]
+    for orientation, (color, depth, interlaced) in enumerate(kinds, 1):
+        samples = rng.integers(0, 1 << depth, (13, 11, SAMPLES[color]))
+        colors = rng.integers(0, 256, (1 << min(depth, 8), 3)).astype(np.uint8)
+        shown = (samples * 510 + (1 << depth) - 1) // (2 * ((1 << depth) - 1))
+        shown = np.repeat(shown, 3, 2) if color == GRAY else shown[..., :3]
+        shown = colors[samples[..., 0]] if color == PALETTE else shown
+        palette = chunk(b'PLTE', colors.tobytes()) if color == PALETTE else b''
+        mark = chunk(b'eXIf', exif(orientation, '<>'[orientation % 2])[6:])
+        data = compose_png(samples, color, depth, interlaced, palette + (b'' if orientation in (4, 5, 6) else mark))
+        if orientation in (4, 5, 6):
+            data = data[:-12] + mark + data[-12:]
+        if depth == 8:
+            pillow = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert('RGB')
+            assert np.array_equal(np.asarray(pillow), turned(shown, orientation)), orientation
+        save(f'png_exif_{orientation}.png', data)
+        save_pnm(f'png_exif_{orientation}', turned(shown, orientation))
+        if color == PALETTE:
+            save_pnm(f'png_exif_{orientation}_labels', samples[..., 0])
+
+
 def noise(w, h, channels):
     """The picture that test_resize.c makes: bytes of a linear congruential generator."""
     state, out = 12345, bytearray()
@@ -195,4 +227,5 @@ for kind, bits in [(GRAY, 2), (GRAY, 8), (GRAY, 16), (RGB, 8), (RGB, 16), (PALET
     make_png(kind, bits, 0, True)
 make_jpegs()
 make_exif()
+make_png_exif()
 make_resizes()

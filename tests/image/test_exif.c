@@ -1,4 +1,4 @@
-/* EXIF orientation against Pillow's exif_transpose (make_goldens.py), and the parser against damage. */
+/* EXIF orientation, of JPEG and PNG, against Pillow's exif_transpose (make_goldens.py), and the parser against damage. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,11 +26,75 @@ static void pictures_are_turned(void **state)
         }
 }
 
+/* The chunk before or behind the picture, all kinds of picture. */
+static void png_pictures_are_turned(void **state)
+{
+    (void)state;
+    for (int orientation = 1; orientation <= 8; orientation++) {
+        char name[32];
+        snprintf(name, sizeof name, "png_exif_%d", orientation);
+        file_bytes f = load_golden(name, ".png");
+        mseg_image image;
+        mseg_error err;
+        assert_int_equal(decode_bytes(&image, f.bytes, f.size, false, &err), MSEG_OK);
+        assert_shows(&image, name, ".ppm");
+        mseg_image_free(&image);
+        free(f.bytes);
+    }
+}
+
+static void label_maps_are_never_turned(void **state)
+{
+    (void)state;
+    for (int orientation = 4; orientation <= 5; orientation++) {
+        char name[32], path[1024];
+        mseg_image image;
+        snprintf(name, sizeof name, "png_exif_%d_labels", orientation);
+        snprintf(path, sizeof path, GOLDEN "png_exif_%d.png", orientation);
+        assert_int_equal(mseg_image_read_labels(&image, NULL, path, NULL, NULL), MSEG_OK);
+        assert_shows(&image, name, ".pgm");
+        mseg_image_free(&image);
+    }
+}
+
+/* Width of png_exif_8.png, stored as 11 x 13, with a byte of its chunk changed: 13 when it is still turned. Offset 0 is the
+ * first of the chunk's data; that data begins with the TIFF header. */
+static int width_when_changed(int at, uint8_t value)
+{
+    file_bytes f = load_golden("png_exif_8", ".png");
+    uint8_t *chunk = memmem(f.bytes, f.size, "eXIf", 4);
+    assert_non_null(chunk);
+    chunk[4 + at] = value;
+    mseg_image image;
+    mseg_error err = {0};
+    if (decode_bytes(&image, f.bytes, f.size, false, &err))
+        fail_msg("%s", err.text);
+    const int width = image.width;
+    mseg_image_free(&image);
+    free(f.bytes);
+    return width;
+}
+
+static void damaged_png_chunks_are_ignored(void **state)
+{
+    (void)state;
+    assert_int_equal(width_when_changed(0, 'I'), 13); /* as it is */
+    assert_int_equal(width_when_changed(0, 'J'), 11);
+    assert_int_equal(width_when_changed(30, 6), 11); /* another orientation, but the checksum is of 8 */
+    assert_int_equal(width_when_changed(-1, 'x'), 11);
+    assert_truncation_noticed("png_exif_5", ".png", "truncated PNG");
+    damage_each_byte("png_exif_5", ".png");
+    damage_each_byte("png_exif_8", ".png");
+}
+
 static void ignored_on_request(void **state)
 {
     (void)state;
     mseg_image image;
     mseg_error err;
+    assert_int_equal(mseg_image_read(&image, GOLDEN "png_exif_8.png", MSEG_EXIF_IGNORE, NULL, &err), MSEG_OK);
+    assert_int_equal(image.width, 11);
+    mseg_image_free(&image);
     assert_int_equal(mseg_image_read(&image, GOLDEN "exif_6_le.jpg", MSEG_EXIF_IGNORE, NULL, &err), MSEG_OK);
     assert_shows(&image, "exif_ignored", ".ppm");
     mseg_image_free(&image);
@@ -70,6 +134,8 @@ static void odd_values(void **state)
 {
     (void)state;
     assert_int_equal(mseg_exif_orientation(plain, sizeof plain), 6);
+    assert_int_equal(mseg_tiff_orientation(plain + 6, sizeof plain - 6), 6);
+    assert_int_equal(mseg_tiff_orientation(plain, sizeof plain), 1);
     assert_int_equal(parse_changed(24, 0), 1);
     assert_int_equal(parse_changed(24, 9), 1);
     assert_int_equal(parse_changed(25, 1), 1);    /* 262 */
@@ -110,6 +176,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pictures_are_turned),
+        cmocka_unit_test(png_pictures_are_turned),
+        cmocka_unit_test(label_maps_are_never_turned),
+        cmocka_unit_test(damaged_png_chunks_are_ignored),
         cmocka_unit_test(ignored_on_request),
         cmocka_unit_test(large_pictures),
         cmocka_unit_test(odd_values),

@@ -1,6 +1,7 @@
 /* What the library refuses: MSEG_INVAL and a text that names the field, whatever function it was given to. Every case is a good
  * call with one thing changed. */
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -237,11 +238,39 @@ static void plans(void **state)
     mseg_session_close(&fresh);
 }
 
+/* Only of rows that the last image has, and only as long as what they are made of is there. */
+static void probabilities(void **state)
+{
+    fixture *f = *state;
+    static const int rows[][2] = {{-1, 2}, {0, 8}, {7, 1}, {3, -1}, {2, INT_MAX}};
+    const mseg_run_options options = good_options();
+    mseg_result result;
+    mseg_plan_info info;
+    mseg_error err;
+    float out[7 * 9 * 3];
+    for (int flip = 0; flip < 2; flip++) {
+        mseg_run_options how = options;
+        how.flip = flip;
+        assert_int_equal(mseg_segment(f->session, &f->photo, &how, &result, &err), MSEG_OK);
+        assert_int_equal(mseg_probabilities(f->session, 0, 7, out, &err), MSEG_OK);
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+            assert_refused(mseg_probabilities(f->session, rows[i][0], rows[i][1], out, &err), &err, MSEG_INVAL, "rows");
+        assert_int_equal(mseg_probabilities(f->session, 6, 1, out, &err), MSEG_OK);
+        assert_int_equal(mseg_session_plan(f->session, 33, 33, &info, &err), MSEG_OK);
+        assert_refused(mseg_probabilities(f->session, 0, 1, out, &err), &err, MSEG_INVAL, "rows");
+        assert_int_equal(mseg_segment(f->session, &f->photo, &how, &result, &err), MSEG_OK);
+        how.size = 16;
+        assert_int_equal(mseg_segment(f->session, &f->photo, &how, &result, &err), MSEG_INVAL);
+        assert_refused(mseg_probabilities(f->session, 0, 1, out, &err), &err, MSEG_INVAL, "rows");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_calls),  cmocka_unit_test(run_options), cmocka_unit_test(scaled_canvas), cmocka_unit_test(images),
-        cmocka_unit_test(classifying), cmocka_unit_test(masks),       cmocka_unit_test(plans),
+        cmocka_unit_test(good_calls),    cmocka_unit_test(probabilities), cmocka_unit_test(run_options),
+        cmocka_unit_test(scaled_canvas), cmocka_unit_test(images),        cmocka_unit_test(classifying),
+        cmocka_unit_test(masks),         cmocka_unit_test(plans),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

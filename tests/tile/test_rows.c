@@ -61,6 +61,11 @@ static void strips_show_the_picture(void **state)
         {"png_0_16", ".png"},
         {"png_6_16_interlaced", ".png"},
         {"png_2_16", ".png"},
+        {"png_exif_2", ".png"},
+        {"png_exif_3", ".png"},
+        {"png_exif_4", ".png"},
+        {"png_exif_6", ".png"},
+        {"png_exif_7", ".png"},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         for (int n = 1; n <= 9; n += 4) {

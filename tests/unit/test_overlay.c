@@ -84,6 +84,43 @@ static void blend_and_boundary(void **state)
     mseg_palette_free(&palette);
 }
 
+/* Class 0 has a colour like any other unless it is called background, and so has every class that is not. */
+static void background_stays_photo(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        bool stays;
+    } names[] = {{"background", true},   {"Background", true},    {"BACKGROUND", true}, {"__background__", true},
+                 {"_background_", true}, {"road", false},         {"", false},          {"back", false},
+                 {"backgrounds", false}, {"background 2", false}, {"_", false},         {"_background", true},
+                 {"wall", false}};
+    static const uint8_t ids[] = {0, 7, 15};
+    mseg_image photo, labels, out;
+    mseg_palette palette;
+    assert_int_equal(mseg_palette_load(&palette, "voc", NULL), MSEG_OK);
+    make(&photo, &labels);
+    memcpy(palette.rgb[0], (uint8_t[]){9, 99, 199}, 3);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (size_t k = 0; k < 3; k++) {
+            for (int id = 0; id < 256; id++)
+                palette.names[id] = "other";
+            palette.names[ids[k]] = names[i].name;
+            assert_int_equal(mseg_overlay(&out, &photo, &labels, &palette, 1, NULL), MSEG_OK);
+            for (int y = 0; y < H; y++)
+                for (int x = 0; x < W; x++) {
+                    const int id = *pixel(&labels, x, y);
+                    const uint8_t *wanted = id == ids[k] && names[i].stays ? pixel(&photo, x, y) : palette.rgb[id];
+                    if (!on_boundary(&labels, x, y))
+                        assert_memory_equal(pixel(&out, x, y), wanted, 3);
+                }
+            mseg_image_free(&out);
+        }
+    assert_false(mseg_is_background(NULL));
+    free_both(&photo, &labels);
+    mseg_palette_free(&palette);
+}
+
 static void refuses(void **state)
 {
     (void)state;
@@ -105,6 +142,7 @@ static void refuses(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(blend_and_boundary), cmocka_unit_test(refuses)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(blend_and_boundary), cmocka_unit_test(background_stays_photo),
+                                       cmocka_unit_test(refuses)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

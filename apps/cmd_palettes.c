@@ -1,0 +1,44 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "commands.h"
+#include "mseg.h"
+#include "options.h"
+#include "say.h"
+
+static const mseg_option_group groups[] = {{0}};
+static const mseg_usage usage = {
+    .command = "palettes",
+    .operands = "[NAME]",
+    .text = "Prints the names of the built-in lists of classes, or the one called NAME as a\n"
+            "text file of lines 'id r g b name', to be changed and given instead of a name.\n",
+    .groups = groups,
+    .min_operands = 0,
+    .max_operands = 1,
+};
+
+static int unknown_name(const char *name)
+{
+    mseg_text known = {0};
+    for (int i = 0; mseg_palette_name(i); i++)
+        mseg_text_add(&known, "%s%s", i ? ", " : "", mseg_palette_name(i));
+    char *names = mseg_text_take(&known);
+    mseg_say("palettes: no palette '%s' is built in; there are %s", name, names ? names : "others");
+    free(names);
+    return MSEG_EXIT_UNUSABLE;
+}
+
+int mseg_cmd_palettes(int argc, char **argv)
+{
+    int operands, status;
+    if (!mseg_options_parse(&usage, argc, argv, NULL, &operands, &status))
+        return status;
+    const char *text = operands ? mseg_palette_text(argv[0]) : NULL;
+    if (operands && !text)
+        return unknown_name(argv[0]);
+    if (text)
+        fputs(text, stdout);
+    for (int i = 0; !operands && mseg_palette_name(i); i++)
+        puts(mseg_palette_name(i));
+    return MSEG_EXIT_OK;
+}
