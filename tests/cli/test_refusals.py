@@ -106,7 +106,7 @@ class Refusals(unittest.TestCase):
     def test_palettes_of_other_classes(self):
         self.write('five', palette('abcde'))
         for name, classes in [('voc', 21), ('cityscapes', 19), ('five', 5)]:
-            self.refused(f'run: the model has 6 classes, --palette {name} has {classes}', *RUN, 'in', '--palette', name)
+            self.refused(f'run: the model has 6 classes, --classes {name} has {classes}', *RUN, 'in', '--palette', name)
             self.refused(f'eval: the model has 6 classes, --classes {name} has {classes}', 'eval', '--gt', 'gt', '--images', 'in',
                          '-m', TINY, '--classes', name)
 
