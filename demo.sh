@@ -5,6 +5,7 @@
 set -eu
 root=$(cd "$(dirname "$0")" && pwd)
 "$root/.ci/install" build
+"$root/.ci/install" demo || true # without a model to be downloaded the built-in one runs
 
 echo "building $root/build/release/mseg ..."
 log=$(mktemp)

@@ -23,6 +23,16 @@ typedef struct mseg_eval_args {
     bool merge, compare, recursive, null, quiet, verbose, photos_given, truth_given, reduce_zero_label;
 } mseg_eval_args;
 
+/* The options, fields of mseg_eval_args, and what --help says. */
+extern const mseg_usage mseg_eval_usage;
+
+/** Whether the options go together; false after a line of error. */
+bool mseg_eval_check(const mseg_eval_args *args, int operands, char **argv);
+
+/** What decides the figures, one "name: value" a line: merged counts must agree in it. To be freed; NULL when memory runs out.
+ * model: NULL when masks are scored. */
+char *mseg_eval_settings(const mseg_eval_args *args, const mseg_model *model, const mseg_run_options *run);
+
 /* All that scoring one image needs. */
 typedef struct mseg_eval_source {
     mseg_eval_folder truth, predictions, photos; /* no predictions: run the model; photos may be none otherwise */

@@ -216,28 +216,10 @@ static void check_entry(const cJSON *entry, mseg_cpu_level level, double *worst,
     mseg_image_free(&image);
 }
 
-/* Sanitizers make whole models slow: one image a model and the best kernels are enough (tests/kernels has them all). */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SLOW = true };
-#else
-enum { SLOW = false };
-#endif
-
+/* Sanitizers make whole models slow: one image a model is enough for them. */
 static bool chosen(const cJSON *entry)
 {
     return !SLOW || (!strcmp(text_of(entry, "image"), "2011_000003.png") && int_of(entry, "output_stride") == 16);
-}
-
-/* Skips what this machine cannot run, or not in good time. */
-static void need_level(mseg_cpu_level level)
-{
-    if (level > best_level())
-        print_message("SKIP: this machine has no %s\n", mseg_cpu_level_name(level));
-    else if (SLOW && level < best_level())
-        print_message("SKIP: whole models with %s, too slow with sanitizers\n", mseg_cpu_level_name(level));
-    else
-        return;
-    skip();
 }
 
 static void check_level(void *unused, mseg_cpu_level level)

@@ -301,10 +301,7 @@ static void check_level(const goldens *all, mseg_cpu_level level)
 {
     double worst = 0;
     int checked = 0;
-    if (level > mseg_cpu_detect().can_run) {
-        print_message("SKIP: this machine has no %s\n", mseg_cpu_level_name(level));
-        skip();
-    }
+    need_level(level);
     for (size_t i = 0; i < all->count; i++) {
         const golden *g = &all->cases[i];
         if (!strcmp(g->kind, "seeded"))
