@@ -237,7 +237,7 @@ int mseg_cmd_bench(int argc, char **argv)
     else if (!status)
         print_text(&b, &args);
     if (!status && !args.json)
-        mseg_model_say_fallback(b.model, args.model);
+        mseg_model_say_fallback(b.model, args.model, NULL);
     if (status && *err.text)
         mseg_say("bench: %s: %s", args.random ? args.random : args.model ? args.model : "default model", err.text);
     free(b.ms);

@@ -128,7 +128,7 @@ bool mseg_eval_score(const mseg_eval_args *args, const mseg_eval_source *source,
         if (!args->quiet)
             summarise(&s, seconds, mseg_pool_threads(pool));
         if (!args->quiet && model)
-            mseg_model_say_fallback(model, args->network.model);
+            mseg_model_say_fallback(model, args->network.model, &source->run);
         status = merge_counts(&s, workers, counts, &err);
     }
     if (status)

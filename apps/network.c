@@ -199,7 +199,7 @@ bool mseg_model_load(mseg_model **model, const char *name, const mseg_model_opti
     return !err.status;
 }
 
-void mseg_model_say_fallback(const mseg_model *model, const char *name)
+void mseg_model_say_fallback(const mseg_model *model, const char *name, const mseg_run_options *run)
 {
     const mseg_model_info info = mseg_model_describe(model);
     const char *variable = getenv("MSEG_MODEL");
@@ -210,8 +210,11 @@ void mseg_model_say_fallback(const mseg_model *model, const char *name)
     char *installed = folders[1] ? mseg_format("%s/get-model.sh", folders[1]) : NULL;
     fprintf(stderr,
             "model: %s, built in, " BUILTIN_MIOU " mIOU on VOC val (--resize fit --size %d); %s gets "
-            "deeplabv3_mnv2_pascal_quant, " DEFAULT_MIOU " (--resize none --size 513)\n",
-            info.name, info.trained_width, is_file(installed) ? installed : "data/get-model.sh");
+            "deeplabv3_mnv2_pascal_quant, " DEFAULT_MIOU " (--resize none --size 513)%s\n",
+            info.name, info.trained_width, is_file(installed) ? installed : "data/get-model.sh",
+            run && run->resize == MSEG_RESIZE_NONE
+                ? "; this was --resize none, which suits the built-in one less: give --resize fit"
+                : "");
     free(installed);
     for (int i = 0; i < MODEL_FOLDERS; i++)
         free(folders[i]);

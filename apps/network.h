@@ -63,8 +63,8 @@ char *mseg_model_find(const char *name);
 bool mseg_model_load(mseg_model **model, const char *name, const mseg_model_options *options);
 
 /** One line on stderr when the built-in model was run although nobody asked for it (name as above): how good it is and how to get
- * the better one. */
-void mseg_model_say_fallback(const mseg_model *model, const char *name);
+ * the better one, and a hint when it was run in a way that does not suit it. run: how, or NULL. */
+void mseg_model_say_fallback(const mseg_model *model, const char *name, const mseg_run_options *run);
 
 /** "name": the model's and "sha256": its file's, for lines and pages of JSON. */
 void mseg_model_add_json(mseg_json *object, const mseg_model *model);

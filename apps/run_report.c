@@ -70,5 +70,5 @@ void mseg_run_summarise(const mseg_run_batch *b, double seconds)
     if (b->outputs.overlays)
         fprintf(stderr, ", overlays in %s", b->outputs.overlays);
     fputc('\n', stderr);
-    mseg_model_say_fallback(b->model, b->args->network.model);
+    mseg_model_say_fallback(b->model, b->args->network.model, &b->run);
 }

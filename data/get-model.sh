@@ -38,7 +38,12 @@ right() {
 found=
 cache=${XDG_CACHE_HOME:-${HOME:-}/.cache}/mseg
 shared=${MSEG_SHARED:-$here/../../shared}/models
-[ -f "$shared/SOURCES.md" ] || shared=$cache
+places=${MSEG_MODELS:+"$MSEG_MODELS, "}
+if [ -f "$shared/SOURCES.md" ]; then
+    places="$places$shared, "
+else
+    shared=$cache
+fi
 for folder in ${MSEG_MODELS:+"$MSEG_MODELS"} "$shared" "$cache"; do
     if right "$folder/$name"; then
         found=$folder/$name
@@ -79,7 +84,7 @@ if [ -n "$found" ]; then
 else
     say "downloading $url"
     if ! download; then
-        say "no model: $name is not in \$MSEG_MODELS, ../shared/models or $cache and cannot be downloaded from $url; put it into $cache by hand"
+        say "no model: no right $name in $places$cache, and it cannot be downloaded from $url; put it into $cache by hand"
         exit 2
     fi
 fi

@@ -275,6 +275,15 @@ static mseg_status parse_counts(mseg_counts **counts, const mseg_json *root, int
     return status;
 }
 
+static mseg_status parse_json(mseg_json **root, const char *text, size_t size, mseg_error *err)
+{
+    mseg_error why = {0};
+    mseg_status status = mseg_json_parse(root, text, size, &why);
+    if (status == MSEG_FORMAT)
+        return mseg_fail(err, status, "not a counts file of mseg eval --save-counts: %s", why.text);
+    return status ? mseg_fail(err, status, "%s", why.text) : MSEG_OK;
+}
+
 static mseg_status load_one(mseg_counts **counts, const char *path, int origin, mseg_error *err)
 {
     char *text = NULL;
@@ -283,7 +292,7 @@ static mseg_status load_one(mseg_counts **counts, const char *path, int origin, 
     *counts = NULL;
     mseg_status status = mseg_text_file_read(&text, &size, path, MAX_FILE, err);
     if (!status)
-        status = mseg_json_parse(&root, text, size, err);
+        status = parse_json(&root, text, size, err);
     if (!status)
         status = parse_counts(counts, root, origin, err);
     mseg_json_free(&root);

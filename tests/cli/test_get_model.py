@@ -92,7 +92,9 @@ class GetModel(unittest.TestCase):
         self.assertIn('no model: what came from https://x/m.tflite is not', self.get(served=self.path('elsewhere/served'), status=2))
 
     def test_no_network(self):
-        self.assertIn('no model: m.tflite is not in $MSEG_MODELS', self.get(status=2))
+        cache = self.path('cache/mseg')
+        self.assertIn(f'no model: no right m.tflite in {cache}, and it cannot be downloaded', self.get(status=2))
+        self.assertIn(f"no model: no right m.tflite in {self.path('elsewhere')}, {cache}, and", self.get(status=2, models=self.path('elsewhere')))
 
     def test_unknown_name(self):
         self.assertIn("no model is called 'other'", self.get('other', status=2))
