@@ -49,7 +49,7 @@ static bool fill_paths(eval *e)
     if (args->voc) {
         e->voc_paths[0] = mseg_format("%s/SegmentationClass", args->voc);
         e->voc_paths[1] = mseg_format("%s/JPEGImages", args->voc);
-        e->voc_paths[2] = mseg_format("%s/ImageSets/Segmentation/%s.txt", args->voc, args->split);
+        e->voc_paths[2] = mseg_format("%s/ImageSets/Segmentation/%s.txt", args->voc, args->split ? args->split : "val");
         args->truth = args->truth ? args->truth : e->voc_paths[0];
         args->photos = args->photos ? args->photos : e->voc_paths[1];
         args->list = args->list ? args->list : e->voc_paths[2];
@@ -102,7 +102,15 @@ static bool load_classes(eval *e)
         mseg_say("%s: %s", name, err.text);
         return false;
     }
-    return choose_ignore(args, &e->palette) &&
+    bool average[256];
+    const char *names[256];
+    for (int id = 0; id < 256; id++)
+        names[id] = e->palette.listed[id] ? e->palette.names[id] : NULL;
+    if (args->missing == MSEG_MISSING_BACKGROUND && !e->palette.listed[0]) {
+        mseg_say("eval: --missing background makes class 0 of what is missing, which --classes %s does not list", name);
+        return false;
+    }
+    return mseg_eval_average(args->average, names, average) && choose_ignore(args, &e->palette) &&
            load_rules(&e->source.truth_rules, args->map, args->reduce_zero_label, &e->palette, args) &&
            load_rules(&e->source.prediction_rules, args->prediction_map, false, &e->palette, args);
 }
@@ -128,8 +136,8 @@ static bool open_model(eval *e)
 /* False after a line of error. */
 static bool guard_files(eval *e, char *const *counts, int n)
 {
-    if (e->model)
-        e->model_path = mseg_model_find(e->args->network.model);
+    if (e->model && !(e->model_path = mseg_model_find(e->args->network.model)))
+        return false;
     mseg_guard_input(&e->guard, "the model", e->model_path);
     for (int i = 0; i < n; i++)
         mseg_guard_input(&e->guard, "the counts", counts[i]);
@@ -182,7 +190,7 @@ static bool score_set(eval *e)
     if (!guard_files(e, NULL, 0) || !mseg_eval_try_outputs(e->args) || !mseg_eval_source_index(&e->source, e->args) ||
         !read_list(e) || !open_sessions(e))
         return false;
-    e->settings = mseg_eval_settings(e->args, e->model, &e->source.run);
+    e->settings = mseg_eval_settings(e->args, &e->source, e->model);
     if (!e->settings) {
         mseg_say("eval: out of memory");
         return false;
@@ -266,10 +274,12 @@ static int report(eval *e)
     const mseg_eval_args *args = e->args;
     mseg_score score;
     mseg_error err = {0};
-    bool average[256];
-    if (!mseg_eval_average(args->average, e->counts, average))
-        return MSEG_EXIT_UNUSABLE;
     bool saved = save_counts(e); /* first: all else follows from them */
+    bool average[256];
+    const char *names[256];
+    mseg_eval_names(names, e->counts);
+    if (!mseg_eval_average(args->average, names, average))
+        return MSEG_EXIT_UNUSABLE;
     if (mseg_score_open(&score, e->counts, average, &err)) {
         mseg_say("eval: %s", err.text);
         return MSEG_EXIT_UNUSABLE;
@@ -315,12 +325,8 @@ static void release(eval *e)
 
 int mseg_cmd_eval(int argc, char **argv)
 {
-    mseg_eval_args args = {.network = mseg_network_defaults(),
-                           .split = "val",
-                           .ignore = MSEG_IGNORE_DEFAULT,
-                           .samples = -1,
-                           .seed = -1,
-                           .orientation = -1};
+    mseg_eval_args args = {
+        .network = mseg_network_defaults(), .ignore = MSEG_IGNORE_DEFAULT, .samples = -1, .seed = -1, .orientation = -1};
     args.network.resize = MSEG_RESIZE_NONE;
     eval e = {.args = &args, .command = quote_command(argc, argv)};
     int operands, status;

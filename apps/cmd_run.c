@@ -134,11 +134,12 @@ static bool fit_palette(mseg_run_batch *b)
 /* Makes known what no output may replace; false after a line of error when --json would. */
 static bool guard_files(mseg_run_batch *b)
 {
-    b->model_path = mseg_model_find(b->args->network.model);
+    if (!(b->model_path = mseg_model_find(b->args->network.model)))
+        return false;
     b->guard.inputs = &b->inputs;
     mseg_guard_streams(&b->guard);
     mseg_guard_input(&b->guard, "the model", b->model_path);
-    mseg_guard_input(&b->guard, "the palette", b->args->palette);
+    mseg_guard_input(&b->guard, "the classes", b->args->palette);
     return mseg_guard_output(&b->guard, "--json", b->args->json) && mseg_outputs_fit(&b->outputs, &b->inputs, &b->guard);
 }
 

@@ -23,15 +23,14 @@ typedef struct mseg_eval_args {
     bool merge, compare, recursive, null, quiet, verbose, photos_given, truth_given, reduce_zero_label;
 } mseg_eval_args;
 
+/** Fills *err with status and "path: why" (the end of a long path, so that the reason has room) and returns status. */
+mseg_status mseg_eval_named(const char *path, mseg_status status, const mseg_error *why, mseg_error *err);
+
 /* The options, fields of mseg_eval_args, and what --help says. */
 extern const mseg_usage mseg_eval_usage;
 
 /** Whether the options go together; false after a line of error. */
 bool mseg_eval_check(const mseg_eval_args *args, int operands, char **argv);
-
-/** What decides the figures, one "name: value" a line: merged counts must agree in it. To be freed; NULL when memory runs out.
- * model: NULL when masks are scored. */
-char *mseg_eval_settings(const mseg_eval_args *args, const mseg_model *model, const mseg_run_options *run);
 
 /* All that scoring one image needs. */
 typedef struct mseg_eval_source {
@@ -42,6 +41,10 @@ typedef struct mseg_eval_source {
     mseg_orientation orientation;
     int missing;
 } mseg_eval_source;
+
+/** What decides the figures, one "name: value" a line: merged counts must agree in it. To be freed; NULL when memory runs out.
+ * model: NULL when masks are scored. */
+char *mseg_eval_settings(const mseg_eval_args *args, const mseg_eval_source *source, const mseg_model *model);
 
 /** Sets the folders of *source. */
 void mseg_eval_source_name(mseg_eval_source *source, const mseg_eval_args *args);
@@ -110,8 +113,12 @@ bool mseg_eval_score(const mseg_eval_args *args, const mseg_eval_source *source,
  * of them). */
 bool mseg_eval_guard(mseg_guard *guard, mseg_inputs *images, const mseg_eval_args *args);
 
-/** The classes of the means, by id, that a list of --average names (NULL: all of them); false after a line of error. */
-bool mseg_eval_average(const char *list, const mseg_counts *counts, bool average[256]);
+/** The names of the classes of counts, as mseg_eval_average takes them; they live as long as counts. */
+void mseg_eval_names(const char *names[256], const mseg_counts *counts);
+
+/** The classes of the means, by id, that a list of --average names (NULL: all of them); false after a line of error. names: of
+ * the classes by id, NULL for what is no class. */
+bool mseg_eval_average(const char *list, const char *const names[256], bool average[256]);
 
 /** Whether the files asked for can be written; false after a line of error. */
 bool mseg_eval_try_outputs(const mseg_eval_args *args);

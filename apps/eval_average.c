@@ -12,12 +12,12 @@ static int read_id(const char *text, char **end)
 }
 
 /* Marks the classes of one entry: a name, an id, a range of ids. False when it names no class. */
-static bool mark(const mseg_counts *counts, const char *entry, bool value, bool average[256])
+static bool mark(const char *const names[256], const char *entry, bool value, bool average[256])
 {
     bool any = false;
     char *end;
     for (int id = 0; id < 256; id++)
-        if (mseg_counts_class_name(counts, id) && !strcmp(mseg_counts_class_name(counts, id), entry)) {
+        if (names[id] && !strcmp(names[id], entry)) {
             average[id] = value;
             any = true;
         }
@@ -27,14 +27,20 @@ static bool mark(const mseg_counts *counts, const char *entry, bool value, bool 
     if (first < 0 || last < first || *end)
         return any;
     for (int id = first; id <= last; id++)
-        if (mseg_counts_class_name(counts, id)) {
+        if (names[id]) {
             average[id] = value;
             any = true;
         }
     return any;
 }
 
-bool mseg_eval_average(const char *list, const mseg_counts *counts, bool average[256])
+void mseg_eval_names(const char *names[256], const mseg_counts *counts)
+{
+    for (int id = 0; id < 256; id++)
+        names[id] = mseg_counts_class_name(counts, id);
+}
+
+bool mseg_eval_average(const char *list, const char *const names[256], bool average[256])
 {
     char *copy = strdup(list ? list : ""), *rest = copy;
     if (!copy) {
@@ -46,7 +52,7 @@ bool mseg_eval_average(const char *list, const mseg_counts *counts, bool average
     bool ok = true;
     for (char *entry; ok && *copy && (entry = strsep(&rest, ","));) {
         const bool out = *entry == '!';
-        ok = mark(counts, entry + out, !out, average);
+        ok = mark(names, entry + out, !out, average);
         if (!ok)
             mseg_say("eval: --average: '%s' is none of the classes (ids, ranges like 1-20 or names, with commas)", entry + out);
     }

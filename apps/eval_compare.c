@@ -34,6 +34,10 @@ static const char *foreign_option(const mseg_eval_args *args)
         {"--ignore", args->ignore != MSEG_IGNORE_DEFAULT},
         {"--read-masks", args->read_masks},
         {"--map", args->map},
+        {"--reduce-zero-label", args->reduce_zero_label},
+        {"--gt-suffix", args->truth_suffix},
+        {"--pred-suffix", args->prediction_suffix},
+        {"--image-suffix", args->photo_suffix},
         {"--pred-map", args->prediction_map},
         {"--missing", args->missing},
         {"--unknown-color", args->unknown_color},
@@ -148,7 +152,11 @@ int mseg_eval_compare(const mseg_eval_args *args, const char *command, char *con
     mseg_error err = {0};
     bool average[256];
     int status = MSEG_EXIT_UNUSABLE;
-    if (!check_usage(args, n) || !load_both(counts, args, paths) || !mseg_eval_average(args->average, counts[0], average))
+    const char *names[256];
+    if (!check_usage(args, n) || !load_both(counts, args, paths))
+        goto done;
+    mseg_eval_names(names, counts[0]);
+    if (!mseg_eval_average(args->average, names, average))
         goto done;
     if (mseg_comparison_open(&comparison, counts[0], counts[1], average, args->samples < 0 ? 1000 : (int)args->samples,
                              args->seed < 0 ? 1 : (uint64_t)args->seed, &err)) {

@@ -1,5 +1,6 @@
 #include "eval_names.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +20,8 @@ void mseg_eval_folder_init(mseg_eval_folder *folder, const char *path, const cha
 
 /* ---- names of files ---------------------------------------------------------------------------------------------------- */
 
-/* Spells the extension at the end of path in one way after the other until there is such a file: the letters of a way's bits are
- * capitals. */
+/* Spells the extension at the end of path in one way after the other until there is such a file, or one that cannot be looked at
+ * (to read it tells why): the letters of a way's bits are capitals. */
 static bool try_cases(char *extension, const char *path)
 {
     const int letters = (int)strlen(extension), ways = 1 << letters;
@@ -28,7 +29,7 @@ static bool try_cases(char *extension, const char *path)
         const int capitals = way == 1 ? ways - 1 : way == ways - 1 ? 1 : way; /* all of them are tried second */
         for (int i = 0; i < letters; i++)
             extension[i] = (char)(capitals >> i & 1 ? extension[i] & ~0x20 : extension[i] | 0x20);
-        if (!access(path, F_OK))
+        if (!access(path, F_OK) || (errno != ENOENT && errno != ENOTDIR))
             return true;
     }
     return false;
@@ -178,7 +179,13 @@ static mseg_status fail_two(const mseg_eval_folder *folder, const char *what, co
 {
     bool there;
     char *one = mseg_eval_folder_path(folder, m->ids[0], &there), *other = mseg_eval_folder_path(folder, m->ids[1], &there);
-    const mseg_status status = one && other ? mseg_fail(err, MSEG_MISMATCH, "%s: both %s and %s fit", what, one, other)
+    const char *dots[3] = {"", "", ""}, *tails[3] = {mseg_path_tail(what, 60, &dots[0]), "", ""};
+    if (one && other) {
+        tails[1] = mseg_path_tail(one, 70, &dots[1]);
+        tails[2] = mseg_path_tail(other, 70, &dots[2]);
+    }
+    const mseg_status status = one && other ? mseg_fail(err, MSEG_MISMATCH, "%s%s: both %s%s and %s%s fit", dots[0], tails[0],
+                                                        dots[1], tails[1], dots[2], tails[2])
                                             : mseg_fail(err, MSEG_NOMEM, NULL);
     free(one);
     free(other);

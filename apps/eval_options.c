@@ -99,12 +99,16 @@ bool mseg_eval_check(const mseg_eval_args *args, int operands, char **argv)
 {
     if (args->samples >= 0 || args->seed >= 0)
         mseg_say("eval: --samples and --seed go with --compare");
+    else if (args->split && !args->voc)
+        mseg_say("eval: --split is that of --voc; --list names the images of other sets");
     else if (!args->merge && operands)
         mseg_say("eval: unexpected '%s'", argv[0]);
     else if (args->merge && !operands)
         mseg_say("eval: --merge needs counts files");
     else if (args->merge && (args->shard || args->network.model))
         mseg_say("eval: --merge does not go with --shard or --model");
+    else if (args->merge && (args->ignore != MSEG_IGNORE_DEFAULT || args->missing || args->list))
+        mseg_say("eval: --merge adds up what was scored; --ignore, --missing and --list do not go with it");
     else if (args->reduce_zero_label && args->map)
         mseg_say("eval: --reduce-zero-label is a map of its own; it does not go with --map");
     else if (args->reduce_zero_label && args->ignore == -1)
@@ -124,9 +128,19 @@ bool mseg_eval_check(const mseg_eval_args *args, int operands, char **argv)
     return false;
 }
 
-char *mseg_eval_settings(const mseg_eval_args *args, const mseg_model *model, const mseg_run_options *run)
+/* What a map does, in a number (FNV-1a): files of one name may differ. */
+static unsigned long long map_number(const mseg_mask_rules *rules)
+{
+    unsigned long long hash = 0xcbf29ce484222325u;
+    for (int id = 0; id < 256; id++)
+        hash = (hash ^ (unsigned)(rules->map[id] + 1)) * 0x100000001b3u;
+    return hash;
+}
+
+char *mseg_eval_settings(const mseg_eval_args *args, const mseg_eval_source *source, const mseg_model *model)
 {
     static const char *const pads[] = {"square", "tight"};
+    const mseg_run_options *run = &source->run;
     mseg_text out = {0};
     mseg_text_add(&out, "classes: %s\n", mseg_base_name(args->classes ? args->classes : "voc"));
     if (model) {
@@ -147,11 +161,12 @@ char *mseg_eval_settings(const mseg_eval_args *args, const mseg_model *model, co
     else
         mseg_text_add(&out, "ignore label: %d\n", (int)args->ignore);
     if (args->map)
-        mseg_text_add(&out, "label map: %s\n", mseg_base_name(args->map));
+        mseg_text_add(&out, "label map: %s, number %016llx\n", mseg_base_name(args->map), map_number(&source->truth_rules));
     if (args->reduce_zero_label)
         mseg_text_add(&out, "reduce zero label: yes\n");
     if (args->prediction_map)
-        mseg_text_add(&out, "prediction map: %s\n", mseg_base_name(args->prediction_map));
+        mseg_text_add(&out, "prediction map: %s, number %016llx\n", mseg_base_name(args->prediction_map),
+                      map_number(&source->prediction_rules));
     mseg_text_add(&out, "missing predictions: %s\nunknown colours: %s\nmasks read as: %s\n", missing_choices[args->missing],
                   unknown_choices[args->unknown_color], read_choices[args->read_masks]);
     return mseg_text_take(&out);

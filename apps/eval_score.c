@@ -6,11 +6,6 @@
 #include "say.h"
 #include "sequence.h"
 
-static mseg_status named(const char *path, mseg_status status, const mseg_error *why, mseg_error *err)
-{
-    return status ? mseg_fail(err, status, "%s: %s", path, why->text) : MSEG_OK;
-}
-
 typedef struct scoring {
     const mseg_eval_source *source;
     const mseg_eval_list *list;
@@ -18,6 +13,7 @@ typedef struct scoring {
     mseg_counts **counts; /* one per worker */
     mseg_sequence *sequence;
     mseg_progress progress;
+    bool saves; /* counts, whose JSON holds nothing but UTF-8 */
 } scoring;
 
 static mseg_status score_image(scoring *s, const char *id, int worker, mseg_error *err)
@@ -30,18 +26,18 @@ static mseg_status score_image(scoring *s, const char *id, int worker, mseg_erro
     mseg_status status = mseg_eval_load(s->source, session, id, &truth, &prediction, &tally, err);
     if (!status) {
         status = mseg_counts_add(counts, id, &truth, &prediction, &why);
-        named(id, status, &why, err);
+        mseg_eval_named(id, status, &why, err);
     }
-    if (tally.missing && s->source->missing == MSEG_MISSING_IGNORE) {
+    const bool absent = tally.missing && status == MSEG_NOENT;
+    if (absent && s->source->missing == MSEG_MISSING_IGNORE) {
         mseg_counts_note(counts, MSEG_PROBLEM_missing_ignored, 1);
         status = MSEG_OK;
-    } else if (tally.missing) {
-        mseg_counts_note(counts, status == MSEG_NOENT ? MSEG_PROBLEM_missing : MSEG_PROBLEM_missing_background, 1);
     } else if (status) {
-        mseg_counts_note(counts, MSEG_PROBLEM_failed, 1);
-    }
-    if (!status)
+        mseg_counts_note(counts, absent ? MSEG_PROBLEM_missing : MSEG_PROBLEM_failed, 1);
+    } else {
+        mseg_counts_note(counts, MSEG_PROBLEM_missing_background, tally.missing);
         mseg_counts_note(counts, MSEG_PROBLEM_unknown_color_pixels, tally.unknown_pixels);
+    }
     mseg_image_free(&truth);
     mseg_image_free(&prediction);
     return status;
@@ -61,6 +57,9 @@ static void score_task(void *context, int task, int worker)
     if (item->mistake) {
         mseg_counts_note(s->counts[worker], item->problem, 1);
         line = mseg_format("mseg: %s", item->mistake);
+    } else if (s->saves && !mseg_is_utf8(item->id)) {
+        mseg_counts_note(s->counts[worker], MSEG_PROBLEM_failed, 1);
+        line = mseg_format("mseg: %s: the name is not UTF-8, which --save-counts needs: rename the files", item->id);
     } else if (score_image(s, item->id, worker, &err)) {
         line = mseg_format("mseg: %s", err.text);
     } else {
@@ -115,7 +114,7 @@ bool mseg_eval_score(const mseg_eval_args *args, const mseg_eval_source *source,
     /* One session: its threads are inside the image, so the images come one after the other. */
     mseg_pool *across = sessions && n_sessions == 1 ? NULL : pool;
     int workers = mseg_pool_threads(across);
-    scoring s = {.source = source, .list = list, .sessions = sessions};
+    scoring s = {.source = source, .list = list, .sessions = sessions, .saves = args->save_counts};
     mseg_error err = {0};
     s.counts = calloc((size_t)workers, sizeof *s.counts);
     mseg_status status = s.counts ? open_counts(&s, workers, settings, &err) : mseg_fail(&err, MSEG_NOMEM, NULL);

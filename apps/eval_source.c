@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "eval.h"
+#include "names.h"
 #include "say.h"
 
 /* ---- folders ----------------------------------------------------------------------------------------------------------- */
@@ -31,9 +32,10 @@ bool mseg_eval_check_folders(const mseg_eval_args *args, const mseg_eval_source 
 
 /* ---- files ------------------------------------------------------------------------------------------------------------- */
 
-static mseg_status named(const char *path, mseg_status status, const mseg_error *why, mseg_error *err)
+mseg_status mseg_eval_named(const char *path, mseg_status status, const mseg_error *why, mseg_error *err)
 {
-    return status ? mseg_fail(err, status, "%s: %s", path, why->text) : MSEG_OK;
+    const char *dots, *tail = mseg_path_tail(path, 100, &dots);
+    return status ? mseg_fail(err, status, "%s%s: %s", dots, tail, why->text) : MSEG_OK;
 }
 
 static mseg_status read_mask(const mseg_eval_source *source, const char *path, const mseg_mask_rules *rules, mseg_image *mask,
@@ -43,7 +45,7 @@ static mseg_status read_mask(const mseg_eval_source *source, const char *path, c
     uint64_t unknown = 0;
     mseg_status status = mseg_mask_read(mask, path, rules, &source->limits, &unknown, &why);
     tally->unknown_pixels += unknown;
-    return named(path, status, &why, err);
+    return mseg_eval_named(path, status, &why, err);
 }
 
 mseg_status mseg_eval_load_photo(const mseg_eval_source *source, const char *id, mseg_image *photo, mseg_error *err)
@@ -57,7 +59,7 @@ mseg_status mseg_eval_load_photo(const mseg_eval_source *source, const char *id,
     if (status)
         return status;
     if (there)
-        status = named(path, mseg_image_read(photo, path, source->orientation, &source->limits, &why), &why, err);
+        status = mseg_eval_named(path, mseg_image_read(photo, path, source->orientation, &source->limits, &why), &why, err);
     else
         status = mseg_fail(err, MSEG_NOENT, "%s: no such photo (nor .jpeg, .png, .jfif, .jpe)", path);
     free(path);
@@ -72,7 +74,7 @@ static mseg_status segment(const mseg_eval_source *source, mseg_session *session
     mseg_status status = mseg_eval_load_photo(source, id, &photo, err);
     mseg_error why = {0};
     if (!status)
-        status = named(id, mseg_segment(session, &photo, &source->run, &result, &why), &why, err);
+        status = mseg_eval_named(id, mseg_segment(session, &photo, &source->run, &result, &why), &why, err);
     if (!status && mseg_image_create(prediction, result.labels.width, result.labels.height, 1))
         status = mseg_fail(err, MSEG_NOMEM, "%s: out of memory", id);
     for (int y = 0; y < prediction->height && !status; y++)

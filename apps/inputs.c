@@ -37,8 +37,8 @@ bool mseg_shard_parse(mseg_shard *shard, const char *text)
 {
     int used = 0;
     bool digits = strspn(text, "0123456789/") == strlen(text) && text[0] != '/';
-    return digits && strlen(text) < 16 && sscanf(text, "%d/%d%n", &shard->index, &shard->count, &used) == 2 && !text[used] &&
-           shard->index >= 1 && shard->index <= shard->count;
+    return digits && sscanf(text, "%9d/%9d%n", &shard->index, &shard->count, &used) == 2 && !text[used] && shard->index >= 1 &&
+           shard->index <= shard->count;
 }
 
 bool mseg_shard_has(mseg_shard shard, uint64_t k)

@@ -1,6 +1,5 @@
 #include "names.h"
 
-#include <stddef.h>
 #include <string.h>
 #include <strings.h>
 
@@ -68,4 +67,11 @@ char *mseg_split_pair(char *line)
         *blank = was;
     }
     return NULL;
+}
+
+const char *mseg_path_tail(const char *path, size_t most, const char **dots)
+{
+    const size_t length = strlen(path);
+    *dots = length > most ? "..." : "";
+    return length > most ? path + length - most : path;
 }

@@ -2,6 +2,7 @@
 #define MSEG_APPS_NAMES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Extensions that images have, for texts. */
 #define MSEG_IMAGE_EXTENSIONS ".png .jpg .jpeg .jfif .jpe"
@@ -14,6 +15,9 @@ int mseg_suffix_length(const char *suffix);
 
 /** What stands behind the last slash. */
 const char *mseg_base_name(const char *path);
+
+/** The end of a path, at most that many bytes of it; *dots: "..." when something is left out in front of it, else "". */
+const char *mseg_path_tail(const char *path, size_t most, const char **dots);
 
 /** Whether a name is that of a mask: .png in any case. */
 bool mseg_is_mask_name(const char *name);

@@ -66,7 +66,7 @@ bool mseg_model_load(mseg_model **model, const char *name, const mseg_model_opti
  * the better one, and a hint when it was run in a way that does not suit it. run: how, or NULL. */
 void mseg_model_say_fallback(const mseg_model *model, const char *name, const mseg_run_options *run);
 
-/** "name": the model's and "sha256": its file's, for lines and pages of JSON. */
+/** "model": its name, and "model_sha256": its file's checksum or null, for lines and pages of JSON. */
 void mseg_model_add_json(mseg_json *object, const mseg_model *model);
 
 /** Finds and opens the model and fills *run (may be NULL); false after one line of error (exit status 2). */

@@ -165,7 +165,7 @@ static mseg_status open_like(mseg_counts **counts, const mseg_json *root, mseg_e
     mseg_palette classes = {0};
     mseg_mask_rules rules;
     const bool labelled = mseg_json_count(ignore, &label);
-    if (!read_classes(&classes, root) || !ignore || label > 255 || !settings)
+    if (!read_classes(&classes, root) || !ignore || label > 255 || !settings || (!labelled && !mseg_json_is_null(ignore)))
         return damaged(err, "classes, ignore label or settings");
     mseg_mask_rules_init(&rules, &classes, labelled ? (int)label : -1);
     if (!read_ignored(&rules, root))

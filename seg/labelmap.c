@@ -133,8 +133,9 @@ static mseg_status stray_id(const mseg_image *image, const mseg_mask_rules *rule
                 first_y = y;
             }
         }
-    return mseg_fail(err, MSEG_MISMATCH, "label %d is not a class: %llu pixel%s, the first at x %d, y %d", id,
-                     (unsigned long long)count, count == 1 ? "" : "s", first_x, first_y);
+    return mseg_fail(err, MSEG_MISMATCH, "label %d is not %s: %llu pixel%s, the first at x %d, y %d", id,
+                     rules->palette.listed[id] ? "in the map" : "a class", (unsigned long long)count, count == 1 ? "" : "s",
+                     first_x, first_y);
 }
 
 /* used[id]: whether the id occurs. */
@@ -214,6 +215,15 @@ static mseg_status fail_twins(const mseg_mask_rules *rules, int id, int twin, ms
                      p->rgb[id][1], p->rgb[id][2], id, p->names[id], twin, p->names[twin]);
 }
 
+/* A map is of ids: whether it holds for the classes of colours too cannot be known. */
+static mseg_status fail_mapped(const mseg_mask_rules *rules, int id, mseg_error *err)
+{
+    return mseg_fail(
+        err, MSEG_MISMATCH,
+        "holds colours of classes (class %d), and the map of ids makes another of %d: leave the map out, or give masks of ids",
+        id, rules->palette.listed[id] ? id : rules->ignore);
+}
+
 static mseg_status fail_unknown(const uint8_t rgb[3], int x, int y, uint64_t count, mseg_error *err)
 {
     return mseg_fail(err, MSEG_MISMATCH, "colour %d,%d,%d is not in the palette: x %d, y %d; %llu pixel%s of unknown colours",
@@ -241,6 +251,8 @@ static mseg_status map_colors(mseg_image *ids, const mseg_image *rgb, const mseg
                 id = id_of(&table, pixel, &twin);
             if (twin)
                 return fail_twins(rules, id, twin, err);
+            if (id != NO_LABEL && rules->map[id] != id)
+                return fail_mapped(rules, id, err);
             last = pixel;
             ids->data[(size_t)y * ids->stride + (size_t)x] = (uint8_t)(id == NO_LABEL ? rules->ignore : id);
             if (id != NO_LABEL || (*unknown)++)
@@ -313,20 +325,27 @@ static mseg_status read_rgb(mseg_image *ids, const mseg_image *rgb, const mseg_m
     return map_colors(ids, rgb, rules, may_ignore(rules), unknown, err);
 }
 
-/* An indexed file whose used entries all have a colour of the palette, one of them at an index that means something else. */
+static bool has_color(const mseg_palette *palette, int id, const uint8_t rgb[3])
+{
+    return id >= 0 && !memcmp(palette->rgb[id], rgb, 3);
+}
+
+/* An indexed file whose used entries all have a colour of the palette, one of them at an index that means something else, both by
+ * itself and by the map. */
 static mseg_status check_palette(const bool used[256], const mseg_colors *colors, const mseg_mask_rules *rules, mseg_error *err)
 {
     color_table table;
     int index = -1, meant = 0;
     index_colors(&table, rules);
     for (int i = 0; i < 256; i++) {
-        int twin, id = used[i] && i < colors->count ? id_of(&table, colors->rgb[i], &twin) : NO_LABEL;
         if (!used[i])
             continue;
+        int twin, id = i < colors->count ? id_of(&table, colors->rgb[i], &twin) : NO_LABEL;
         if (id == NO_LABEL)
             return MSEG_OK;
-        const bool same = rules->map[i] >= 0 && !memcmp(rules->palette.rgb[rules->map[i]], colors->rgb[i], 3);
-        if (!same && index < 0) {
+        const bool in_place = (rules->palette.listed[i] && has_color(&rules->palette, i, colors->rgb[i])) ||
+                              has_color(&rules->palette, rules->map[i], colors->rgb[i]);
+        if (!in_place && index < 0) {
             index = i;
             meant = id;
         }
@@ -362,9 +381,12 @@ static mseg_status read_indices(mseg_image *ids, const mseg_colors *colors, cons
                                 mseg_error *err)
 {
     bool used[256];
+    find_used(used, ids);
+    for (int i = colors->count; colors->count && i < 256; i++)
+        if (used[i] && rules->read == MSEG_READ_COLORS)
+            return mseg_fail(err, MSEG_FORMAT, "index %d is beyond its palette of %d colours", i, colors->count);
     if (rules->read == MSEG_READ_COLORS)
         return indices_to_colors(ids, colors, rules, unknown, err);
-    find_used(used, ids);
     mseg_status status = MSEG_OK;
     if (rules->read == MSEG_READ_AUTO && colors->count)
         status = check_palette(used, colors, rules, err);

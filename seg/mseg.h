@@ -283,12 +283,13 @@ mseg_status mseg_mask_map_load(mseg_mask_rules *rules, const char *path, mseg_er
  * the ignore label, every other id one less. The rules must have an ignore label. */
 void mseg_mask_reduce_zero(mseg_mask_rules *rules);
 
-/** Reads a label map: indexed or gray PNG (ids as stored, mapped) or RGB PNG (colours looked up in the palette, not mapped).
- * ids->data then holds classes and ignore labels. *unknown (may be NULL) is the number of pixels of unknown colours. A pixel that
- * is no label is MSEG_MISMATCH, the text giving id or colour, position and count. With MSEG_READ_AUTO, MSEG_MISMATCH also where
- * two readings contradict each other: an indexed file whose used colours are all the classes' (or the ignore label's) but stand
- * at other indices; an RGB file of three equal channels that are ids as well as colours and mean different classes. Equal
- * channels that are not all colours of the palette are ids. On failure *ids is all zero. Thread safe. */
+/** Reads a label map: indexed or gray PNG (ids as stored, mapped) or RGB PNG (colours looked up in the palette, not mapped:
+ * MSEG_MISMATCH where the map makes another class of one). ids->data then holds classes and ignore labels. *unknown (may be NULL)
+ * is the number of pixels of unknown colours. A pixel that is no label is MSEG_MISMATCH, the text giving id or colour, position
+ * and count. With MSEG_READ_AUTO, MSEG_MISMATCH also where two readings contradict each other: an indexed file whose used colours
+ * are all the classes' (or the ignore label's) but stand at other indices; an RGB file of three equal channels that are ids as
+ * well as colours and mean different classes. Equal channels that are not all colours of the palette are ids. On failure *ids is
+ * all zero. Thread safe. */
 mseg_status mseg_mask_read(mseg_image *ids, const char *path, const mseg_mask_rules *rules, const mseg_limits *limits,
                            uint64_t *unknown, mseg_error *err);
 

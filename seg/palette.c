@@ -44,6 +44,8 @@ static const char *add_class(mseg_palette *palette, int id, const int rgb[3], co
 {
     if (palette->listed[id])
         return "this id was given before";
+    if (!mseg_is_utf8(name))
+        return "the name is not UTF-8: save the file as UTF-8";
     palette->listed[id] = true;
     palette->names[id] = name;
     palette->count++;

@@ -94,6 +94,7 @@ static mseg_status draw_errors(mseg_image *out, const mseg_example *e, const mse
             }
             const uint8_t *mark = t == ignore     ? ignored
                                   : t == p        ? NULL
+                                  : p == ignore   ? missed
                                   : background[p] ? missed
                                   : background[t] ? invented
                                                   : confused;
@@ -223,14 +224,16 @@ static void put_legend(FILE *file, const mseg_score *score)
     static const struct {
         const uint8_t *rgb;
         const char *text;
-    } marks[] = {{missed, "missed: predicted as background"},
+    } marks[] = {{missed, "missed: predicted as background or as no class"},
                  {invented, "invented: background predicted as a class"},
                  {confused, "taken for another class"},
                  {ignored, "does not count"}};
     fputs("<p class=legend>", file);
-    for (size_t i = any ? 0 : 2; i < sizeof marks / sizeof *marks; i++)
-        fprintf(file, "<span><i class=dot style=\"background:#%02x%02x%02x\"></i>%s</span>\n", marks[i].rgb[0], marks[i].rgb[1],
-                marks[i].rgb[2], marks[i].text);
+    const bool shown[] = {any || score->void_pixels, any, true, true};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (shown[i])
+            fprintf(file, "<span><i class=dot style=\"background:#%02x%02x%02x\"></i>%s</span>\n", marks[i].rgb[0],
+                    marks[i].rgb[1], marks[i].rgb[2], marks[i].text);
     fputs("</p>\n", file);
 }
 

@@ -51,6 +51,16 @@ static size_t utf8_length(const unsigned char *s)
     return n;
 }
 
+bool mseg_is_utf8(const char *text)
+{
+    size_t n = 1;
+    while (*text && n) {
+        n = utf8_length((const unsigned char *)text);
+        text += n;
+    }
+    return n > 0;
+}
+
 /* A copy of value in which every byte outside UTF-8 became U+FFFD, so that any file name makes valid JSON. */
 static char *to_utf8(const char *value)
 {

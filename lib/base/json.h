@@ -24,6 +24,9 @@ void mseg_json_add_number(mseg_json *parent, const char *key, double value);
 void mseg_json_add_bool(mseg_json *parent, const char *key, bool value);
 void mseg_json_add_null(mseg_json *parent, const char *key);
 
+/** Whether text is well-formed UTF-8 (RFC 3629). Thread safe. */
+bool mseg_is_utf8(const char *text);
+
 /** The text, on one line unless pretty; the caller frees it with free(); NULL when memory ran out at any point. */
 char *mseg_json_print(const mseg_json *root, bool pretty);
 
@@ -47,6 +50,8 @@ const mseg_json *mseg_json_next(const mseg_json *item);
 int mseg_json_length(const mseg_json *array);
 /** The text of a string, else NULL. */
 const char *mseg_json_text(const mseg_json *value);
+/** Whether value is there and null. */
+bool mseg_json_is_null(const mseg_json *value);
 /** Whether value is a whole number from 0 to MSEG_JSON_MAX_COUNT; then *count is it. */
 bool mseg_json_count(const mseg_json *value, uint64_t *count);
 

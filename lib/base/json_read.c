@@ -45,6 +45,11 @@ const char *mseg_json_text(const mseg_json *value)
     return cJSON_IsString(value) ? value->valuestring : NULL;
 }
 
+bool mseg_json_is_null(const mseg_json *value)
+{
+    return cJSON_IsNull(value);
+}
+
 bool mseg_json_count(const mseg_json *value, uint64_t *count)
 {
     double number = cJSON_IsNumber(value) ? value->valuedouble : -1;

@@ -224,6 +224,7 @@ mseg_status mseg_make_folder(const char *path, mseg_error *err)
     if (!copy)
         return mseg_fail(err, MSEG_NOMEM, NULL);
     int code = *copy ? 0 : ENOENT;
+    mseg_status status = MSEG_OK;
     for (char *c = copy; *c && !code; c++) {
         bool last = !c[1];
         if (!last && (c[1] != '/' || *c == '/'))
@@ -232,13 +233,13 @@ mseg_status mseg_make_folder(const char *path, mseg_error *err)
         c[1] = 0;
         code = make_one_folder(copy);
         if (code)
-            mseg_fail(err, code == ENOMEM ? MSEG_NOMEM : MSEG_IO, "cannot make folder %s: %s", copy, strerror(code));
+            status = mseg_fail(err, code == ENOMEM ? MSEG_NOMEM : MSEG_IO, "cannot make folder %s: %s", copy, strerror(code));
         c[1] = kept;
     }
     if (!*copy)
-        mseg_fail(err, MSEG_IO, "cannot make a folder without a name");
+        status = mseg_fail(err, MSEG_IO, "cannot make a folder without a name");
     free(copy);
-    return code ? MSEG_IO : MSEG_OK;
+    return status;
 }
 
 /* Whether name is one of ours and its process has ended. */

@@ -224,7 +224,7 @@ class Guarded(Folder):
         self.refused('uint8.tflite', [*RUN, 'good', '-m', 'uint8.tflite'], '--json', 'the model uint8.tflite')
         self.refused('pointwise.tflite', [*CLASSIFY, 'good', '-m', 'pointwise.tflite'], '--json', 'the model pointwise.tflite')
         self.refused('labels', [*CLASSIFY, 'good', '-l', 'labels'], '--json', 'the labels labels')
-        self.refused('classes', [*RUN, 'good', '--palette', 'classes'], '--json', 'the palette classes')
+        self.refused('classes', [*RUN, 'good', '--palette', 'classes'], '--json', 'the classes classes')
         for command in [RUN, CLASSIFY]:
             with open(self.path('list'), 'rb') as listed:
                 self.refused('list', [*command, '-'], '--json', 'the file on standard input', stdin=listed)

@@ -67,7 +67,7 @@ class Folder(unittest.TestCase):
         return json.loads(self.read(name))
 
     def run_mseg(self, *args, stdin=None):
-        done = subprocess.run([MSEG, *args], cwd=self.folder, capture_output=True, text=True, input=stdin,
+        done = subprocess.run([MSEG, *args], cwd=self.folder, capture_output=True, text=True, errors='backslashreplace', input=stdin,
                               env={**os.environ, 'LC_ALL': 'C'})
         self.assertNotIn('Sanitizer', done.stderr)
         return done

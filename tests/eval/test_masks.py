@@ -302,6 +302,98 @@ class Palettes(Masks):
         self.assertEqual(self.score('--map', 'map.txt')[0]['miou'], 1)
 
 
+    def test_map_that_merges(self):
+        """The classes' own palette at their own indices, and a map that makes one of them another: no contradiction."""
+        save_with_palette(stripes(0, 1, 2), self.path('gt/a.png'), COLOURS)
+        save_gray(stripes(0, 1, 1), self.path('pred/a.png'))
+        for line, miou in [('2 1', 1), ('2 ignore', 1)]:
+            self.write('map.txt', '0 0\n1 1\n' + line + '\n')
+            self.assertEqual(self.score('--map', 'map.txt')[0]['miou'], miou)
+
+    def test_index_without_a_colour(self):
+        """8 bits a pixel and two colours."""
+        image = Image.fromarray(stripes(0, 1, 2), 'P')
+        image.putpalette(COLOURS[:2].tobytes())
+        image.save(self.path('gt/a.png'), bits=8)
+        save_colours(stripes(0, 1, 2), self.path('pred/a.png'))
+        with open(self.path('gt/a.png'), 'rb') as file:
+            data = file.read()
+        at = data.index(b'PLTE')
+        self.assertEqual(int.from_bytes(data[at - 4:at], 'big'), 6)
+        self.refused('gt/a.png: index 2 is beyond its palette of 2 colours', '--read-masks', 'colors')
+
+
+class Maps(Masks):
+    def test_a_map_and_colours(self):
+        """A map is of ids: for colours it must change nothing, as nobody knows whether it is meant for them."""
+        self.pair(stripes(0, 1, 2), stripes(0, 1, 2), save_colours)
+        self.write('map.txt', '0 0\n1 1\n2 2\n7 1\n')
+        self.assertEqual(self.score('--map', 'map.txt', '--pred-map', 'map.txt')[0]['miou'], 1)
+        for line in ['2 1', '2 ignore']:
+            self.write('map.txt', '0 0\n1 1\n' + line + '\n')
+            self.refused('gt/a.png: holds colours of classes (class 2), and the map of ids makes another of 2', '--map', 'map.txt')
+            self.refused('pred/a.png: holds colours of classes', '--pred-map', 'map.txt')
+
+    def test_a_class_that_the_map_lacks(self):
+        self.pair(stripes(0, 1, 2), stripes(0, 1, 2))
+        self.write('map.txt', '0 0\n2 2\n')
+        self.refused('gt/a.png: label 1 is not in the map: 300 pixels', '--map', 'map.txt')
+
+    def test_maps_of_one_name(self):
+        """Counts made with maps of one name but other contents are not added up."""
+        self.pair(stripes(0, 1), stripes(0, 1), name='a.png')
+        self.pair(stripes(0, 1), stripes(0, 1), name='b.png')
+        for name, text in [('a', '0 0\n1 1\n'), ('b', '0 1\n1 0\n')]:
+            self.write('map.txt', text)
+            self.write('list', name)
+            self.score('--pred-map', 'map.txt', '--list', 'list', '--save-counts', name + '.counts')
+        done = self.run_mseg('eval', '--merge', 'a.counts', 'b.counts')
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("prediction map: map.txt, number", done.stderr)
+
+
+class Told(Masks):
+    """Before anything is scored, or with nothing that was scored lost."""
+    def test_average_is_checked_first(self):
+        self.pair(stripes(0, 1), stripes(0, 1))
+        done = self.eval('--average', 'purple', '--save-counts', 'x.counts', status=2)
+        self.assertNotIn('judged', done.stderr)
+        self.score('--save-counts', 'x.counts')
+        done = self.run_mseg('eval', '--merge', 'x.counts', '--average', 'purple', '--save-counts', 'y.counts')
+        self.assertEqual(done.returncode, 2)
+        self.assertEqual(self.read('y.counts'), self.read('x.counts'))
+
+    def test_missing_background_needs_class_0(self):
+        self.write('classes.txt', '1 1 1 1 a\n2 2 2 2 b\n')
+        self.pair(stripes(1, 2), stripes(1, 2))
+        self.refused('--missing background makes class 0 of what is missing, which --classes classes.txt does not list', '--missing',
+                     'background', status=2)
+
+    def test_options_that_would_do_nothing(self):
+        self.pair(stripes(0, 1), stripes(0, 1))
+        self.refused('--split is that of --voc', '--split', 'train', status=2)
+        self.score('--save-counts', 'x.counts')
+        for option in [['--ignore', '1'], ['--missing', 'ignore'], ['--list', 'x']]:
+            done = self.run_mseg('eval', '--merge', 'x.counts', *option)
+            self.assertEqual((done.returncode, 'do not go with it' in done.stderr), (2, True), option)
+
+    def test_names_are_utf8(self):
+        """Class names; ids of counts files."""
+        self.pair(stripes(0, 1), stripes(0, 1), name='caf\udce9.png')
+        self.pair(stripes(0, 1), stripes(0, 1), name='b.png')
+        done = self.eval('--save-counts', 'x.counts', '--json', 'out.json', status=1)
+        self.assertIn('the name is not UTF-8, which --save-counts needs', done.stderr)
+        self.assertEqual((self.json()['images'], self.json()['problems']['failed']), (1, 1))
+        with open(self.path('classes.txt'), 'wb') as file:
+            file.write(b'0 0 0 0 caf\xe9\n')
+        self.refused('classes.txt: line 1: the name is not UTF-8: save the file as UTF-8', status=2)
+
+    def test_long_paths_leave_room_for_the_reason(self):
+        name = 'x' * 200
+        self.pair(stripes(0, 99), stripes(0, 1), name=name + '.png')
+        self.refused('xxx.png: label 99 is not a class: 300 pixels, the first at x 0, y 10\n')
+
+
 class EqualChannels(Masks):
     def pictures(self, ids):
         save_gray(ids, self.path('gt/a.png'))
