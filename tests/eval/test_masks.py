@@ -311,15 +311,15 @@ class Palettes(Masks):
             self.assertEqual(self.score('--map', 'map.txt')[0]['miou'], miou)
 
     def test_index_without_a_colour(self):
-        """8 bits a pixel and two colours."""
-        image = Image.fromarray(stripes(0, 1, 2), 'P')
-        image.putpalette(COLOURS[:2].tobytes())
-        image.save(self.path('gt/a.png'), bits=8)
-        save_colours(stripes(0, 1, 2), self.path('pred/a.png'))
+        """8 bits a pixel and two colours: Pillow's palette of 256 is cut."""
+        save_with_palette(stripes(0, 1, 2), self.path('gt/a.png'), COLOURS)
         with open(self.path('gt/a.png'), 'rb') as file:
             data = file.read()
         at = data.index(b'PLTE')
-        self.assertEqual(int.from_bytes(data[at - 4:at], 'big'), 6)
+        length, chunk = int.from_bytes(data[at - 4:at], 'big'), data[at:at + 4 + 6]
+        with open(self.path('gt/a.png'), 'wb') as file:
+            file.write(data[:at - 4] + (6).to_bytes(4, 'big') + chunk + zlib.crc32(chunk).to_bytes(4, 'big') + data[at + 4 + length + 4:])
+        save_colours(stripes(0, 1, 2), self.path('pred/a.png'))
         self.refused('gt/a.png: index 2 is beyond its palette of 2 colours', '--read-masks', 'colors')
 
 
