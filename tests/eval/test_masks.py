@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import unittest
+import zlib
 
 import numpy as np
 from PIL import Image
