@@ -4,64 +4,118 @@
 
 #include "weights/load.h"
 
-static mseg_status appended(const mseg_builder *b, const char *layer, mseg_status status)
+static void set_name(char to[MSEG_MAX_LAYER_NAME], const char *name)
 {
+    snprintf(to, MSEG_MAX_LAYER_NAME, "%.*s", MSEG_MAX_LAYER_NAME - 1, name);
+}
+
+static mseg_status append(const mseg_builder *b, const char *name, mseg_net_layer *layer, mseg_value *out)
+{
+    set_name(layer->name, name);
+    mseg_status status = mseg_net_add(b->net, layer, out);
     if (status == MSEG_NOMEM)
         return mseg_fail(b->err, status, NULL);
-    return status ? mseg_fail(b->err, status, "%s does not fit the layers before it", layer) : MSEG_OK;
+    return status ? mseg_fail(b->err, status, "%s does not fit the layers before it", *layer->block ? layer->block : name)
+                  : MSEG_OK;
 }
 
-mseg_status mseg_build_conv(const mseg_builder *b, const char *layer, const mseg_conv *shape, mseg_value *out)
+mseg_status mseg_build_conv(const mseg_builder *b, const char *name, const mseg_net_layer *shape, mseg_value *out)
 {
-    mseg_layer_weights w;
-    mseg_conv conv = *shape;
+    mseg_net_layer conv = *shape;
+    mseg_weight_shape weights;
     int channels = 0;
-    for (int i = 0; i < conv.n_inputs; i++)
-        channels += mseg_graph_channels(b->graph, conv.inputs[i]);
-    mseg_status status = mseg_weights_load(&w, b->weights, layer, channels, b->err);
+    for (int i = 0; i < conv.n_in; i++)
+        channels += b->net->layers[conv.in[i]].channels;
+    mseg_status status = mseg_weights_shape(&weights, b->weights, name, channels, b->err);
     if (status)
         return status;
-    conv.name = layer;
-    conv.kernel = w.kernel;
-    conv.out_channels = w.out;
-    conv.filter = (mseg_filter){w.weight, w.bias};
-    status = mseg_graph_conv(b->graph, &conv, out);
-    mseg_layer_weights_free(&w);
-    return appended(b, layer, status);
+    conv.kind = MSEG_CONV;
+    conv.kernel = weights.kernel;
+    conv.channels = weights.out;
+    conv.bias = weights.bias;
+    conv.padding = conv.padding == MSEG_SAME ? mseg_weights_padding(b->weights) : conv.padding;
+    conv.add = conv.add ? conv.add : -1;
+    conv.stride = conv.stride ? conv.stride : 1;
+    conv.rate = conv.rate ? conv.rate : 1;
+    return append(b, name, &conv, out);
 }
 
-mseg_status mseg_build_block(const mseg_builder *b, const char *layer, const char *project, const mseg_inverted_residual *shape,
-                             mseg_value *out)
+static mseg_status build_depthwise(const mseg_builder *b, const char *name, const char *block, const mseg_build_shape *shape,
+                                   mseg_value in, mseg_value *out)
 {
-    char part[96];
-    mseg_layer_weights expand = {0}, depthwise = {0}, pointwise = {0};
-    mseg_inverted_residual block = *shape;
-    const int in = mseg_graph_channels(b->graph, block.input);
+    mseg_weight_shape weights;
+    mseg_net_layer layer = {.kind = MSEG_DEPTHWISE,
+                            .in = {in},
+                            .n_in = 1,
+                            .add = -1,
+                            .stride = shape->stride,
+                            .rate = shape->rate,
+                            .padding = mseg_weights_padding(b->weights),
+                            .activation = shape->depthwise_activation,
+                            .channels = b->net->layers[in].channels};
+    set_name(layer.block, block);
+    mseg_status status = mseg_weights_shape_depthwise(&weights, b->weights, name, layer.channels, b->err);
+    if (status)
+        return status;
+    layer.kernel = weights.kernel;
+    layer.bias = weights.bias;
+    return append(b, name, &layer, out);
+}
+
+static mseg_status build_pointwise(const mseg_builder *b, const char *name, const char *block, mseg_net_layer *layer,
+                                   mseg_value *out)
+{
+    set_name(layer->block, block);
+    layer->n_in = 1;
+    mseg_status status = mseg_build_conv(b, name, layer, out);
+    if (!status && b->net->layers[*out].kernel > 1)
+        status = mseg_fail(b->err, MSEG_MISMATCH, "%s does not fit the layers before it", block);
+    return status;
+}
+
+mseg_status mseg_build_block(const mseg_builder *b, const char *layer, const mseg_build_shape *shape, mseg_value *out)
+{
+    char part[MSEG_MAX_LAYER_NAME];
+    mseg_value wide = shape->input;
     mseg_status status = MSEG_OK;
-    block.name = layer;
-    block.expanded = in;
     snprintf(part, sizeof part, "%s.expand", layer);
     if (mseg_weights_has(b->weights, part)) {
-        if ((status = mseg_weights_load(&expand, b->weights, part, in, b->err)))
-            goto done;
-        block.expanded = expand.out;
+        mseg_net_layer expand = {.in = {shape->input}, .activation = MSEG_RELU6};
+        status = build_pointwise(b, part, layer, &expand, &wide);
     }
     snprintf(part, sizeof part, "%s.depthwise", layer);
-    if ((status = mseg_weights_load_depthwise(&depthwise, b->weights, part, block.expanded, b->err)))
-        goto done;
-    snprintf(part, sizeof part, "%s.%s", layer, project);
-    if ((status = mseg_weights_load(&pointwise, b->weights, part, block.expanded, b->err)))
-        goto done;
-    block.out_channels = pointwise.out;
-    block.residual = block.residual && block.stride == 1 && in == pointwise.out;
-    block.expand = (mseg_filter){expand.weight, expand.bias};
-    block.depthwise = (mseg_filter){depthwise.weight, depthwise.bias};
-    block.project = (mseg_filter){pointwise.weight, pointwise.bias};
-    status = expand.kernel > 1 || pointwise.kernel > 1 ? MSEG_MISMATCH : mseg_graph_inverted_residual(b->graph, &block, out);
-    status = appended(b, layer, status);
-done:
-    mseg_layer_weights_free(&expand);
-    mseg_layer_weights_free(&depthwise);
-    mseg_layer_weights_free(&pointwise);
-    return status;
+    if (!status)
+        status = build_depthwise(b, part, layer, shape, wide, &wide);
+    if (status)
+        return status;
+    mseg_net_layer project = {.in = {wide}, .activation = shape->activation};
+    mseg_weight_shape weights;
+    snprintf(part, sizeof part, "%s.%s", layer, shape->pointwise);
+    if ((status = mseg_weights_shape(&weights, b->weights, part, b->net->layers[wide].channels, b->err)))
+        return status;
+    if (shape->residual && shape->stride == 1 && weights.out == b->net->layers[shape->input].channels)
+        project.add = shape->input;
+    return build_pointwise(b, part, layer, &project, out);
+}
+
+static mseg_status build_pool(const mseg_builder *b, const char *name, mseg_net_layer *pool, mseg_value *out)
+{
+    pool->n_in = 1;
+    pool->add = -1;
+    pool->rate = 1;
+    pool->channels = b->net->layers[pool->in[0]].channels;
+    return append(b, name, pool, out);
+}
+
+mseg_status mseg_build_global_pool(const mseg_builder *b, const char *name, mseg_value input, mseg_value *out)
+{
+    mseg_net_layer pool = {.kind = MSEG_GLOBAL_POOL, .in = {input}, .kernel = 1, .stride = 1};
+    return build_pool(b, name, &pool, out);
+}
+
+mseg_status mseg_build_max_pool(const mseg_builder *b, const char *name, mseg_value input, int kernel, int stride,
+                                mseg_value *out)
+{
+    mseg_net_layer pool = {.kind = MSEG_MAX_POOL, .in = {input}, .kernel = kernel, .stride = stride};
+    return build_pool(b, name, &pool, out);
 }

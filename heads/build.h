@@ -1,23 +1,40 @@
 #ifndef MSEG_HEADS_BUILD_H
 #define MSEG_HEADS_BUILD_H
 
-#include "graph/graph.h"
+#include "net/net.h"
 #include "weights/weights.h"
 
-/* What backbones and heads share: operators whose weights come from a model by their layer's canonical name. */
+/* In: layers by their canonical names, and weights. Out: the same appended to a net, with the shapes that the weights have. What
+ * backbones and heads share. */
 typedef struct mseg_builder {
-    mseg_graph *graph;
+    mseg_net *net;
     const mseg_weights *weights;
     mseg_error *err;
 } mseg_builder;
 
-/** Appends a convolution with LAYER's weights. shape gives inputs, add, stride, rate, activation and padding; kernel and output
- * channels are the weights'. Errors: MSEG_MISMATCH (with the layer's name), MSEG_NOMEM, MSEG_UNSUPPORTED. */
-mseg_status mseg_build_conv(const mseg_builder *builder, const char *layer, const mseg_conv *shape, mseg_value *out);
+/** Appends the convolution LAYER. shape gives inputs, add (0 stands for none), stride, rate, activation and padding, where rate 0
+ * and stride 0 stand for 1; kernel and output channels are the weights'. SAME padding is the weights' own rule. Errors:
+ * MSEG_MISMATCH (with the layer's name), MSEG_NOMEM, MSEG_UNSUPPORTED. */
+mseg_status mseg_build_conv(const mseg_builder *builder, const char *layer, const mseg_net_layer *shape, mseg_value *out);
 
-/** Appends LAYER.expand (when the weights have it), LAYER.depthwise and LAYER.PROJECT as one inverted residual. shape gives
- * input, stride, rate and activations, and in residual whether the input is added when shapes allow. Errors as above. */
-mseg_status mseg_build_block(const mseg_builder *builder, const char *layer, const char *project,
-                             const mseg_inverted_residual *shape, mseg_value *out);
+/* An inverted residual or depthwise separable convolution. */
+typedef struct mseg_build_shape {
+    mseg_value input;
+    int stride, rate;
+    mseg_activation depthwise_activation;
+    const char *pointwise; /* its name */
+    mseg_activation activation;
+    bool residual; /* the input is added where shapes allow */
+} mseg_build_shape;
+
+/** Appends LAYER.expand (with ReLU6, when the weights have it), LAYER.depthwise and LAYER.POINTWISE as one block. Errors as
+ * above.
+ */
+mseg_status mseg_build_block(const mseg_builder *builder, const char *layer, const mseg_build_shape *shape, mseg_value *out);
+
+/** Appends a pool of that kind. */
+mseg_status mseg_build_global_pool(const mseg_builder *builder, const char *layer, mseg_value input, mseg_value *out);
+mseg_status mseg_build_max_pool(const mseg_builder *builder, const char *layer, mseg_value input, int kernel, int stride,
+                                mseg_value *out);
 
 #endif

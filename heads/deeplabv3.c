@@ -2,14 +2,15 @@
 
 #include <stdio.h>
 
+#include "net/networks.h"
 #include "weights/load.h"
 
 static mseg_status conv(const mseg_builder *b, const char *layer, const mseg_value *inputs, int n, int rate,
                         mseg_activation activation, mseg_value *out)
 {
-    mseg_conv shape = {.n_inputs = n, .add = -1, .stride = 1, .rate = rate, .activation = activation};
+    mseg_net_layer shape = {.n_in = n, .rate = rate, .activation = activation};
     for (int i = 0; i < n; i++)
-        shape.inputs[i] = inputs[i];
+        shape.in[i] = inputs[i];
     return mseg_build_conv(b, layer, &shape, out);
 }
 
@@ -18,16 +19,20 @@ static mseg_status conv(const mseg_builder *b, const char *layer, const mseg_val
 static mseg_status branch(const mseg_builder *b, int i, mseg_value features, int output_stride, mseg_value *branches, int *n)
 {
     char layer[64], half[80];
-    const int rate = i ? 6 * i * 16 / output_stride : 1;
-    const mseg_inverted_residual separable = {
-        .input = features, .stride = 1, .rate = rate, .depthwise_activation = MSEG_RELU, .project_activation = MSEG_RELU};
+    const int rate = mseg_aspp_rate(i, output_stride);
+    const mseg_build_shape separable = {.input = features,
+                                        .stride = 1,
+                                        .rate = rate,
+                                        .depthwise_activation = MSEG_RELU,
+                                        .pointwise = "pointwise",
+                                        .activation = MSEG_RELU};
     mseg_status status;
     snprintf(layer, sizeof layer, "head.aspp%d", i);
     snprintf(half, sizeof half, "%s.depthwise", layer);
     if (mseg_weights_has(b->weights, layer))
         status = conv(b, layer, &features, 1, rate, MSEG_RELU, &branches[*n]);
     else if (mseg_weights_has(b->weights, half))
-        status = mseg_build_block(b, layer, "pointwise", &separable, &branches[*n]);
+        status = mseg_build_block(b, layer, &separable, &branches[*n]);
     else
         return MSEG_OK;
     *n += status == MSEG_OK;
@@ -37,18 +42,17 @@ static mseg_status branch(const mseg_builder *b, int i, mseg_value features, int
 mseg_status mseg_head_deeplabv3(const mseg_builder *b, mseg_value features, int output_stride, mseg_value *logits,
                                 mseg_head_info *info)
 {
-    enum { BRANCHES = 4 };
-    mseg_value branches[1 + BRANCHES], pooled, projected;
+    mseg_value branches[1 + MSEG_ASPP_BRANCHES], pooled, projected;
     int n = 0;
     mseg_status status;
     *info = (mseg_head_info){.image_pooling = mseg_weights_has(b->weights, "head.image_pooling")};
     if (info->image_pooling) {
-        if ((status = mseg_graph_global_pool(b->graph, "head.pool", features, &pooled)))
-            return mseg_fail(b->err, status, NULL);
+        if ((status = mseg_build_global_pool(b, "head.pool", features, &pooled)))
+            return status;
         if ((status = conv(b, "head.image_pooling", &pooled, 1, 1, MSEG_RELU, &branches[n++])))
             return status;
     }
-    for (int i = 0; i < BRANCHES; i++) {
+    for (int i = 0; i < MSEG_ASPP_BRANCHES; i++) {
         const int before = n;
         if ((status = branch(b, i, features, output_stride, branches, &n)))
             return status;

@@ -9,7 +9,7 @@ typedef struct mseg_head_info {
 
 /** Appends the DeepLabv3 head (arXiv 1706.05587; without ASPP: arXiv 1801.04381, section 6.3) on the feature map: image pooling
  * and the 1x1 and atrous branches that the weights hold, their concatenation (image pooling first) projected, and the classifier.
- * *logits is the map of class scores; the graph's output is left to the caller. Atrous rates are 6, 12, 18 at output stride 16,
+ * *logits is the map of class scores; the net's output is left to the caller. Atrous rates are 6, 12, 18 at output stride 16,
  * in proportion at others. Errors: MSEG_MISMATCH, MSEG_NOMEM. */
 mseg_status mseg_head_deeplabv3(const mseg_builder *builder, mseg_value features, int output_stride, mseg_value *logits,
                                 mseg_head_info *info);

@@ -7,8 +7,8 @@
 #include "base/alloc.h"
 #include "heads/classifier.h"
 #include "heads/deeplabv3.h"
-#include "seg/architecture.h"
-#include "seg/backbone.h"
+#include "seg/backbones/architecture.h"
+#include "seg/backbones/backbone.h"
 #include "seg/builtin.h"
 #include "weights/load.h"
 
@@ -52,7 +52,7 @@ static mseg_status append_head(const mseg_builder *builder, mseg_value features,
         status = mseg_head_deeplabv3(builder, features, output_stride, logits, &head);
     if (status)
         return status;
-    info->classes = mseg_graph_channels(builder->graph, *logits);
+    info->classes = builder->net->layers[*logits].channels;
     info->aspp = head.aspp;
     info->image_pooling = head.image_pooling;
     if (!info->classifier && info->classes > 256)
@@ -101,30 +101,28 @@ static mseg_status identify(mseg_model *model, const char *source, const mseg_we
     return MSEG_OK;
 }
 
-static mseg_status build(mseg_model *model, const mseg_weights *weights, const mseg_model_options *options, mseg_error *err)
+/* The network that the weights are of, as data. */
+static mseg_status build(mseg_net *net, mseg_model_info *info, const mseg_weights *weights, const mseg_model_options *options,
+                         mseg_error *err)
 {
     mseg_value features, logits;
     const int trained_stride = mseg_weights_origin_of(weights).output_stride;
-    const int output_stride = options->output_stride ? options->output_stride : trained_stride ? trained_stride : 16;
-    const mseg_pad_rule rule = mseg_weights_padding(weights) == MSEG_PAD_SAME ? MSEG_PAD_SAME_TF : MSEG_PAD_BOTH;
     const mseg_backbone *backbone = mseg_backbone_of(weights);
+    const mseg_builder builder = {net, weights, err};
+    info->output_stride = options->output_stride ? options->output_stride : trained_stride ? trained_stride : 16;
     if (!backbone)
         return mseg_fail(err, MSEG_UNSUPPORTED, "no backbone that mseg knows: MobileNetV2, MobileNetV1 or ResNet");
-    mseg_status status = mseg_graph_open(&model->graph, model->kernels, rule, options->unfused);
+    net->input = mseg_input_deeplab;
+    mseg_status status = backbone->build(&builder, info->output_stride, &features);
+    if (!status)
+        status = append_head(&builder, features, info->output_stride, &logits, info);
+    if (!status && (status = mseg_net_output(net, logits)))
+        mseg_fail(err, status, NULL);
     if (status)
-        return mseg_fail(err, status, NULL);
-    const mseg_builder builder = {model->graph, weights, err};
-    if ((status = backbone->build(&builder, output_stride, &features)))
         return status;
-    if ((status = append_head(&builder, features, output_stride, &logits, &model->info)))
-        return status;
-    if ((status = mseg_graph_output(model->graph, logits)))
-        return mseg_fail(err, status, NULL);
-    mseg_model_info *info = &model->info;
-    info->network = backbone->network;
+    info->network = backbone->network->name;
     info->width_multiplier = width_of(weights, backbone);
-    info->output_stride = output_stride;
-    info->params = mseg_graph_params(model->graph);
+    info->params = mseg_net_params(net);
     return MSEG_OK;
 }
 
@@ -134,6 +132,7 @@ static mseg_status open_model(mseg_model **out, const char *source, const mseg_m
     *out = NULL;
     mseg_model_options defaults = mseg_model_options_default();
     mseg_weights *weights = NULL;
+    mseg_net net = {0};
     options = options ? options : &defaults;
     if (options->output_stride && options->output_stride != 8 && options->output_stride != 16 && options->output_stride != 32)
         return mseg_fail(err, MSEG_INVAL, "output stride %d: 8, 16 and 32 are possible", options->output_stride);
@@ -146,9 +145,12 @@ static mseg_status open_model(mseg_model **out, const char *source, const mseg_m
     if (!status)
         status = identify(model, source, weights, err);
     if (!status)
-        status = build(model, weights, options, err);
+        status = build(&net, &model->info, weights, options, err);
+    if (!status)
+        status = mseg_packed_net_open(&model->net, &net, weights, model->kernels, options->unfused, err);
     if (status)
         mseg_model_close(&model);
+    mseg_net_free(&net);
     mseg_weights_close(&weights);
     *out = model;
     return status;
@@ -183,7 +185,7 @@ void mseg_model_close(mseg_model **pointer)
 {
     if (!*pointer)
         return;
-    mseg_graph_close(&(*pointer)->graph);
+    mseg_packed_net_close(&(*pointer)->net);
     mseg_free(&(*pointer)->name);
     mseg_free(pointer);
 }

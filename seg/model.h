@@ -2,11 +2,11 @@
 #define MSEG_SEG_MODEL_H
 
 #include "base/cpu.h"
-#include "graph/graph.h"
+#include "plan/packed.h"
 #include "seg/mseg.h"
 
 struct mseg_model {
-    mseg_graph *graph;
+    mseg_packed_net *net;
     const mseg_kernels *kernels;
     mseg_cpu cpu;
     char *name, sha256[65];

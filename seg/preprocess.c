@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "graph/plan.h"
+#include "plan/plan.h"
 
 mseg_run_options mseg_run_options_default(void)
 {

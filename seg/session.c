@@ -39,7 +39,7 @@ static mseg_status ensure_plan(mseg_session *session, int width, int height, mse
     session->width = width;
     session->height = height;
     session->labelled.data = NULL;
-    return mseg_plan_replace(&session->plan, session->model->graph, width, height, mseg_pool_threads(session->pool),
+    return mseg_plan_replace(&session->plan, session->model->net, width, height, mseg_pool_threads(session->pool),
                              &session->model->cpu, err);
 }
 
@@ -55,8 +55,12 @@ static void forward(mseg_session *session, const mseg_picture *picture, mseg_res
 {
     double start = mseg_now_ms();
     session->labelled.data = NULL;
-    result->logits = mseg_plan_run(session->plan, picture, session->pool);
-    mseg_plan_output_size(session->plan, &result->logits_width, &result->logits_height, &result->classes);
+    mseg_plan_run(session->plan, picture, session->pool);
+    const mseg_map logits = mseg_plan_output(session->plan, 0);
+    result->logits = logits.data;
+    result->logits_width = logits.width;
+    result->logits_height = logits.height;
+    result->classes = logits.channels;
     result->canvas_width = session->width;
     result->canvas_height = session->height;
     result->network_ms += mseg_now_ms() - start;
@@ -395,7 +399,7 @@ mseg_status mseg_session_plan(mseg_session *session, int width, int height, mseg
         .layers = mseg_plan_layers(session->plan),
         .params = session->model->info.params,
         .arena_bytes = mseg_plan_arena_bytes(session->plan),
-        .weight_bytes = mseg_graph_weight_bytes(session->model->graph),
+        .weight_bytes = session->model->net->bytes,
     };
     size_t peak = 0;
     for (int i = 0; i < info->layers; i++) {

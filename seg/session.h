@@ -1,7 +1,7 @@
 #ifndef MSEG_SEG_SESSION_H
 #define MSEG_SEG_SESSION_H
 
-#include "graph/plan.h"
+#include "plan/plan.h"
 #include "seg/labels.h"
 #include "seg/model.h"
 

@@ -31,21 +31,6 @@ void mseg_layer_weights_free(mseg_layer_weights *layer)
     *layer = (mseg_layer_weights){0};
 }
 
-/* Fills out->weight and out->bias once out's shape is known. */
-static mseg_status load(mseg_layer_weights *out, const mseg_weights *weights, const char *layer, mseg_error *err)
-{
-    const mseg_tensor *weight = find(weights, layer, "weight"), *bias = find(weights, layer, "bias");
-    if (bias && mseg_tensor_elements(bias) != (size_t)out->out)
-        return mseg_fail(err, MSEG_MISMATCH, "%s.bias has %zu values for %d channels", layer, mseg_tensor_elements(bias),
-                         out->out);
-    out->weight = floats(weight);
-    out->bias = bias ? floats(bias) : NULL;
-    if (out->weight && (out->bias || !bias))
-        return MSEG_OK;
-    mseg_layer_weights_free(out);
-    return mseg_fail(err, MSEG_NOMEM, NULL);
-}
-
 static const mseg_tensor *square(const mseg_weights *weights, const char *layer, mseg_error *err)
 {
     const mseg_tensor *weight = find(weights, layer, "weight");
@@ -58,28 +43,66 @@ static const mseg_tensor *square(const mseg_weights *weights, const char *layer,
     return NULL;
 }
 
-mseg_status mseg_weights_load(mseg_layer_weights *out, const mseg_weights *weights, const char *layer, int in, mseg_error *err)
+/* Fills shape->bias once shape->out is known. */
+static mseg_status find_bias(mseg_weight_shape *shape, const mseg_weights *weights, const char *layer, mseg_error *err)
 {
-    *out = (mseg_layer_weights){0};
+    const mseg_tensor *bias = find(weights, layer, "bias");
+    shape->bias = bias != NULL;
+    if (bias && mseg_tensor_elements(bias) != (size_t)shape->out)
+        return mseg_fail(err, MSEG_MISMATCH, "%s.bias has %zu values for %d channels", layer, mseg_tensor_elements(bias),
+                         shape->out);
+    return MSEG_OK;
+}
+
+mseg_status mseg_weights_shape(mseg_weight_shape *shape, const mseg_weights *weights, const char *layer, int in, mseg_error *err)
+{
     const mseg_tensor *weight = square(weights, layer, err);
     if (!weight)
         return MSEG_MISMATCH;
     if (in && weight->shape[3] != in)
         return mseg_fail(err, MSEG_MISMATCH, "%s.weight takes %d channels, the layer before makes %d", layer, weight->shape[3],
                          in);
-    *out = (mseg_layer_weights){.out = weight->shape[0], .kernel = weight->shape[1], .in = weight->shape[3]};
-    return load(out, weights, layer, err);
+    *shape = (mseg_weight_shape){.out = weight->shape[0], .kernel = weight->shape[1], .in = weight->shape[3]};
+    return find_bias(shape, weights, layer, err);
 }
 
-mseg_status mseg_weights_load_depthwise(mseg_layer_weights *out, const mseg_weights *weights, const char *layer, int channels,
-                                        mseg_error *err)
+mseg_status mseg_weights_shape_depthwise(mseg_weight_shape *shape, const mseg_weights *weights, const char *layer, int channels,
+                                         mseg_error *err)
 {
-    *out = (mseg_layer_weights){0};
     const mseg_tensor *weight = square(weights, layer, err);
     if (!weight)
         return MSEG_MISMATCH;
     if (weight->shape[0] != 1 || weight->shape[3] != channels || weight->shape[1] != 3)
         return mseg_fail(err, MSEG_MISMATCH, "%s.weight is not a 3x3 depthwise convolution of %d channels", layer, channels);
-    *out = (mseg_layer_weights){.out = channels, .kernel = 3, .in = 1};
-    return load(out, weights, layer, err);
+    *shape = (mseg_weight_shape){.out = channels, .kernel = 3, .in = 1};
+    return find_bias(shape, weights, layer, err);
+}
+
+static mseg_status load(mseg_layer_weights *out, const mseg_weights *weights, const char *layer, const mseg_weight_shape *shape,
+                        mseg_error *err)
+{
+    *out = (mseg_layer_weights){.out = shape->out, .kernel = shape->kernel, .in = shape->in};
+    out->weight = floats(find(weights, layer, "weight"));
+    out->bias = shape->bias ? floats(find(weights, layer, "bias")) : NULL;
+    if (out->weight && (out->bias || !shape->bias))
+        return MSEG_OK;
+    mseg_layer_weights_free(out);
+    return mseg_fail(err, MSEG_NOMEM, NULL);
+}
+
+mseg_status mseg_weights_load(mseg_layer_weights *out, const mseg_weights *weights, const char *layer, int in, mseg_error *err)
+{
+    mseg_weight_shape shape;
+    *out = (mseg_layer_weights){0};
+    mseg_status status = mseg_weights_shape(&shape, weights, layer, in, err);
+    return status ? status : load(out, weights, layer, &shape, err);
+}
+
+mseg_status mseg_weights_load_depthwise(mseg_layer_weights *out, const mseg_weights *weights, const char *layer, int channels,
+                                        mseg_error *err)
+{
+    mseg_weight_shape shape;
+    *out = (mseg_layer_weights){0};
+    mseg_status status = mseg_weights_shape_depthwise(&shape, weights, layer, channels, err);
+    return status ? status : load(out, weights, layer, &shape, err);
 }

@@ -14,8 +14,19 @@ typedef struct mseg_layer_weights {
 /** Whether the model has LAYER.weight. */
 int mseg_weights_has(const mseg_weights *weights, const char *layer);
 
-/** Loads LAYER.weight and, when there, LAYER.bias. in: the input channels that it must have (depthwise: its channels; 0: any).
- * Errors: MSEG_MISMATCH with the layer's name in the text, MSEG_NOMEM. On failure *out is all zero. */
+/* What LAYER's tensors say of a convolution without their values. */
+typedef struct mseg_weight_shape {
+    int out, kernel, in; /* as in mseg_layer_weights */
+    int bias;            /* whether it has one */
+} mseg_weight_shape;
+
+/** The shape of LAYER.weight, a square convolution's. in: the input channels that it must have (depthwise: its channels; 0: any).
+ * Errors: MSEG_MISMATCH with the layer's name in the text. */
+mseg_status mseg_weights_shape(mseg_weight_shape *shape, const mseg_weights *weights, const char *layer, int in, mseg_error *err);
+mseg_status mseg_weights_shape_depthwise(mseg_weight_shape *shape, const mseg_weights *weights, const char *layer, int channels,
+                                         mseg_error *err);
+
+/** Loads LAYER.weight and, when there, LAYER.bias. in and errors as above, and MSEG_NOMEM. On failure *out is all zero. */
 mseg_status mseg_weights_load(mseg_layer_weights *out, const mseg_weights *weights, const char *layer, int in, mseg_error *err);
 mseg_status mseg_weights_load_depthwise(mseg_layer_weights *out, const mseg_weights *weights, const char *layer, int channels,
                                         mseg_error *err);

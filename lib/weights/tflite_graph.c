@@ -242,13 +242,6 @@ static bool absorb(builder *b, const tfl_operator *op)
     }
 }
 
-/* What SAME padding puts before the first element (NUMERICS.md). */
-static int same_before(int in, int kernel, int stride, int dilation)
-{
-    int64_t total = ((int64_t)(in + stride - 1) / stride - 1) * stride + (int64_t)(kernel - 1) * dilation + 1 - in;
-    return total > 0 ? (int)(total / 2) : 0;
-}
-
 /* Fills what is common to both kinds of convolution; false when it is none that mseg knows. */
 static bool make_convolution(builder *b, const tfl_operator *op, tfl_node *node)
 {
@@ -277,8 +270,8 @@ static bool make_convolution(builder *b, const tfl_operator *op, tfl_node *node)
     node->pad_h = in->pad[0];
     node->pad_w = in->pad[2];
     if (op->padding == TFL_SAME) {
-        node->pad_h += in->block * same_before(map->shape[1], w->shape[1], op->stride_h, op->dilation_h);
-        node->pad_w += in->block * same_before(map->shape[2], w->shape[2], op->stride_w, op->dilation_w);
+        node->pad_h += in->block * mseg_pad_before(MSEG_SAME, map->shape[1], w->shape[1], op->stride_h, op->dilation_h);
+        node->pad_w += in->block * mseg_pad_before(MSEG_SAME, map->shape[2], w->shape[2], op->stride_w, op->dilation_w);
     }
     node->activation = op->activation;
     node->inputs[node->n_inputs++] = in->node;

@@ -4,17 +4,18 @@
 #include <stdio.h>
 #include <string.h>
 
-/* MobileNetV2 as numbered in slim: block 0 has no expansion; the others are 1 to 16. Source: arXiv 1801.04381, table 2. */
-enum { BLOCKS = 17 };
-static const int nominal_stride[BLOCKS] = {1, 2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1};
+#include "net/networks.h"
+
+enum { MAX_BLOCKS = 32 };
 
 typedef struct matcher {
     tfl_graph *graph;
     mseg_weights *weights;
     mseg_error *err;
-    const tfl_node *current;            /* the layer whose output comes next */
-    int strides[BLOCKS], rates[BLOCKS]; /* of the blocks' depthwise convolutions */
-    bool same, symmetric;               /* every padding so far is that of SAME; is equal on both sides */
+    const mseg_network *network;
+    const tfl_node *current;                    /* the layer whose output comes next */
+    int strides[MAX_BLOCKS], rates[MAX_BLOCKS]; /* of the blocks' depthwise convolutions */
+    bool same, symmetric;                       /* every padding so far is that of SAME; is equal on both sides */
 } matcher;
 
 /* What a layer must be. rate 0: any. */
@@ -76,7 +77,7 @@ static const tfl_node *input_of(const matcher *m, const tfl_node *node, int inpu
     return input < node->n_inputs ? &m->graph->nodes[node->inputs[input]] : NULL;
 }
 
-static mseg_status dtype_of(int type, mseg_dtype *dtype)
+static mseg_status dtype_of(int type, mseg_element *dtype)
 {
     switch (type) {
     case TFL_FLOAT32:
@@ -86,13 +87,13 @@ static mseg_status dtype_of(int type, mseg_dtype *dtype)
         *dtype = MSEG_F16;
         return MSEG_OK;
     case TFL_INT32:
-        *dtype = MSEG_I32;
+        *dtype = MSEG_S32;
         return MSEG_OK;
     case TFL_UINT8:
         *dtype = MSEG_U8;
         return MSEG_OK;
     case TFL_INT8:
-        *dtype = MSEG_I8;
+        *dtype = MSEG_S8;
         return MSEG_OK;
     default:
         return MSEG_UNSUPPORTED;
@@ -120,7 +121,7 @@ static mseg_status add_tensor(const matcher *m, const tfl_node *node, int index,
     memcpy(out.shape, shape, (size_t)rank * sizeof *shape);
     if (t->sparse || dtype_of(t->type, &out.dtype) != MSEG_OK)
         return unsupported(m, node, layer, "has a %s of an unknown type (%d)%s", part, t->type, t->sparse ? ", sparse" : "");
-    if (out.dtype == MSEG_U8 || out.dtype == MSEG_I8 || out.dtype == MSEG_I32) {
+    if (out.dtype == MSEG_U8 || out.dtype == MSEG_S8 || out.dtype == MSEG_S32) {
         out.scales = t->scales;
         out.n_scales = t->n_scales;
         out.axis = t->axis;
@@ -164,21 +165,12 @@ static mseg_status check_weight_shape(const matcher *m, const tfl_node *node, co
     return MSEG_OK;
 }
 
-/* Output elements along one axis under SAME, and under (kernel - 1) * rate / 2 zeros on both sides, which for odd kernels is as
- * many; only the place of the first differs. */
-static int padded_size(int in, int stride)
-{
-    return (in + stride - 1) / stride;
-}
-
 /* Notes whether one axis is padded as SAME does and as symmetric padding does; false when it is neither. */
 static bool note_padding(matcher *m, int in, int out, int kernel, int stride, int rate, int pad)
 {
-    int total = (padded_size(in, stride) - 1) * stride + (kernel - 1) * rate + 1 - in;
-    bool same = pad == (total > 0 ? total / 2 : 0), symmetric = pad == (kernel - 1) * rate / 2;
-    m->same = m->same && same;
-    m->symmetric = m->symmetric && symmetric;
-    return out == padded_size(in, stride) && (m->same || m->symmetric);
+    m->same = m->same && pad == mseg_pad_before(MSEG_SAME, in, kernel, stride, rate);
+    m->symmetric = m->symmetric && pad == mseg_pad_before(MSEG_SYMMETRIC, in, kernel, stride, rate);
+    return out == mseg_out_size(in, stride) && (m->same || m->symmetric);
 }
 
 static mseg_status check_geometry(matcher *m, const tfl_node *node, const char *layer, const expected *want)
@@ -244,8 +236,8 @@ static mseg_status match_stem(matcher *m)
  * anywhere else is found by the next step, which then has no convolution to take. */
 static mseg_status match_residual(matcher *m, int block, const tfl_node *input)
 {
-    char layer[40];
-    snprintf(layer, sizeof layer, "backbone.block%d", block);
+    char layer[MSEG_MAX_LAYER_NAME];
+    mseg_block_name(layer, block, NULL);
     const tfl_node *project = m->current;
     if (m->strides[block] != 1 || input->channels != project->channels)
         return MSEG_OK;
@@ -265,38 +257,39 @@ static mseg_status match_residual(matcher *m, int block, const tfl_node *input)
 static mseg_status match_block(matcher *m, int block)
 {
     const tfl_node *input = m->current;
-    char layer[40];
+    char layer[MSEG_MAX_LAYER_NAME];
     mseg_status status = MSEG_OK;
-    if (block > 0) {
-        snprintf(layer, sizeof layer, "backbone.block%d.expand", block);
+    if (m->network->blocks[block].expansion) {
+        mseg_block_name(layer, block, "expand");
         status = step(m, layer, &pointwise_relu6);
     }
     if (status == MSEG_OK) {
-        snprintf(layer, sizeof layer, "backbone.block%d.depthwise", block);
+        mseg_block_name(layer, block, "depthwise");
         status = step(m, layer, &spatial_relu6);
     }
     if (status == MSEG_OK) {
         m->strides[block] = m->current->stride_h;
         m->rates[block] = m->current->rate_h;
-        snprintf(layer, sizeof layer, "backbone.block%d.project", block);
+        mseg_block_name(layer, block, m->network->pointwise);
         status = step(m, layer, &pointwise_linear);
     }
     return status == MSEG_OK ? match_residual(m, block, input) : status;
 }
 
-/* The output stride is told by which of blocks 6 and 13 keep their stride; everything else must follow from it (NUMERICS.md). */
+/* The output stride is told by the first block that keeps its stride; everything else must follow from it. */
 static mseg_status check_output_stride(matcher *m)
 {
-    int os = m->strides[6] == 1 ? 8 : m->strides[13] == 1 ? 16 : 32;
-    for (int block = 0, now = 2, rate = 1; block < BLOCKS; block++) {
-        bool turned = nominal_stride[block] == 2 && now == os;
-        int stride = turned ? 1 : nominal_stride[block];
+    const mseg_block *blocks = m->network->blocks;
+    int os = 2;
+    for (int block = 0; block < m->network->n_blocks && m->strides[block] == blocks[block].stride; block++)
+        os *= blocks[block].stride;
+    mseg_atrous atrous = {os, 2, 1};
+    for (int block = 0; block < m->network->n_blocks; block++) {
+        int rate, stride = mseg_atrous_stride(&atrous, blocks[block].stride, &rate);
         if (m->strides[block] != stride || m->rates[block] != rate)
             return mseg_fail(m->err, MSEG_UNSUPPORTED,
                              "backbone.block%d.depthwise has stride %d and rate %d; output stride %d has %d and %d there", block,
                              m->strides[block], m->rates[block], os, stride, rate);
-        now *= stride;
-        rate *= turned ? 2 : 1;
     }
     m->weights->origin.output_stride = os;
     return MSEG_OK;
@@ -305,7 +298,7 @@ static mseg_status check_output_stride(matcher *m)
 static mseg_status match_backbone(matcher *m)
 {
     mseg_status status = match_stem(m);
-    for (int block = 0; block < BLOCKS && status == MSEG_OK; block++)
+    for (int block = 0; block < m->network->n_blocks && status == MSEG_OK; block++)
         status = match_block(m, block);
     if (status == MSEG_OK)
         status = check_output_stride(m);
@@ -360,7 +353,7 @@ static mseg_status match_aspp(matcher *m, tfl_node *node, const tfl_node *featur
 {
     char layer[40];
     snprintf(layer, sizeof layer, "head.aspp%d", number);
-    int rate = number == 0 ? 1 : number * 6 * 16 / m->weights->origin.output_stride;
+    int rate = mseg_aspp_rate(number, m->weights->origin.output_stride);
     expected full = {TFL_CONV, number == 0 ? 1 : 3, TFL_RELU, rate, false};
     if (node->kind != TFL_CONV)
         return unsupported(m, node, layer, "is not the convolution that belongs here");
@@ -396,7 +389,7 @@ static mseg_status match_branches(matcher *m, tfl_node *concat, const tfl_node *
             return status;
         channels += branch->channels;
     }
-    if (number != 1 && number != 4)
+    if (number != 1 && number != MSEG_ASPP_BRANCHES)
         return unsupported(m, concat, "head", "joins %d atrous branches; 1 or 4 are known", number);
     if (concat->channels != channels || concat->height != height || concat->width != width)
         return unsupported(m, concat, "head", "does not join its inputs along the channels");
@@ -433,7 +426,7 @@ static mseg_status check_all_taken(const matcher *m)
 
 mseg_status mseg_tfl_match(tfl_graph *graph, mseg_weights *weights, mseg_error *err)
 {
-    matcher m = {.graph = graph, .weights = weights, .err = err, .same = true, .symmetric = true};
+    matcher m = {.network = &mseg_mobilenet_v2, .graph = graph, .weights = weights, .err = err, .same = true, .symmetric = true};
     weights->origin.input_height = graph->nodes[0].height;
     weights->origin.input_width = graph->nodes[0].width;
     mseg_status status = match_backbone(&m);
@@ -443,7 +436,7 @@ mseg_status mseg_tfl_match(tfl_graph *graph, mseg_weights *weights, mseg_error *
     status = pool ? match_classifier(&m, pool) : match_deeplab(&m);
     if (status != MSEG_OK)
         return status;
-    weights->padding = m.same ? MSEG_PAD_SAME : MSEG_PAD_SYMMETRIC;
+    weights->padding = m.same ? MSEG_SAME : MSEG_SYMMETRIC;
     take_tail(&m);
     return check_all_taken(&m);
 }

@@ -168,17 +168,17 @@ mseg_weights_origin mseg_weights_origin_of(const mseg_weights *weights)
     return weights->origin;
 }
 
-static size_t dtype_bytes(mseg_dtype dtype)
+static size_t element_bytes(mseg_element dtype)
 {
     switch (dtype) {
     case MSEG_F32:
-    case MSEG_I32:
+    case MSEG_S32:
     case MSEG_SEEDED:
         return 4;
     case MSEG_F16:
         return 2;
     case MSEG_U8:
-    case MSEG_I8:
+    case MSEG_S8:
         return 1;
     }
     return 0;
@@ -195,7 +195,7 @@ static bool scales_fit(const mseg_tensor *t)
         if (!isfinite(scale) || scale < 0)
             return false;
     }
-    int low = t->dtype == MSEG_I8 ? -128 : 0, high = t->dtype == MSEG_I8 ? 127 : t->dtype == MSEG_U8 ? 255 : 0;
+    int low = t->dtype == MSEG_S8 ? -128 : 0, high = t->dtype == MSEG_S8 ? 127 : t->dtype == MSEG_U8 ? 255 : 0;
     return t->zero_point >= low && t->zero_point <= high;
 }
 
@@ -216,7 +216,7 @@ static bool grow(mseg_weights *weights)
 
 mseg_status mseg_weights_add(mseg_weights *weights, const mseg_tensor *tensor, mseg_error *err)
 {
-    size_t bytes = dtype_bytes(tensor->dtype);
+    size_t bytes = element_bytes(tensor->dtype);
     for (int i = 0; i < tensor->rank; i++)
         if (tensor->shape[i] < 1 || !mseg_mul(bytes, (size_t)tensor->shape[i], &bytes))
             return mseg_fail(err, MSEG_FORMAT, "%s has an impossible shape", tensor->name);
@@ -235,7 +235,7 @@ mseg_status mseg_weights_add(mseg_weights *weights, const mseg_tensor *tensor, m
 
 size_t mseg_tensor_elements(const mseg_tensor *tensor)
 {
-    return tensor->bytes / dtype_bytes(tensor->dtype);
+    return tensor->bytes / element_bytes(tensor->dtype);
 }
 
 /* IEEE half precision: 1 sign, 5 exponent, 10 fraction bits. */
@@ -251,7 +251,7 @@ static double half_to_double(uint16_t half)
 /* Elements start to start + n, which share one scale (step is 1 for real values). */
 static void convert(const mseg_tensor *tensor, size_t start, size_t n, double step, float *out)
 {
-    const uint8_t *data = tensor->data ? tensor->data + start * dtype_bytes(tensor->dtype) : NULL;
+    const uint8_t *data = tensor->data ? tensor->data + start * element_bytes(tensor->dtype) : NULL;
     double zero = tensor->zero_point;
     switch (tensor->dtype) {
     case MSEG_F32:
@@ -266,11 +266,11 @@ static void convert(const mseg_tensor *tensor, size_t start, size_t n, double st
         for (size_t i = 0; i < n; i++)
             out[i] = (float)((data[i] - zero) * step);
         break;
-    case MSEG_I8:
+    case MSEG_S8:
         for (size_t i = 0; i < n; i++)
             out[i] = (float)(((int8_t)data[i] - zero) * step);
         break;
-    case MSEG_I32:
+    case MSEG_S32:
         for (size_t i = 0; i < n; i++)
             out[i] = (float)(((int32_t)mseg_load_u32(data + i * 4) - zero) * step);
         break;

@@ -5,18 +5,16 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "net/padding.h"
 
 /* MSEG_SEEDED: no stored data, pseudo-random values made from the tensor's name (weights/seeded.h). */
-typedef enum mseg_dtype { MSEG_F32, MSEG_F16, MSEG_U8, MSEG_I8, MSEG_I32, MSEG_SEEDED } mseg_dtype;
-
-/* How a layer was padded where it was trained: TensorFlow's SAME (NUMERICS), or the same number on both sides (torchvision). */
-typedef enum mseg_padding { MSEG_PAD_SAME, MSEG_PAD_SYMMETRIC } mseg_padding;
+typedef enum mseg_element { MSEG_F32, MSEG_F16, MSEG_U8, MSEG_S8, MSEG_S32, MSEG_SEEDED } mseg_element;
 
 /* One named tensor. Convolution weights are [out, kh, kw, in] (TensorFlow Lite's and our order), depthwise weights
  * [1, kh, kw, channels], biases [out]. data points into the file that mseg_weights holds and may be unaligned. */
 typedef struct mseg_tensor {
     char name[64]; /* canonical, e.g. "backbone.block3.expand.weight" */
-    mseg_dtype dtype;
+    mseg_element dtype;
     int rank;
     int shape[4];
     const uint8_t *data;

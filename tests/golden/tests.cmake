@@ -1,1 +1,1 @@
-mseg_test(golden/test_golden.c base image kernels graph weights heads seg)
+mseg_test(golden/test_golden.c base image kernels plan net weights heads seg)

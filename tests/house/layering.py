@@ -6,14 +6,15 @@ import sys
 import tempfile
 
 # Room -> rooms that it may include besides itself.
-LIBS = ['lib/base', 'lib/image', 'lib/kernels', 'lib/graph', 'lib/weights']
+LIBS = ['lib/base', 'lib/image', 'lib/kernels', 'lib/net', 'lib/weights', 'lib/plan']
 ALLOWED = {
     'lib/base': [],
     'lib/image': ['lib/base'],
     'lib/kernels': ['lib/base'],
-    'lib/graph': ['lib/base', 'lib/kernels'],
-    'lib/weights': ['lib/base'],
-    'heads': ['lib/base', 'lib/graph', 'lib/weights'],
+    'lib/net': ['lib/base'],
+    'lib/weights': ['lib/base', 'lib/net'],
+    'lib/plan': ['lib/base', 'lib/kernels', 'lib/net', 'lib/weights'],
+    'heads': ['lib/base', 'lib/net', 'lib/weights'],
     'palettes': [],
     'seg': LIBS + ['heads', 'palettes'],
     'apps': ['seg/mseg.h'],

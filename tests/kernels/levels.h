@@ -22,7 +22,7 @@ enum { SLOW = false };
 #endif
 
 /* For tests of whole networks: skips what this machine cannot run. With sanitizers, which make them slow, the best kernels are
- * enough: tests/kernels and test_graph have them all. */
+ * enough: tests/kernels and test_networks have them all. */
 static inline void need_level(mseg_cpu_level level)
 {
     const mseg_cpu_level best = mseg_cpu_detect().can_run;

@@ -5,5 +5,5 @@ mseg_test(unit/test_output.c base)
 target_link_options(test_output PRIVATE -Wl,--wrap=open) # so that the test can play a file system without O_TMPFILE
 mseg_test(unit/test_pool.c base)
 set_tests_properties(test_pool PROPERTIES LABELS tsan)
-mseg_test(unit/test_palette.c seg heads graph weights kernels image base)
-mseg_test(unit/test_overlay.c seg heads graph weights kernels image base)
+mseg_test(unit/test_palette.c seg heads plan net weights kernels image base)
+mseg_test(unit/test_overlay.c seg heads plan net weights kernels image base)

@@ -49,19 +49,20 @@ static const struct {
     const char *name;
     int output_stride, width, height;
     mseg_padding padding;
-    mseg_dtype weight, bias;
+    mseg_element weight, bias;
 } files[] = {
-    {"aspp", 16, 49, 65, MSEG_PAD_SAME, MSEG_F32, MSEG_F32},     {"separable", 8, 80, 64, MSEG_PAD_SAME, MSEG_F32, MSEG_F32},
-    {"float16", 16, 33, 33, MSEG_PAD_SAME, MSEG_F16, MSEG_F16},  {"int8", 32, 33, 33, MSEG_PAD_SAME, MSEG_I8, MSEG_I32},
-    {"uint8", 16, 65, 33, MSEG_PAD_SAME, MSEG_U8, MSEG_I32},     {"plain", 32, 32, 64, MSEG_PAD_SYMMETRIC, MSEG_F32, MSEG_F32},
-    {"batches", 16, 97, 65, MSEG_PAD_SAME, MSEG_F32, MSEG_F32},  {"dense", 32, 64, 96, MSEG_PAD_SAME, MSEG_F32, MSEG_F32},
-    {"pointwise", 32, 64, 64, MSEG_PAD_SAME, MSEG_U8, MSEG_I32}, {"crops", 16, 65, 33, MSEG_PAD_SAME, MSEG_F32, MSEG_F32},
+    {"aspp", 16, 49, 65, MSEG_SAME, MSEG_F32, MSEG_F32},     {"separable", 8, 80, 64, MSEG_SAME, MSEG_F32, MSEG_F32},
+    {"float16", 16, 33, 33, MSEG_SAME, MSEG_F16, MSEG_F16},  {"int8", 32, 33, 33, MSEG_SAME, MSEG_S8, MSEG_S32},
+    {"uint8", 16, 65, 33, MSEG_SAME, MSEG_U8, MSEG_S32},     {"plain", 32, 32, 64, MSEG_SYMMETRIC, MSEG_F32, MSEG_F32},
+    {"batches", 16, 97, 65, MSEG_SAME, MSEG_F32, MSEG_F32},  {"dense", 32, 64, 96, MSEG_SAME, MSEG_F32, MSEG_F32},
+    {"pointwise", 32, 64, 64, MSEG_SAME, MSEG_U8, MSEG_S32}, {"crops", 16, 65, 33, MSEG_SAME, MSEG_F32, MSEG_F32},
 };
 
 enum { FILES = sizeof files / sizeof *files };
 
 /* One record of a .values file: name[64], rank, shape[4], values. Returns the size of the record. */
-static size_t check_record(const mseg_weights *weights, const uint8_t *record, size_t left, mseg_dtype weight, mseg_dtype bias)
+static size_t check_record(const mseg_weights *weights, const uint8_t *record, size_t left, mseg_element weight,
+                           mseg_element bias)
 {
     int32_t rank, shape[4];
     assert_true(left > 84);
@@ -293,7 +294,7 @@ static void numbers_are_converted_exactly(void **state)
     memcpy(scales, steps, sizeof steps); /* this host stores floats as files do */
     uint8_t bytes[6] = {0, 255, 128, 127, 1, 200};
     t = (mseg_tensor){
-        .dtype = MSEG_I8, .rank = 2, .shape = {2, 3}, .data = bytes, .bytes = 6, .scales = scales, .n_scales = 3, .axis = 1};
+        .dtype = MSEG_S8, .rank = 2, .shape = {2, 3}, .data = bytes, .bytes = 6, .scales = scales, .n_scales = 3, .axis = 1};
     mseg_tensor_to_f32(&t, out);
     const float want[6] = {0, -0.25f, -384, (float)(127 * (double)0.1f), 0.25f, -168};
     assert_memory_equal(out, want, sizeof want);
@@ -352,7 +353,7 @@ static void check_structure(const mseg_weights *weights, const int *channels, in
     assert_int_equal(origin.output_stride, output_stride);
     assert_int_equal(origin.input_width, size);
     assert_int_equal(origin.input_height, size);
-    assert_int_equal(mseg_weights_padding(weights), MSEG_PAD_SAME);
+    assert_int_equal(mseg_weights_padding(weights), MSEG_SAME);
 }
 
 /* Parameter counts: NUMERICS.md; of the classifier, the sum of arXiv 1801.04381's table 2 with 1001 classes, batch norms folded.

@@ -1,1 +1,1 @@
-mseg_test(weights/test_tflite.c weights base)
+mseg_test(weights/test_tflite.c weights net base)

@@ -1,0 +1,20 @@
+#ifndef MSEG_NET_INPUT_H
+#define MSEG_NET_INPUT_H
+
+/* How positions of two grids over the same picture belong together, where they are resized (NUMERICS: docs/numerics.md).
+ * MSEG_ALIGN_CORNERS: the corner pixels' centres meet (align_corners), MSEG_HALF_PIXEL: the pictures' edges meet, MSEG_LEGACY:
+ * the first pixels' centres meet and the sizes give the step (TensorFlow 1's default). */
+typedef enum mseg_sampling { MSEG_ALIGN_CORNERS, MSEG_HALF_PIXEL, MSEG_LEGACY } mseg_sampling;
+
+/* The one rule by which a picture enters a network: channel c of a pixel becomes byte * scale[c] + offset[c]; what lies beside
+ * the picture on its canvas is pad[c]. */
+typedef struct mseg_input {
+    float scale[3], offset[3], pad[3];
+    mseg_sampling sampling;
+} mseg_input;
+
+/* TensorFlow DeepLab's: -1 to 1, beside the picture the mean (127.5, which becomes 0), corners aligned. */
+static const mseg_input mseg_input_deeplab = {
+    .scale = {2.0f / 255.0f, 2.0f / 255.0f, 2.0f / 255.0f}, .offset = {-1, -1, -1}, .sampling = MSEG_ALIGN_CORNERS};
+
+#endif

@@ -1,0 +1,6 @@
+mseg_test(plan/test_networks.c plan weights net kernels base)
+set_tests_properties(test_networks PROPERTIES LABELS tsan)
+mseg_test(plan/test_operators.c plan weights net kernels base)
+set_tests_properties(test_operators PROPERTIES LABELS tsan)
+mseg_test(plan/test_plan.c plan weights net kernels base)
+target_link_options(test_plan PRIVATE LINKER:--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc)
