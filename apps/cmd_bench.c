@@ -3,12 +3,12 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "cli/network.h"
+#include "cli/options.h"
+#include "cli/progress.h"
+#include "cli/say.h"
 #include "commands.h"
 #include "mseg.h"
-#include "network.h"
-#include "options.h"
-#include "progress.h"
-#include "say.h"
 
 typedef struct bench_args {
     const char *model, *random;

@@ -1,15 +1,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/guard.h"
+#include "cli/inputs.h"
+#include "cli/lines.h"
+#include "cli/network.h"
+#include "cli/options.h"
+#include "cli/say.h"
+#include "cli/sink.h"
 #include "commands.h"
-#include "guard.h"
-#include "inputs.h"
-#include "lines.h"
 #include "mseg.h"
-#include "network.h"
-#include "options.h"
-#include "say.h"
-#include "sink.h"
 
 typedef struct classify_args {
     const char *model, *labels, *json;

@@ -1,10 +1,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/options.h"
+#include "cli/say.h"
 #include "commands.h"
-#include "eval.h"
-#include "options.h"
-#include "say.h"
+#include "eval/eval.h"
 
 typedef struct eval {
     mseg_eval_args *args;

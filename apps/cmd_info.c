@@ -1,12 +1,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/network.h"
+#include "cli/options.h"
+#include "cli/say.h"
 #include "commands.h"
 #include "mseg.h"
-#include "network.h"
-#include "options.h"
-#include "paper.h"
-#include "say.h"
+#include "paper/paper.h"
 
 typedef struct info_args {
     int os;

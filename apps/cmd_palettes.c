@@ -1,10 +1,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/options.h"
+#include "cli/say.h"
 #include "commands.h"
 #include "mseg.h"
-#include "options.h"
-#include "say.h"
 
 static const mseg_option_group groups[] = {{0}};
 static const mseg_usage usage = {

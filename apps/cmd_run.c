@@ -1,12 +1,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "class_keys.h"
+#include "cli/class_keys.h"
+#include "cli/lines.h"
+#include "cli/options.h"
+#include "cli/say.h"
 #include "commands.h"
-#include "lines.h"
-#include "options.h"
-#include "run.h"
-#include "say.h"
+#include "run/run.h"
 
 #define FIELD(name) offsetof(mseg_run_args, name)
 static const mseg_option input_options[] = {

@@ -2,10 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/options.h"
+#include "cli/say.h"
 #include "commands.h"
 #include "mseg.h"
-#include "options.h"
-#include "say.h"
 
 typedef struct command {
     const char *name, *help;

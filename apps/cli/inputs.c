@@ -1,0 +1,423 @@
+#include "cli/inputs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/lines.h"
+#include "cli/say.h"
+
+/* The folder of all outputs whose folder was not chosen, of this run or one before. */
+#define DEFAULT_OUTPUTS "mseg-out"
+
+/* A folder on the way down, to see loops of symbolic links. */
+typedef struct ancestor {
+    uint64_t fingerprint;
+    const struct ancestor *above;
+} ancestor;
+
+/* What a collection needs while it runs. */
+typedef struct collector {
+    mseg_inputs *inputs;
+    const mseg_inputs_options *options;
+    uint64_t skip[4]; /* fingerprints of options->skip, 0 = none */
+    uint32_t *table;  /* open addressing by output name: index + 1 of an entry, 0 = free */
+    size_t table_size;
+    bool out_of_memory;
+} collector;
+
+/* ---- shards ------------------------------------------------------------------------------------------------------------ */
+
+bool mseg_shard_parse(mseg_shard *shard, const char *text)
+{
+    int used = 0;
+    bool digits = strspn(text, "0123456789/") == strlen(text) && text[0] != '/';
+    return digits && sscanf(text, "%9d/%9d%n", &shard->index, &shard->count, &used) == 2 && !text[used] && shard->index >= 1 &&
+           shard->index <= shard->count;
+}
+
+bool mseg_shard_has(mseg_shard shard, uint64_t k)
+{
+    return k % (uint64_t)shard.count == (uint64_t)shard.index - 1;
+}
+
+/* ---- names ------------------------------------------------------------------------------------------------------------- */
+
+/* Whether a folder's file is one of those that are looked for. */
+static bool is_wanted(const mseg_inputs_options *options, const char *name)
+{
+    const int stem = mseg_stem_length(name), suffix = options->suffix_length;
+    if (options->masks ? !mseg_is_mask_name(name) : !name[stem])
+        return false;
+    return !suffix ||
+           (stem > suffix && name[stem - suffix - 1] != '/' && !memcmp(name + stem - suffix, options->suffix, (size_t)suffix));
+}
+
+uint64_t mseg_fingerprint(const struct stat *info)
+{
+    uint64_t x = (uint64_t)info->st_ino * 0x9e3779b97f4a7c15u ^ (uint64_t)info->st_dev * 0xc2b2ae3d27d4eb4fu;
+    return x ^ x >> 29 ? x ^ x >> 29 : 1;
+}
+
+static uint64_t hash_bytes(const char *bytes, size_t length)
+{
+    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ (unsigned char)bytes[i]) * 0x100000001b3u;
+    return hash;
+}
+
+/* ---- the list ---------------------------------------------------------------------------------------------------------- */
+
+/* Makes room for one more element of an array that doubles. */
+static bool reserve(void *array, size_t count, size_t *capacity, size_t size)
+{
+    if (count < *capacity)
+        return true;
+    size_t wanted = *capacity ? *capacity * 2 : 64;
+    void *grown = reallocarray(*(void **)array, wanted, size);
+    if (!grown)
+        return false;
+    *(void **)array = grown;
+    *capacity = wanted;
+    return true;
+}
+
+/* Appends an entry, taking over path and error. */
+static mseg_input *append(collector *c, char *path, size_t name, char *error)
+{
+    mseg_inputs *inputs = c->inputs;
+    if (!path || inputs->count >= INT32_MAX ||
+        !reserve(&inputs->items, inputs->count, &inputs->capacity, sizeof *inputs->items)) {
+        free(path);
+        free(error);
+        c->out_of_memory = true;
+        return NULL;
+    }
+    inputs->items[inputs->count] = (mseg_input){path, error, name};
+    return &inputs->items[inputs->count++];
+}
+
+static void refuse(collector *c, char *path, char *reason)
+{
+    if (!reason)
+        c->out_of_memory = true;
+    append(c, path, 0, reason);
+}
+
+static void refuse_errno(collector *c, char *path, int number)
+{
+    if (number == ENOMEM)
+        c->out_of_memory = true;
+    refuse(c, path, strdup(number == ENOENT ? mseg_status_text(MSEG_NOENT) : strerror(number)));
+}
+
+static size_t slot_of(const collector *c, const char *name)
+{
+    size_t length = (size_t)mseg_stem_length(name), i = hash_bytes(name, length) & (c->table_size - 1);
+    for (; c->table[i]; i = (i + 1) & (c->table_size - 1)) {
+        const mseg_input *other = &c->inputs->items[c->table[i] - 1];
+        const char *stem = other->path + other->name;
+        if ((size_t)mseg_stem_length(stem) == length && !memcmp(stem, name, length))
+            break;
+    }
+    return i;
+}
+
+static bool grow_table(collector *c)
+{
+    if (c->table_size > 2 * c->inputs->count + 2)
+        return true;
+    size_t old_size = c->table_size;
+    uint32_t *old = c->table, *table = calloc(old_size ? 2 * old_size : 256, sizeof *table);
+    if (!table)
+        return false;
+    c->table = table;
+    c->table_size = old_size ? 2 * old_size : 256;
+    for (size_t i = 0; i < old_size; i++)
+        if (old[i])
+            c->table[slot_of(c, c->inputs->items[old[i] - 1].path + c->inputs->items[old[i] - 1].name)] = old[i];
+    free(old);
+    return true;
+}
+
+/* Appends an image, taking over path; as an error when its name is taken. */
+static void add_image(collector *c, char *path, size_t name, const struct stat *info)
+{
+    mseg_inputs *inputs = c->inputs;
+    if (!grow_table(c) || !reserve(&inputs->files, inputs->n_files, &inputs->file_capacity, sizeof *inputs->files)) {
+        free(path);
+        c->out_of_memory = true;
+        return;
+    }
+    inputs->files[inputs->n_files++] = mseg_fingerprint(info);
+    size_t slot = slot_of(c, path + name);
+    if (c->table[slot] && c->options->clash) {
+        const char *first = inputs->items[c->table[slot] - 1].path;
+        refuse(c, path, strcmp(first, path) ? mseg_format("%s %s", c->options->clash, first) : strdup("given twice"));
+    } else if (append(c, path, name, NULL)) {
+        c->table[slot] = (uint32_t)inputs->count;
+    }
+}
+
+/* ---- folders ----------------------------------------------------------------------------------------------------------- */
+
+static bool to_skip(const collector *c, uint64_t folder, const ancestor *above)
+{
+    for (size_t i = 0; i < sizeof c->skip / sizeof *c->skip; i++)
+        if (c->skip[i] == folder)
+            return true;
+    for (; above; above = above->above)
+        if (above->fingerprint == folder)
+            return true;
+    return false;
+}
+
+static int visible(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+static int by_bytes(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static char *join(const char *folder, const char *name)
+{
+    size_t length = strlen(folder);
+    char *path = NULL;
+    return asprintf(&path, "%s%s%s", folder, length && folder[length - 1] == '/' ? "" : "/", name) < 0 ? NULL : path;
+}
+
+static void note_foreign(mseg_inputs *inputs, const char *path)
+{
+    const int kind = mseg_foreign_kind(path);
+    if (kind < 0)
+        return;
+    inputs->foreign++;
+    inputs->foreign_kinds |= UINT32_C(1) << kind;
+}
+
+typedef struct walk {
+    int images, subfolders;
+} walk;
+
+static void add_folder(collector *c, const char *folder, size_t name, const ancestor *self, walk *found);
+
+/* One entry of a folder; takes over path. */
+static void add_entry(collector *c, char *path, size_t name, const ancestor *folder, walk *found)
+{
+    struct stat info;
+    bool image = is_wanted(c->options, path + name);
+    int failed = stat(path, &info) ? errno : 0;
+    bool is_folder = !failed && S_ISDIR(info.st_mode);
+    found->subfolders += is_folder;
+    found->images += image && !(is_folder && c->options->recursive);
+    if (is_folder && c->options->recursive) {
+        ancestor self = {mseg_fingerprint(&info), folder};
+        if (!to_skip(c, self.fingerprint, folder) && strcmp(strrchr(path, '/') + 1, DEFAULT_OUTPUTS) != 0)
+            add_folder(c, path, name, &self, found);
+    } else if (image && failed) {
+        refuse_errno(c, path, failed);
+        return;
+    } else if (image && is_folder) {
+        refuse(c, path, strdup("is a folder (-r looks into subfolders)"));
+        return;
+    } else if (image && !S_ISREG(info.st_mode)) {
+        refuse(c, path, strdup("not a regular file"));
+        return;
+    } else if (image) {
+        add_image(c, path, name, &info);
+        return;
+    } else if (!failed && S_ISREG(info.st_mode)) {
+        note_foreign(c->inputs, path);
+    }
+    free(path);
+}
+
+/* name: where in the paths of this folder's files their output names start; 0: right behind the folder. */
+static void add_folder(collector *c, const char *folder, size_t name, const ancestor *self, walk *found)
+{
+    struct dirent **entries = NULL;
+    int count = scandir(folder, &entries, visible, by_bytes);
+    if (count < 0) {
+        int reason = errno;
+        found->images++;
+        refuse_errno(c, strdup(folder), reason);
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        char *path = c->out_of_memory ? NULL : join(folder, entries[i]->d_name);
+        if (path)
+            add_entry(c, path, name ? name : strlen(path) - strlen(entries[i]->d_name), self, found);
+        else
+            c->out_of_memory = true;
+        free(entries[i]);
+    }
+    free(entries);
+}
+
+/* ---- arguments --------------------------------------------------------------------------------------------------------- */
+
+/* A path with nothing there; takes it over. */
+static void refuse_missing(collector *c, char *path)
+{
+    struct stat info;
+    const char *slash = strrchr(path, '/');
+    char *folder = slash && slash > path ? strndup(path, (size_t)(slash - path)) : NULL;
+    if (slash && !slash[1])
+        refuse(c, path, strdup("no such folder"));
+    else if (folder && stat(folder, &info) && errno == ENOENT)
+        refuse(c, path, mseg_format("no folder %s", folder));
+    else
+        refuse_errno(c, path, ENOENT);
+    free(folder);
+}
+
+static char *nothing_found(const mseg_inputs_options *options, const walk *found)
+{
+    const char *deeper = found->subfolders && !options->recursive ? "; -r looks into its subfolders" : "";
+    const char *kinds = options->masks ? ".png" : MSEG_IMAGE_EXTENSIONS;
+    if (options->suffix_length)
+        return mseg_format("no file whose name ends in %.*s (%s)%s", options->suffix_length, options->suffix, kinds, deeper);
+    return mseg_format("no %s in it (%s)%s", options->masks ? "masks" : "images", kinds, deeper);
+}
+
+/* A file or folder that the user named; takes over path. */
+static void add_path(collector *c, char *path)
+{
+    struct stat info;
+    if (!path) {
+        c->out_of_memory = true;
+    } else if (stat(path, &info)) {
+        if (errno == ENOENT)
+            refuse_missing(c, path);
+        else
+            refuse_errno(c, path, errno);
+    } else if (S_ISDIR(info.st_mode)) {
+        ancestor self = {mseg_fingerprint(&info), NULL};
+        walk found = {0, 0};
+        add_folder(c, path, 0, &self, &found);
+        if (found.images)
+            free(path);
+        else
+            refuse(c, path, nothing_found(c->options, &found));
+    } else if (!S_ISREG(info.st_mode)) {
+        refuse(c, path, strdup("not a regular file"));
+    } else {
+        const char *slash = strrchr(path, '/');
+        add_image(c, path, slash ? (size_t)(slash + 1 - path) : 0, &info);
+    }
+}
+
+/* pairs: lines may be "image mask". */
+static void add_line(collector *c, char *line, bool pairs)
+{
+    if (pairs && access(line, F_OK))
+        mseg_split_pair(line);
+    add_path(c, strdup(line));
+}
+
+static mseg_status add_stdin(collector *c, mseg_error *err)
+{
+    mseg_lines lines;
+    mseg_error why = {0};
+    char *line = NULL;
+    size_t length, before = c->inputs->count;
+    mseg_status status = mseg_lines_open(&lines, "-", c->options->null, &why);
+    while (!status && !c->out_of_memory && !(status = mseg_lines_next(&lines, &line, &length, &why)) && line) {
+        while (!lines.null && length > 0 && line[length - 1] == '\r')
+            line[--length] = 0;
+        if (lines.null ? length : strspn(line, " \t") != length)
+            add_line(c, line, !lines.null);
+    }
+    mseg_lines_close(&lines);
+    if (status)
+        return mseg_fail(err, status, "the list on standard input: %s", why.text);
+    if (c->inputs->count == before)
+        refuse(c, strdup("-"), strdup("the list on standard input is empty"));
+    return MSEG_OK;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void keep_shard(mseg_inputs *inputs, mseg_shard shard)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < inputs->count; i++) {
+        if (mseg_shard_has(shard, i)) {
+            inputs->items[kept++] = inputs->items[i];
+        } else {
+            free(inputs->items[i].path);
+            free(inputs->items[i].error);
+        }
+    }
+    inputs->count = kept;
+}
+
+mseg_status mseg_inputs_collect(mseg_inputs *inputs, char *const *paths, int count, const mseg_inputs_options *options,
+                                mseg_error *err)
+{
+    *inputs = (mseg_inputs){0};
+    collector c = {.inputs = inputs, .options = options};
+    struct stat info;
+    for (size_t i = 0; i < sizeof c.skip / sizeof *c.skip; i++)
+        if (options->skip[i] && !stat(options->skip[i], &info))
+            c.skip[i] = mseg_fingerprint(&info);
+    mseg_status status = MSEG_OK;
+    for (int i = 0; i < count && !status; i++) {
+        if (!strcmp(paths[i], "-"))
+            status = add_stdin(&c, err);
+        else
+            add_path(&c, strdup(paths[i]));
+    }
+    if (!status && c.out_of_memory)
+        status = mseg_fail(err, MSEG_NOMEM, "out of memory for the list of inputs");
+    if (inputs->n_files)
+        qsort(inputs->files, inputs->n_files, sizeof *inputs->files, by_value);
+    if (options->shard.count > 1)
+        keep_shard(inputs, options->shard);
+    free(c.table);
+    if (status)
+        mseg_inputs_free(inputs);
+    return status;
+}
+
+void mseg_inputs_free(mseg_inputs *inputs)
+{
+    for (size_t i = 0; i < inputs->count; i++) {
+        free(inputs->items[i].path);
+        free(inputs->items[i].error);
+    }
+    free(inputs->items);
+    free(inputs->files);
+    *inputs = (mseg_inputs){0};
+}
+
+bool mseg_inputs_hold(const mseg_inputs *inputs, uint64_t fingerprint)
+{
+    return inputs->n_files && bsearch(&fingerprint, inputs->files, inputs->n_files, sizeof fingerprint, by_value);
+}
+
+void mseg_inputs_say_foreign(const mseg_inputs *inputs)
+{
+    char kinds[256] = "";
+    for (int kind = 0; kind < 32; kind++)
+        if (inputs->foreign_kinds >> kind & 1)
+            snprintf(kinds + strlen(kinds), sizeof kinds - strlen(kinds), "%s%s", *kinds ? " " : "",
+                     mseg_foreign_extension(kind));
+    if (inputs->foreign)
+        mseg_say("skipped %llu image%s of kinds that are not read (%s); convert %s to PNG or JPEG",
+                 (unsigned long long)inputs->foreign, inputs->foreign == 1 ? "" : "s", kinds,
+                 inputs->foreign == 1 ? "it" : "them");
+}
