@@ -15,7 +15,7 @@ static bool tell_apart(char *keys[256], bool *any)
             if (!strcmp(keys[a], keys[b]))
                 shared[a] = shared[b] = *any = true;
     for (int id = 0; id < 256; id++) {
-        char *longer = shared[id] ? mseg_format("%s (%d)", keys[id], id) : keys[id];
+        char *longer = shared[id] ? cli_format("%s (%d)", keys[id], id) : keys[id];
         if (!longer)
             return false;
         if (shared[id])
@@ -26,10 +26,10 @@ static bool tell_apart(char *keys[256], bool *any)
 }
 
 /* Keys made so can meet a name of that form, hence once more: each time they must be longer, and the names end. */
-bool mseg_class_keys(char *keys[256], const mseg_palette *palette)
+bool cli_class_keys(char *keys[256], const mseg_palette *palette)
 {
     for (int id = 0; id < 256; id++) {
-        keys[id] = *palette->names[id] ? strdup(palette->names[id]) : mseg_format("class %d", id);
+        keys[id] = *palette->names[id] ? strdup(palette->names[id]) : cli_format("class %d", id);
         if (!keys[id])
             return false;
     }
@@ -40,7 +40,7 @@ bool mseg_class_keys(char *keys[256], const mseg_palette *palette)
     return true;
 }
 
-void mseg_class_keys_free(char *keys[256])
+void cli_class_keys_free(char *keys[256])
 {
     for (int id = 0; id < 256; id++)
         free(keys[id]);

@@ -1,12 +1,12 @@
-#ifndef MSEG_APPS_CLASS_KEYS_H
-#define MSEG_APPS_CLASS_KEYS_H
+#ifndef CLI_CLASS_KEYS_H
+#define CLI_CLASS_KEYS_H
 
 #include "mseg.h"
 
 /** What the classes are called where each name may occur once (keys of JSON), by id: their names; "class N" for those without;
- * "name (N)" for those that share one. Free with mseg_class_keys_free, also after false: no memory. keys: all NULL before. */
-bool mseg_class_keys(char *keys[256], const mseg_palette *palette);
+ * "name (N)" for those that share one. Free with cli_class_keys_free, also after false: no memory. keys: all NULL before. */
+bool cli_class_keys(char *keys[256], const mseg_palette *palette);
 
-void mseg_class_keys_free(char *keys[256]);
+void cli_class_keys_free(char *keys[256]);
 
 #endif

@@ -23,8 +23,8 @@ typedef struct ancestor {
 
 /* What a collection needs while it runs. */
 typedef struct collector {
-    mseg_inputs *inputs;
-    const mseg_inputs_options *options;
+    cli_inputs *inputs;
+    const cli_inputs_options *options;
     uint64_t skip[4]; /* fingerprints of options->skip, 0 = none */
     uint32_t *table;  /* open addressing by output name: index + 1 of an entry, 0 = free */
     size_t table_size;
@@ -33,7 +33,7 @@ typedef struct collector {
 
 /* ---- shards ------------------------------------------------------------------------------------------------------------ */
 
-bool mseg_shard_parse(mseg_shard *shard, const char *text)
+bool cli_shard_parse(cli_shard *shard, const char *text)
 {
     int used = 0;
     bool digits = strspn(text, "0123456789/") == strlen(text) && text[0] != '/';
@@ -41,7 +41,7 @@ bool mseg_shard_parse(mseg_shard *shard, const char *text)
            shard->index <= shard->count;
 }
 
-bool mseg_shard_has(mseg_shard shard, uint64_t k)
+bool cli_shard_has(cli_shard shard, uint64_t k)
 {
     return k % (uint64_t)shard.count == (uint64_t)shard.index - 1;
 }
@@ -49,16 +49,16 @@ bool mseg_shard_has(mseg_shard shard, uint64_t k)
 /* ---- names ------------------------------------------------------------------------------------------------------------- */
 
 /* Whether a folder's file is one of those that are looked for. */
-static bool is_wanted(const mseg_inputs_options *options, const char *name)
+static bool is_wanted(const cli_inputs_options *options, const char *name)
 {
-    const int stem = mseg_stem_length(name), suffix = options->suffix_length;
-    if (options->masks ? !mseg_is_mask_name(name) : !name[stem])
+    const int stem = cli_stem_length(name), suffix = options->suffix_length;
+    if (options->masks ? !cli_is_mask_name(name) : !name[stem])
         return false;
     return !suffix ||
            (stem > suffix && name[stem - suffix - 1] != '/' && !memcmp(name + stem - suffix, options->suffix, (size_t)suffix));
 }
 
-uint64_t mseg_fingerprint(const struct stat *info)
+uint64_t cli_fingerprint(const struct stat *info)
 {
     uint64_t x = (uint64_t)info->st_ino * 0x9e3779b97f4a7c15u ^ (uint64_t)info->st_dev * 0xc2b2ae3d27d4eb4fu;
     return x ^ x >> 29 ? x ^ x >> 29 : 1;
@@ -89,9 +89,9 @@ static bool reserve(void *array, size_t count, size_t *capacity, size_t size)
 }
 
 /* Appends an entry, taking over path and error. */
-static mseg_input *append(collector *c, char *path, size_t name, char *error)
+static cli_input *append(collector *c, char *path, size_t name, char *error)
 {
-    mseg_inputs *inputs = c->inputs;
+    cli_inputs *inputs = c->inputs;
     if (!path || inputs->count >= INT32_MAX ||
         !reserve(&inputs->items, inputs->count, &inputs->capacity, sizeof *inputs->items)) {
         free(path);
@@ -99,7 +99,7 @@ static mseg_input *append(collector *c, char *path, size_t name, char *error)
         c->out_of_memory = true;
         return NULL;
     }
-    inputs->items[inputs->count] = (mseg_input){path, error, name};
+    inputs->items[inputs->count] = (cli_input){path, error, name};
     return &inputs->items[inputs->count++];
 }
 
@@ -119,11 +119,11 @@ static void refuse_errno(collector *c, char *path, int number)
 
 static size_t slot_of(const collector *c, const char *name)
 {
-    size_t length = (size_t)mseg_stem_length(name), i = hash_bytes(name, length) & (c->table_size - 1);
+    size_t length = (size_t)cli_stem_length(name), i = hash_bytes(name, length) & (c->table_size - 1);
     for (; c->table[i]; i = (i + 1) & (c->table_size - 1)) {
-        const mseg_input *other = &c->inputs->items[c->table[i] - 1];
+        const cli_input *other = &c->inputs->items[c->table[i] - 1];
         const char *stem = other->path + other->name;
-        if ((size_t)mseg_stem_length(stem) == length && !memcmp(stem, name, length))
+        if ((size_t)cli_stem_length(stem) == length && !memcmp(stem, name, length))
             break;
     }
     return i;
@@ -149,17 +149,17 @@ static bool grow_table(collector *c)
 /* Appends an image, taking over path; as an error when its name is taken. */
 static void add_image(collector *c, char *path, size_t name, const struct stat *info)
 {
-    mseg_inputs *inputs = c->inputs;
+    cli_inputs *inputs = c->inputs;
     if (!grow_table(c) || !reserve(&inputs->files, inputs->n_files, &inputs->file_capacity, sizeof *inputs->files)) {
         free(path);
         c->out_of_memory = true;
         return;
     }
-    inputs->files[inputs->n_files++] = mseg_fingerprint(info);
+    inputs->files[inputs->n_files++] = cli_fingerprint(info);
     size_t slot = slot_of(c, path + name);
     if (c->table[slot] && c->options->clash) {
         const char *first = inputs->items[c->table[slot] - 1].path;
-        refuse(c, path, strcmp(first, path) ? mseg_format("%s %s", c->options->clash, first) : strdup("given twice"));
+        refuse(c, path, strcmp(first, path) ? cli_format("%s %s", c->options->clash, first) : strdup("given twice"));
     } else if (append(c, path, name, NULL)) {
         c->table[slot] = (uint32_t)inputs->count;
     }
@@ -195,9 +195,9 @@ static char *join(const char *folder, const char *name)
     return asprintf(&path, "%s%s%s", folder, length && folder[length - 1] == '/' ? "" : "/", name) < 0 ? NULL : path;
 }
 
-static void note_foreign(mseg_inputs *inputs, const char *path)
+static void note_foreign(cli_inputs *inputs, const char *path)
 {
-    const int kind = mseg_foreign_kind(path);
+    const int kind = cli_foreign_kind(path);
     if (kind < 0)
         return;
     inputs->foreign++;
@@ -220,7 +220,7 @@ static void add_entry(collector *c, char *path, size_t name, const ancestor *fol
     found->subfolders += is_folder;
     found->images += image && !(is_folder && c->options->recursive);
     if (is_folder && c->options->recursive) {
-        ancestor self = {mseg_fingerprint(&info), folder};
+        ancestor self = {cli_fingerprint(&info), folder};
         if (!to_skip(c, self.fingerprint, folder) && strcmp(strrchr(path, '/') + 1, DEFAULT_OUTPUTS) != 0)
             add_folder(c, path, name, &self, found);
     } else if (image && failed) {
@@ -274,19 +274,19 @@ static void refuse_missing(collector *c, char *path)
     if (slash && !slash[1])
         refuse(c, path, strdup("no such folder"));
     else if (folder && stat(folder, &info) && errno == ENOENT)
-        refuse(c, path, mseg_format("no folder %s", folder));
+        refuse(c, path, cli_format("no folder %s", folder));
     else
         refuse_errno(c, path, ENOENT);
     free(folder);
 }
 
-static char *nothing_found(const mseg_inputs_options *options, const walk *found)
+static char *nothing_found(const cli_inputs_options *options, const walk *found)
 {
     const char *deeper = found->subfolders && !options->recursive ? "; -r looks into its subfolders" : "";
-    const char *kinds = options->masks ? ".png" : MSEG_IMAGE_EXTENSIONS;
+    const char *kinds = options->masks ? ".png" : CLI_IMAGE_EXTENSIONS;
     if (options->suffix_length)
-        return mseg_format("no file whose name ends in %.*s (%s)%s", options->suffix_length, options->suffix, kinds, deeper);
-    return mseg_format("no %s in it (%s)%s", options->masks ? "masks" : "images", kinds, deeper);
+        return cli_format("no file whose name ends in %.*s (%s)%s", options->suffix_length, options->suffix, kinds, deeper);
+    return cli_format("no %s in it (%s)%s", options->masks ? "masks" : "images", kinds, deeper);
 }
 
 /* A file or folder that the user named; takes over path. */
@@ -301,7 +301,7 @@ static void add_path(collector *c, char *path)
         else
             refuse_errno(c, path, errno);
     } else if (S_ISDIR(info.st_mode)) {
-        ancestor self = {mseg_fingerprint(&info), NULL};
+        ancestor self = {cli_fingerprint(&info), NULL};
         walk found = {0, 0};
         add_folder(c, path, 0, &self, &found);
         if (found.images)
@@ -320,24 +320,24 @@ static void add_path(collector *c, char *path)
 static void add_line(collector *c, char *line, bool pairs)
 {
     if (pairs && access(line, F_OK))
-        mseg_split_pair(line);
+        cli_split_pair(line);
     add_path(c, strdup(line));
 }
 
 static mseg_status add_stdin(collector *c, mseg_error *err)
 {
-    mseg_lines lines;
+    cli_lines lines;
     mseg_error why = {0};
     char *line = NULL;
     size_t length, before = c->inputs->count;
-    mseg_status status = mseg_lines_open(&lines, "-", c->options->null, &why);
-    while (!status && !c->out_of_memory && !(status = mseg_lines_next(&lines, &line, &length, &why)) && line) {
+    mseg_status status = cli_lines_open(&lines, "-", c->options->null, &why);
+    while (!status && !c->out_of_memory && !(status = cli_lines_next(&lines, &line, &length, &why)) && line) {
         while (!lines.null && length > 0 && line[length - 1] == '\r')
             line[--length] = 0;
         if (lines.null ? length : strspn(line, " \t") != length)
             add_line(c, line, !lines.null);
     }
-    mseg_lines_close(&lines);
+    cli_lines_close(&lines);
     if (status)
         return mseg_fail(err, status, "the list on standard input: %s", why.text);
     if (c->inputs->count == before)
@@ -351,11 +351,11 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void keep_shard(mseg_inputs *inputs, mseg_shard shard)
+static void keep_shard(cli_inputs *inputs, cli_shard shard)
 {
     size_t kept = 0;
     for (size_t i = 0; i < inputs->count; i++) {
-        if (mseg_shard_has(shard, i)) {
+        if (cli_shard_has(shard, i)) {
             inputs->items[kept++] = inputs->items[i];
         } else {
             free(inputs->items[i].path);
@@ -365,15 +365,15 @@ static void keep_shard(mseg_inputs *inputs, mseg_shard shard)
     inputs->count = kept;
 }
 
-mseg_status mseg_inputs_collect(mseg_inputs *inputs, char *const *paths, int count, const mseg_inputs_options *options,
-                                mseg_error *err)
+mseg_status cli_inputs_collect(cli_inputs *inputs, char *const *paths, int count, const cli_inputs_options *options,
+                               mseg_error *err)
 {
-    *inputs = (mseg_inputs){0};
+    *inputs = (cli_inputs){0};
     collector c = {.inputs = inputs, .options = options};
     struct stat info;
     for (size_t i = 0; i < sizeof c.skip / sizeof *c.skip; i++)
         if (options->skip[i] && !stat(options->skip[i], &info))
-            c.skip[i] = mseg_fingerprint(&info);
+            c.skip[i] = cli_fingerprint(&info);
     mseg_status status = MSEG_OK;
     for (int i = 0; i < count && !status; i++) {
         if (!strcmp(paths[i], "-"))
@@ -389,11 +389,11 @@ mseg_status mseg_inputs_collect(mseg_inputs *inputs, char *const *paths, int cou
         keep_shard(inputs, options->shard);
     free(c.table);
     if (status)
-        mseg_inputs_free(inputs);
+        cli_inputs_free(inputs);
     return status;
 }
 
-void mseg_inputs_free(mseg_inputs *inputs)
+void cli_inputs_free(cli_inputs *inputs)
 {
     for (size_t i = 0; i < inputs->count; i++) {
         free(inputs->items[i].path);
@@ -401,23 +401,22 @@ void mseg_inputs_free(mseg_inputs *inputs)
     }
     free(inputs->items);
     free(inputs->files);
-    *inputs = (mseg_inputs){0};
+    *inputs = (cli_inputs){0};
 }
 
-bool mseg_inputs_hold(const mseg_inputs *inputs, uint64_t fingerprint)
+bool cli_inputs_hold(const cli_inputs *inputs, uint64_t fingerprint)
 {
     return inputs->n_files && bsearch(&fingerprint, inputs->files, inputs->n_files, sizeof fingerprint, by_value);
 }
 
-void mseg_inputs_say_foreign(const mseg_inputs *inputs)
+void cli_inputs_say_foreign(const cli_inputs *inputs)
 {
     char kinds[256] = "";
     for (int kind = 0; kind < 32; kind++)
         if (inputs->foreign_kinds >> kind & 1)
-            snprintf(kinds + strlen(kinds), sizeof kinds - strlen(kinds), "%s%s", *kinds ? " " : "",
-                     mseg_foreign_extension(kind));
+            snprintf(kinds + strlen(kinds), sizeof kinds - strlen(kinds), "%s%s", *kinds ? " " : "", cli_foreign_extension(kind));
     if (inputs->foreign)
-        mseg_say("skipped %llu image%s of kinds that are not read (%s); convert %s to PNG or JPEG",
-                 (unsigned long long)inputs->foreign, inputs->foreign == 1 ? "" : "s", kinds,
-                 inputs->foreign == 1 ? "it" : "them");
+        cli_say("skipped %llu image%s of kinds that are not read (%s); convert %s to PNG or JPEG",
+                (unsigned long long)inputs->foreign, inputs->foreign == 1 ? "" : "s", kinds,
+                inputs->foreign == 1 ? "it" : "them");
 }

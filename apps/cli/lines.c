@@ -10,7 +10,7 @@
 enum { ROOM = 1 << 16, MOST_EMPTY = 1 << 16 };
 
 /* Moves what is left to the front and reads until the buffer is full or the file ends. */
-static mseg_status fill(mseg_lines *lines, mseg_error *err)
+static mseg_status fill(cli_lines *lines, mseg_error *err)
 {
     lines->used -= lines->start;
     memmove(lines->buffer, lines->buffer + lines->start, lines->used);
@@ -27,13 +27,13 @@ static mseg_status fill(mseg_lines *lines, mseg_error *err)
     return MSEG_OK;
 }
 
-static bool starts_with(const mseg_lines *lines, const char *bytes, size_t length)
+static bool starts_with(const cli_lines *lines, const char *bytes, size_t length)
 {
     return lines->used >= length && !memcmp(lines->buffer, bytes, length);
 }
 
 /* What the first bytes tell. */
-static mseg_status look(mseg_lines *lines, mseg_error *err)
+static mseg_status look(cli_lines *lines, mseg_error *err)
 {
     struct stat info;
     const bool device = !fstat(lines->fd, &info) && (S_ISCHR(info.st_mode) || S_ISBLK(info.st_mode)) && !isatty(lines->fd);
@@ -50,9 +50,9 @@ static mseg_status look(mseg_lines *lines, mseg_error *err)
     return MSEG_OK;
 }
 
-mseg_status mseg_lines_open(mseg_lines *lines, const char *path, bool null, mseg_error *err)
+mseg_status cli_lines_open(cli_lines *lines, const char *path, bool null, mseg_error *err)
 {
-    *lines = (mseg_lines){.null = null, .opened = strcmp(path, "-") != 0};
+    *lines = (cli_lines){.null = null, .opened = strcmp(path, "-") != 0};
     lines->fd = lines->opened ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
     if (lines->fd < 0)
         return mseg_fail(err, errno == ENOENT ? MSEG_NOENT : errno == ENOMEM ? MSEG_NOMEM : MSEG_IO, "%s", strerror(errno));
@@ -61,12 +61,12 @@ mseg_status mseg_lines_open(mseg_lines *lines, const char *path, bool null, mseg
 }
 
 /* Where the next line ends; NULL when its end is not in the buffer. */
-static char *find_end(const mseg_lines *lines)
+static char *find_end(const cli_lines *lines)
 {
     return memchr(lines->buffer + lines->start, lines->null ? 0 : '\n', lines->used - lines->start);
 }
 
-mseg_status mseg_lines_next(mseg_lines *lines, char **line, size_t *length, mseg_error *err)
+mseg_status cli_lines_next(cli_lines *lines, char **line, size_t *length, mseg_error *err)
 {
     *line = NULL;
     char *end = find_end(lines);
@@ -93,10 +93,10 @@ mseg_status mseg_lines_next(mseg_lines *lines, char **line, size_t *length, mseg
     return MSEG_OK;
 }
 
-void mseg_lines_close(mseg_lines *lines)
+void cli_lines_close(cli_lines *lines)
 {
     if (lines->opened && lines->fd >= 0)
         close(lines->fd);
     free(lines->buffer);
-    *lines = (mseg_lines){0};
+    *lines = (cli_lines){0};
 }

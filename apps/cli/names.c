@@ -15,7 +15,7 @@ static size_t without(const char *name, const char *extension)
     return has ? length - tail : 0;
 }
 
-int mseg_stem_length(const char *name)
+int cli_stem_length(const char *name)
 {
     for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++)
         if (without(name, extensions[i]))
@@ -23,26 +23,26 @@ int mseg_stem_length(const char *name)
     return (int)strlen(name);
 }
 
-int mseg_suffix_length(const char *suffix)
+int cli_suffix_length(const char *suffix)
 {
     for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++)
         if (!strcasecmp(suffix, extensions[i]))
             return 0;
-    return mseg_stem_length(suffix);
+    return cli_stem_length(suffix);
 }
 
-const char *mseg_base_name(const char *path)
+const char *cli_base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
 }
 
-bool mseg_is_mask_name(const char *name)
+bool cli_is_mask_name(const char *name)
 {
     return without(name, ".png") > 0;
 }
 
-int mseg_foreign_kind(const char *name)
+int cli_foreign_kind(const char *name)
 {
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
         if (without(name, foreign[i]))
@@ -50,26 +50,26 @@ int mseg_foreign_kind(const char *name)
     return -1;
 }
 
-const char *mseg_foreign_extension(int kind)
+const char *cli_foreign_extension(int kind)
 {
     return foreign[kind];
 }
 
-char *mseg_split_pair(char *line)
+char *cli_split_pair(char *line)
 {
-    if (!line[mseg_stem_length(line)])
+    if (!line[cli_stem_length(line)])
         return NULL;
     for (char *blank = strpbrk(line, " \t"); blank; blank = strpbrk(blank + 1, " \t")) {
         const char was = *blank;
         *blank = 0;
-        if (line[mseg_stem_length(line)])
+        if (line[cli_stem_length(line)])
             return blank + 1 + strspn(blank + 1, " \t");
         *blank = was;
     }
     return NULL;
 }
 
-const char *mseg_path_tail(const char *path, size_t most, const char **dots)
+const char *cli_path_tail(const char *path, size_t most, const char **dots)
 {
     const size_t length = strlen(path);
     *dots = length > most ? "..." : "";

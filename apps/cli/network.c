@@ -17,47 +17,47 @@
 
 enum { MODEL_FOLDERS = 2 };
 
-const char *const mseg_output_strides[] = {"8", "16", "32", NULL};
-const char *const mseg_orientations[] = {"apply", "ignore", NULL};
-const char *const mseg_resizes[] = {"fit", "none", "stretch", NULL};
+const char *const cli_output_strides[] = {"8", "16", "32", NULL};
+const char *const cli_orientations[] = {"apply", "ignore", NULL};
+const char *const cli_resizes[] = {"fit", "none", "stretch", NULL};
 static const char *const pads[] = {"square", "tight", NULL};
 
-#define FIELD(name) offsetof(mseg_network_args, name)
-const mseg_option mseg_network_options[] = {
-    {'m', "model", MSEG_OPTION_TEXT, FIELD(model), "FILE|NAME",
+#define FIELD(name) offsetof(cli_network_args, name)
+const cli_option cli_network_options[] = {
+    {'m', "model", CLI_OPTION_TEXT, FIELD(model), "FILE|NAME",
      .help = "model file, or its name in ~/.cache/mseg or PREFIX/share/mseg (default: $MSEG_MODEL, else " DEFAULT_MODEL
              ", else the built-in one); builtin: the built-in one"},
-    {0, "os", MSEG_OPTION_CHOICE, FIELD(os), "8|16|32",
-     .help = "output stride: 8 is finer and slower (default: the model's own, mostly 16)", .choices = mseg_output_strides},
-    {0, "size", MSEG_OPTION_INT, FIELD(size), "N",
+    {0, "os", CLI_OPTION_CHOICE, FIELD(os), "8|16|32",
+     .help = "output stride: 8 is finer and slower (default: the model's own, mostly 16)", .choices = cli_output_strides},
+    {0, "size", CLI_OPTION_INT, FIELD(size), "N",
      .help = "canvas side, k * output stride + 1 (default: the model's own, mostly 513)", .min = 1, .max = 65537},
-    {0, "resize", MSEG_OPTION_CHOICE, FIELD(resize), "HOW",
+    {0, "resize", CLI_OPTION_CHOICE, FIELD(resize), "HOW",
      .help = "fit: the longer side becomes --size; none: no scaling (VOC protocol); stretch: both sides become --size",
-     .choices = mseg_resizes},
-    {0, "pad", MSEG_OPTION_CHOICE, FIELD(pad), "HOW",
+     .choices = cli_resizes},
+    {0, "pad", CLI_OPTION_CHOICE, FIELD(pad), "HOW",
      .help = "square: as the network was trained (default); tight: no more than needed, faster on long pictures",
      .choices = pads},
-    {0, "scales", MSEG_OPTION_TEXT, FIELD(scales), "S,S,...",
+    {0, "scales", CLI_OPTION_TEXT, FIELD(scales), "S,S,...",
      .help = "multi-scale: run at these scales of the canvas and average the probabilities, e.g. 0.5,0.75,1,1.25,1.5,1.75"},
-    {0, "flip", MSEG_OPTION_FLAG, FIELD(flip), NULL, .help = "also run the mirrored image, at each scale"},
-    {0, "mf", MSEG_OPTION_FLAG, FIELD(mf), NULL, .help = "the paper's multi-scale and flip: the six scales above and --flip"},
-    {0, "max-pixels", MSEG_OPTION_INT, FIELD(max_pixels), "N", .help = "refuse larger images (default 178956970)", .min = 1,
+    {0, "flip", CLI_OPTION_FLAG, FIELD(flip), NULL, .help = "also run the mirrored image, at each scale"},
+    {0, "mf", CLI_OPTION_FLAG, FIELD(mf), NULL, .help = "the paper's multi-scale and flip: the six scales above and --flip"},
+    {0, "max-pixels", CLI_OPTION_INT, FIELD(max_pixels), "N", .help = "refuse larger images (default 178956970)", .min = 1,
      .max = 1e15},
-    {'j', "jobs", MSEG_OPTION_INT, FIELD(jobs), "N", .help = "threads (default: all processors)", .min = 1, .max = 1024},
+    {'j', "jobs", CLI_OPTION_INT, FIELD(jobs), "N", .help = "threads (default: all processors)", .min = 1, .max = 1024},
     {0},
 };
 
-mseg_network_args mseg_network_defaults(void)
+cli_network_args cli_network_defaults(void)
 {
-    return (mseg_network_args){.os = -1, .resize = MSEG_RESIZE_FIT, .pad = MSEG_PAD_SQUARE};
+    return (cli_network_args){.os = -1, .resize = MSEG_RESIZE_FIT, .pad = MSEG_PAD_SQUARE};
 }
 
-int mseg_output_stride(int os)
+int cli_output_stride(int os)
 {
     return os < 0 ? 0 : 8 << os;
 }
 
-int mseg_processors(void)
+int cli_processors(void)
 {
     cpu_set_t set;
     if (!sched_getaffinity(0, sizeof set, &set))
@@ -66,18 +66,18 @@ int mseg_processors(void)
     return online > 0 ? (int)online : 1;
 }
 
-int mseg_network_jobs(const mseg_network_args *args)
+int cli_network_jobs(const cli_network_args *args)
 {
-    return args->jobs ? (int)args->jobs : mseg_processors();
+    return args->jobs ? (int)args->jobs : cli_processors();
 }
 
-bool mseg_network_repeats(const mseg_network_args *args)
+bool cli_network_repeats(const cli_network_args *args)
 {
     return args->scales || args->flip || args->mf;
 }
 
 /* The scales that the options ask for; false after a line of error. */
-static bool parse_scales(const char *command, const mseg_network_args *args, mseg_run_options *run)
+static bool parse_scales(const char *command, const cli_network_args *args, mseg_run_options *run)
 {
     enum { MOST = sizeof run->scales / sizeof *run->scales };
     const char *text = args->scales ? args->scales : args->mf ? "0.5,0.75,1,1.25,1.5,1.75" : "";
@@ -86,8 +86,8 @@ static bool parse_scales(const char *command, const mseg_network_args *args, mse
         char *end;
         double scale = strtod(text, &end);
         if (end == text || (*end && *end != ',') || !(scale >= 0.1 && scale <= 8) || run->n_scales == MOST) {
-            mseg_say("%s: --scales takes up to %d numbers between 0.1 and 8 with commas between, not '%s'", command, MOST,
-                     args->scales);
+            cli_say("%s: --scales takes up to %d numbers between 0.1 and 8 with commas between, not '%s'", command, MOST,
+                    args->scales);
             return false;
         }
         run->scales[run->n_scales++] = scale;
@@ -96,7 +96,7 @@ static bool parse_scales(const char *command, const mseg_network_args *args, mse
     return true;
 }
 
-mseg_limits mseg_network_limits(const mseg_network_args *args)
+mseg_limits cli_network_limits(const cli_network_args *args)
 {
     mseg_limits limits = mseg_limits_default();
     if (args->max_pixels)
@@ -104,13 +104,13 @@ mseg_limits mseg_network_limits(const mseg_network_args *args)
     return limits;
 }
 
-bool mseg_size_fits(const char *command, const char *option, int64_t size, int output_stride)
+bool cli_size_fits(const char *command, const char *option, int64_t size, int output_stride)
 {
     int64_t below = (size - 1) / output_stride * output_stride + 1;
     if (below == size)
         return true;
-    mseg_say("%s: --%s %lld is not k * %d + 1; the nearest are %lld and %lld", command, option, (long long)size, output_stride,
-             (long long)below, (long long)below + output_stride);
+    cli_say("%s: --%s %lld is not k * %d + 1; the nearest are %lld and %lld", command, option, (long long)size, output_stride,
+            (long long)below, (long long)below + output_stride);
     return false;
 }
 
@@ -129,9 +129,9 @@ static bool model_folders(char *folders[MODEL_FOLDERS])
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     folders[0] = folders[1] = NULL;
     if (cache && *cache)
-        cached = (folders[0] = mseg_format("%s/mseg", cache));
+        cached = (folders[0] = cli_format("%s/mseg", cache));
     else if (home && *home)
-        cached = (folders[0] = mseg_format("%s/.cache/mseg", home));
+        cached = (folders[0] = cli_format("%s/.cache/mseg", home));
     char program[4096];
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     for (int ups = 0; length > 0 && ups < 2; ups++) { /* PREFIX/bin/mseg -> PREFIX */
@@ -140,7 +140,7 @@ static bool model_folders(char *folders[MODEL_FOLDERS])
         length = slash ? slash - program : 0;
     }
     if (length >= 0)
-        folders[1] = mseg_format("%.*s/share/mseg", (int)length, program);
+        folders[1] = cli_format("%.*s/share/mseg", (int)length, program);
     return cached && (length < 0 || folders[1]);
 }
 
@@ -149,7 +149,7 @@ static char *find_in(char *const folders[MODEL_FOLDERS], const char *name, bool 
 {
     for (int i = 0; i < MODEL_FOLDERS; i++)
         for (int bare = 0; folders[i] && bare < 2; bare++) {
-            char *path = mseg_format("%s/%s%s", folders[i], name, bare ? ".tflite" : "");
+            char *path = cli_format("%s/%s%s", folders[i], name, bare ? ".tflite" : "");
             if (is_file(path))
                 return path;
             *ok = *ok && path;
@@ -158,48 +158,48 @@ static char *find_in(char *const folders[MODEL_FOLDERS], const char *name, bool 
     return NULL;
 }
 
-char *mseg_model_find(const char *name)
+char *cli_model_find(const char *name)
 {
     const char *variable = getenv("MSEG_MODEL");
     bool given = name || (variable && *variable);
     if (!name)
         name = given ? variable : DEFAULT_MODEL;
-    const bool builtin = given && !strcmp(name, MSEG_BUILTIN_MODEL);
+    const bool builtin = given && !strcmp(name, CLI_BUILTIN_MODEL);
     if (builtin || strchr(name, '/') || (given && is_file(name))) {
         char *copy = strdup(name);
         if (!copy)
-            mseg_say("out of memory");
+            cli_say("out of memory");
         return copy;
     }
     char *folders[MODEL_FOLDERS];
     bool ok = model_folders(folders);
     char *path = find_in(folders, name, &ok);
     if (!path && ok && !given)
-        ok = (path = strdup(MSEG_BUILTIN_MODEL)) != NULL;
+        ok = (path = strdup(CLI_BUILTIN_MODEL)) != NULL;
     if (!path && !ok)
-        mseg_say("out of memory");
+        cli_say("out of memory");
     else if (!path)
-        mseg_say("no model: %s is not in %s or %s; data/get-model.sh fetches one, or name a file with -m", name,
-                 folders[0] ? folders[0] : "~/.cache/mseg", folders[1] ? folders[1] : "PREFIX/share/mseg");
+        cli_say("no model: %s is not in %s or %s; data/get-model.sh fetches one, or name a file with -m", name,
+                folders[0] ? folders[0] : "~/.cache/mseg", folders[1] ? folders[1] : "PREFIX/share/mseg");
     for (int i = 0; i < MODEL_FOLDERS; i++)
         free(folders[i]);
     return path;
 }
 
-bool mseg_model_load(mseg_model **model, const char *name, const mseg_model_options *options)
+bool cli_model_load(mseg_model **model, const char *name, const mseg_model_options *options)
 {
     mseg_error err = {0};
-    char *path = mseg_model_find(name);
+    char *path = cli_model_find(name);
     if (!path)
         return false;
-    if (!strcmp(path, MSEG_BUILTIN_MODEL) ? mseg_model_open_builtin(model, options, &err)
-                                          : mseg_model_open(model, path, options, &err))
-        mseg_say("%s: %s", path, err.text);
+    if (!strcmp(path, CLI_BUILTIN_MODEL) ? mseg_model_open_builtin(model, options, &err)
+                                         : mseg_model_open(model, path, options, &err))
+        cli_say("%s: %s", path, err.text);
     free(path);
     return !err.status;
 }
 
-void mseg_model_say_fallback(const mseg_model *model, const char *name, const mseg_run_options *run)
+void cli_model_say_fallback(const mseg_model *model, const char *name, const mseg_run_options *run)
 {
     const mseg_model_info info = mseg_model_describe(model);
     const char *variable = getenv("MSEG_MODEL");
@@ -207,7 +207,7 @@ void mseg_model_say_fallback(const mseg_model *model, const char *name, const ms
         return;
     char *folders[MODEL_FOLDERS];
     model_folders(folders);
-    char *installed = folders[1] ? mseg_format("%s/get-model.sh", folders[1]) : NULL;
+    char *installed = folders[1] ? cli_format("%s/get-model.sh", folders[1]) : NULL;
     fprintf(stderr,
             "model: %s, built in, " BUILTIN_MIOU " mIOU on VOC val (--resize fit --size %d); %s gets "
             "deeplabv3_mnv2_pascal_quant, " DEFAULT_MIOU " (--resize none --size 513)%s\n",
@@ -220,7 +220,7 @@ void mseg_model_say_fallback(const mseg_model *model, const char *name, const ms
         free(folders[i]);
 }
 
-void mseg_model_add_json(mseg_json *object, const mseg_model *model)
+void cli_model_add_json(mseg_json *object, const mseg_model *model)
 {
     const mseg_model_info info = mseg_model_describe(model);
     mseg_json_add_string(object, "model", info.name);
@@ -230,30 +230,30 @@ void mseg_model_add_json(mseg_json *object, const mseg_model *model)
         mseg_json_add_null(object, "model_sha256");
 }
 
-int mseg_canvas_side(const mseg_model_info *model, int resize)
+int cli_canvas_side(const mseg_model_info *model, int resize)
 {
     const int side = model->trained_width;
     const bool fits = side > 0 && side == model->trained_height && (side - 1) % model->output_stride == 0;
     return fits && resize != MSEG_RESIZE_NONE ? side : 513;
 }
 
-bool mseg_network_open(const char *command, const mseg_network_args *args, mseg_model **model, mseg_run_options *run)
+bool cli_network_open(const char *command, const cli_network_args *args, mseg_model **model, mseg_run_options *run)
 {
     mseg_model_options options = mseg_model_options_default();
-    options.output_stride = mseg_output_stride(args->os);
+    options.output_stride = cli_output_stride(args->os);
     mseg_run_options how = mseg_run_options_default();
     how.resize = (mseg_resize)args->resize;
     how.pad = (mseg_pad)args->pad;
-    if (!parse_scales(command, args, &how) || !mseg_model_load(model, args->model, &options))
+    if (!parse_scales(command, args, &how) || !cli_model_load(model, args->model, &options))
         return false;
     const mseg_model_info info = mseg_model_describe(*model);
     if (info.classifier) {
-        mseg_say("%s: the model is an ImageNet classifier: 'mseg classify' runs it", args->model ? args->model : info.name);
+        cli_say("%s: the model is an ImageNet classifier: 'mseg classify' runs it", args->model ? args->model : info.name);
         return false;
     }
-    const int64_t size = args->size ? args->size : mseg_canvas_side(&info, args->resize);
+    const int64_t size = args->size ? args->size : cli_canvas_side(&info, args->resize);
     how.size = (int)size;
     if (run)
         *run = how;
-    return mseg_size_fits(command, "size", size, info.output_stride);
+    return cli_size_fits(command, "size", size, info.output_stride);
 }

@@ -1,75 +1,75 @@
-#ifndef MSEG_APPS_NETWORK_H
-#define MSEG_APPS_NETWORK_H
+#ifndef CLI_NETWORK_H
+#define CLI_NETWORK_H
 
 #include "cli/options.h"
 #include "mseg.h"
 
 /* What commands that run a network have in common. */
-typedef struct mseg_network_args {
+typedef struct cli_network_args {
     const char *model;  /* file or name; NULL: $MSEG_MODEL or the default model */
     int os;             /* index into 8, 16, 32; -1: the model file's own */
-    int64_t size;       /* canvas side; 0: see mseg_canvas_side */
+    int64_t size;       /* canvas side; 0: see cli_canvas_side */
     int resize, pad;    /* mseg_resize, mseg_pad */
     int64_t jobs;       /* threads; 0: all processors */
     int64_t max_pixels; /* of an image; 0: the library's limit */
     const char *scales; /* "0.5,1,1.5" or NULL */
     bool flip, mf;
-} mseg_network_args;
+} cli_network_args;
 
-/* --model --os --size --resize --pad --scales --flip --mf -j --max-pixels, fields of mseg_network_args. */
-extern const mseg_option mseg_network_options[];
+/* --model --os --size --resize --pad --scales --flip --mf -j --max-pixels, fields of cli_network_args. */
+extern const cli_option cli_network_options[];
 /* The values of --resize, in the order of mseg_resize. */
-extern const char *const mseg_resizes[];
+extern const char *const cli_resizes[];
 /* The values of --os. */
-extern const char *const mseg_output_strides[];
+extern const char *const cli_output_strides[];
 
 /* The values of --orientation, in the order of mseg_orientation, and its help. */
-extern const char *const mseg_orientations[];
-#define MSEG_ORIENTATION_HELP                                                                                                    \
+extern const char *const cli_orientations[];
+#define CLI_ORIENTATION_HELP                                                                                                     \
     "EXIF orientation of photos: apply (default) turns them, ignore leaves them as stored; masks are never turned"
 
 /** The model's own output stride and size, fit, square. */
-mseg_network_args mseg_network_defaults(void);
+cli_network_args cli_network_defaults(void);
 
 /** The output stride that an index stands for, 0 for -1. */
-int mseg_output_stride(int os);
+int cli_output_stride(int os);
 
 /** Processors that this process may use. */
-int mseg_processors(void);
+int cli_processors(void);
 
 /** What -j asks for. */
-int mseg_network_jobs(const mseg_network_args *args);
+int cli_network_jobs(const cli_network_args *args);
 
 /** Whether an image is run more than once: then threads work inside the image, one image at a time. */
-bool mseg_network_repeats(const mseg_network_args *args);
+bool cli_network_repeats(const cli_network_args *args);
 
 /** What --max-pixels asks for. */
-mseg_limits mseg_network_limits(const mseg_network_args *args);
+mseg_limits cli_network_limits(const cli_network_args *args);
 
 /** Whether size, the value of --option, is k * output stride + 1; if not, says so in one line on behalf of command. */
-bool mseg_size_fits(const char *command, const char *option, int64_t size, int output_stride);
+bool cli_size_fits(const char *command, const char *option, int64_t size, int output_stride);
 
 /** The canvas side when none was asked for: that of the model's own file when it is square and fits the output stride, else 513,
  * which is also that of the VOC protocol, resize none. */
-int mseg_canvas_side(const mseg_model_info *model, int resize);
+int cli_canvas_side(const mseg_model_info *model, int resize);
 
 /** The path of the model called name (a file, or a name in the model folders; NULL: $MSEG_MODEL or the default), to be freed;
- * MSEG_BUILTIN_MODEL for the one in the program, which also stands in for a default that is not there. NULL after saying in one
+ * CLI_BUILTIN_MODEL for the one in the program, which also stands in for a default that is not there. NULL after saying in one
  * line how to get one. */
-#define MSEG_BUILTIN_MODEL "builtin"
-char *mseg_model_find(const char *name);
+#define CLI_BUILTIN_MODEL "builtin"
+char *cli_model_find(const char *name);
 
 /** Finds and opens the model called name as above; false after one line of error. */
-bool mseg_model_load(mseg_model **model, const char *name, const mseg_model_options *options);
+bool cli_model_load(mseg_model **model, const char *name, const mseg_model_options *options);
 
 /** One line on stderr when the built-in model was run although nobody asked for it (name as above): how good it is and how to get
  * the better one, and a hint when it was run in a way that does not suit it. run: how, or NULL. */
-void mseg_model_say_fallback(const mseg_model *model, const char *name, const mseg_run_options *run);
+void cli_model_say_fallback(const mseg_model *model, const char *name, const mseg_run_options *run);
 
 /** "model": its name, and "model_sha256": its file's checksum or null, for lines and pages of JSON. */
-void mseg_model_add_json(mseg_json *object, const mseg_model *model);
+void cli_model_add_json(mseg_json *object, const mseg_model *model);
 
 /** Finds and opens the model and fills *run (may be NULL); false after one line of error (exit status 2). */
-bool mseg_network_open(const char *command, const mseg_network_args *args, mseg_model **model, mseg_run_options *run);
+bool cli_network_open(const char *command, const cli_network_args *args, mseg_model **model, mseg_run_options *run);
 
 #endif

@@ -9,11 +9,10 @@
 #include <string.h>
 
 #include "cli/say.h"
-#include "commands.h"
 
 enum { HELP_COLUMN = 28, HELP_WIDTH = 80, LONGEST_WORD = 40 };
 
-int mseg_word_distance(const char *a, const char *b)
+int cli_word_distance(const char *a, const char *b)
 {
     size_t na = strlen(a), nb = strlen(b);
     if (na > LONGEST_WORD || nb > LONGEST_WORD)
@@ -59,7 +58,7 @@ static void print_wrapped(const char *text, int column)
     putchar('\n');
 }
 
-static void print_option(const mseg_option *option)
+static void print_option(const cli_option *option)
 {
     char left[128], letter[8] = "    ";
     if (option->letter)
@@ -75,12 +74,12 @@ static void print_option(const mseg_option *option)
     print_wrapped(option->help, HELP_COLUMN);
 }
 
-static void print_help(const mseg_usage *usage)
+static void print_help(const cli_usage *usage)
 {
     printf("usage: mseg %s [options] %s\n\n%s", usage->command, usage->operands, usage->text);
-    for (const mseg_option_group *group = usage->groups; group->title; group++) {
+    for (const cli_option_group *group = usage->groups; group->title; group++) {
         printf("\n%s:\n", group->title);
-        for (const mseg_option *option = group->options; option->name; option++)
+        for (const cli_option *option = group->options; option->name; option++)
             print_option(option);
     }
     printf("\n%-*sshow this help\n", HELP_COLUMN, "  -h, --help");
@@ -90,7 +89,7 @@ static void print_help(const mseg_usage *usage)
 
 /* An option of the tables and the struct its field lives in. */
 typedef struct match {
-    const mseg_option *option;
+    const cli_option *option;
     char *base;
 } match;
 
@@ -99,27 +98,27 @@ static bool is_word(const char *word, const char *name, size_t length)
     return word && strlen(word) == length && !strncmp(word, name, length);
 }
 
-static match find_option(const mseg_usage *usage, void *values, const char *name, size_t length, char letter)
+static match find_option(const cli_usage *usage, void *values, const char *name, size_t length, char letter)
 {
-    for (const mseg_option_group *group = usage->groups; group->title; group++)
-        for (const mseg_option *option = group->options; option->name; option++)
+    for (const cli_option_group *group = usage->groups; group->title; group++)
+        for (const cli_option *option = group->options; option->name; option++)
             if (letter ? option->letter == letter : is_word(option->name, name, length) || is_word(option->alias, name, length))
                 return (match){option, (char *)values + group->offset};
     return (match){0};
 }
 
-static void unknown_option(const mseg_usage *usage, const char *argument)
+static void unknown_option(const cli_usage *usage, const char *argument)
 {
     const char *nearest = NULL;
     int best = 3;
     size_t length = strcspn(argument, "=");
     char word[LONGEST_WORD + 1];
     snprintf(word, sizeof word, "%.*s", (int)length, argument);
-    for (const mseg_option_group *group = usage->groups; group->title; group++)
-        for (const mseg_option *option = group->options; option->name; option++) {
+    for (const cli_option_group *group = usage->groups; group->title; group++)
+        for (const cli_option *option = group->options; option->name; option++) {
             const char *const names[] = {option->name, option->alias};
             for (int i = 0; i < 2 && names[i]; i++) {
-                int distance = word[0] == '-' && word[1] == '-' ? mseg_word_distance(word + 2, names[i]) : best;
+                int distance = word[0] == '-' && word[1] == '-' ? cli_word_distance(word + 2, names[i]) : best;
                 if (distance < best) {
                     best = distance;
                     nearest = names[i];
@@ -127,22 +126,22 @@ static void unknown_option(const mseg_usage *usage, const char *argument)
             }
         }
     if (nearest)
-        mseg_say("%s: unknown option %s; did you mean --%s?", usage->command, word, nearest);
+        cli_say("%s: unknown option %s; did you mean --%s?", usage->command, word, nearest);
     else
-        mseg_say("%s: unknown option %s; 'mseg %s --help' lists them", usage->command, word, usage->command);
+        cli_say("%s: unknown option %s; 'mseg %s --help' lists them", usage->command, word, usage->command);
 }
 
-static bool store_number(const mseg_usage *usage, match m, const char *text)
+static bool store_number(const cli_usage *usage, match m, const char *text)
 {
     char *end = NULL;
-    bool whole = m.option->kind == MSEG_OPTION_INT;
+    bool whole = m.option->kind == CLI_OPTION_INT;
     errno = 0;
     long long integer = whole ? strtoll(text, &end, 10) : 0;
     double real = whole ? (double)integer : strtod(text, &end);
     bool odd = end == text || *end || errno || isspace((unsigned char)*text) || isnan(real);
     if (odd || real < m.option->min || real > m.option->max) {
-        mseg_say("%s: --%s takes a %snumber from %.15g to %.15g, not '%s'", usage->command, m.option->name, whole ? "whole " : "",
-                 m.option->min, m.option->max, text);
+        cli_say("%s: --%s takes a %snumber from %.15g to %.15g, not '%s'", usage->command, m.option->name, whole ? "whole " : "",
+                m.option->min, m.option->max, text);
         return false;
     }
     if (whole)
@@ -152,7 +151,7 @@ static bool store_number(const mseg_usage *usage, match m, const char *text)
     return true;
 }
 
-static bool store_choice(const mseg_usage *usage, match m, const char *text)
+static bool store_choice(const cli_usage *usage, match m, const char *text)
 {
     char all[256] = "";
     for (int i = 0; m.option->choices[i]; i++) {
@@ -163,43 +162,43 @@ static bool store_choice(const mseg_usage *usage, match m, const char *text)
         size_t used = strlen(all);
         snprintf(all + used, sizeof all - used, "%s%s", i ? ", " : "", m.option->choices[i]);
     }
-    mseg_say("%s: --%s takes one of %s, not '%s'", usage->command, m.option->name, all, text);
+    cli_say("%s: --%s takes one of %s, not '%s'", usage->command, m.option->name, all, text);
     return false;
 }
 
-static bool store(const mseg_usage *usage, match m, const char *text)
+static bool store(const cli_usage *usage, match m, const char *text)
 {
     switch (m.option->kind) {
-    case MSEG_OPTION_FLAG:
+    case CLI_OPTION_FLAG:
         *(bool *)(void *)(m.base + m.option->field) = true;
         return true;
-    case MSEG_OPTION_TEXT:
+    case CLI_OPTION_TEXT:
         *(const char **)(void *)(m.base + m.option->field) = text;
         if (*text)
             return true;
-        mseg_say("%s: --%s takes a value, not an empty one", usage->command, m.option->name);
+        cli_say("%s: --%s takes a value, not an empty one", usage->command, m.option->name);
         return false;
-    case MSEG_OPTION_INT:
-    case MSEG_OPTION_REAL:
+    case CLI_OPTION_INT:
+    case CLI_OPTION_REAL:
         return store_number(usage, m, text);
-    case MSEG_OPTION_CHOICE:
+    case CLI_OPTION_CHOICE:
         return store_choice(usage, m, text);
     }
     return false;
 }
 
 /* Stores the value written with the option, else the implied one, else the next argument (*next moves past it). */
-static bool take_value(const mseg_usage *usage, match m, const char *value, int argc, char **argv, int *next)
+static bool take_value(const cli_usage *usage, match m, const char *value, int argc, char **argv, int *next)
 {
-    if (m.option->kind == MSEG_OPTION_FLAG && value) {
-        mseg_say("%s: --%s takes no value", usage->command, m.option->name);
+    if (m.option->kind == CLI_OPTION_FLAG && value) {
+        cli_say("%s: --%s takes no value", usage->command, m.option->name);
         return false;
     }
     if (!value)
         value = m.option->implied;
-    if (!value && m.option->kind != MSEG_OPTION_FLAG) {
+    if (!value && m.option->kind != CLI_OPTION_FLAG) {
         if (*next >= argc) {
-            mseg_say("%s: --%s needs a value (%s)", usage->command, m.option->name, m.option->argument);
+            cli_say("%s: --%s needs a value (%s)", usage->command, m.option->name, m.option->argument);
             return false;
         }
         value = argv[(*next)++];
@@ -207,7 +206,7 @@ static bool take_value(const mseg_usage *usage, match m, const char *value, int 
     return store(usage, m, value);
 }
 
-static bool parse_long(const mseg_usage *usage, void *values, int argc, char **argv, int *next)
+static bool parse_long(const cli_usage *usage, void *values, int argc, char **argv, int *next)
 {
     const char *argument = argv[*next - 1], *name = argument + 2;
     size_t length = strcspn(name, "=");
@@ -220,7 +219,7 @@ static bool parse_long(const mseg_usage *usage, void *values, int argc, char **a
 }
 
 /* A cluster of letters: flags, then at most one option whose value is the rest or the next argument. */
-static bool parse_short(const mseg_usage *usage, void *values, int argc, char **argv, int *next)
+static bool parse_short(const cli_usage *usage, void *values, int argc, char **argv, int *next)
 {
     for (const char *letter = argv[*next - 1] + 1; *letter; letter++) {
         match m = find_option(usage, values, NULL, 0, *letter);
@@ -228,7 +227,7 @@ static bool parse_short(const mseg_usage *usage, void *values, int argc, char **
             unknown_option(usage, (char[]){'-', *letter, 0});
             return false;
         }
-        bool flag = m.option->kind == MSEG_OPTION_FLAG;
+        bool flag = m.option->kind == CLI_OPTION_FLAG;
         if (!take_value(usage, m, flag || !letter[1] ? NULL : letter + 1, argc, argv, next))
             return false;
         if (!flag)
@@ -237,23 +236,23 @@ static bool parse_short(const mseg_usage *usage, void *values, int argc, char **
     return true;
 }
 
-static bool operands_fit(const mseg_usage *usage, int operands, char **argv)
+static bool operands_fit(const cli_usage *usage, int operands, char **argv)
 {
     if (operands < usage->min_operands)
-        mseg_say("%s: %s is missing; 'mseg %s --help' tells more", usage->command, usage->operands, usage->command);
+        cli_say("%s: %s is missing; 'mseg %s --help' tells more", usage->command, usage->operands, usage->command);
     else if (usage->max_operands >= 0 && operands > usage->max_operands)
-        mseg_say("%s: unexpected '%s'", usage->command, argv[usage->max_operands]);
+        cli_say("%s: unexpected '%s'", usage->command, argv[usage->max_operands]);
     else
         return true;
     return false;
 }
 
-bool mseg_options_parse(const mseg_usage *usage, int argc, char **argv, void *values, int *operands, int *exit_status)
+bool cli_options_parse(const cli_usage *usage, int argc, char **argv, void *values, int *operands, int *exit_status)
 {
     bool options_end = false;
     int next = 1;
     *operands = 0;
-    *exit_status = MSEG_EXIT_UNUSABLE;
+    *exit_status = CLI_EXIT_UNUSABLE;
     while (next < argc) {
         char *argument = argv[next++];
         if (options_end || argument[0] != '-' || !argument[1]) {
@@ -262,7 +261,7 @@ bool mseg_options_parse(const mseg_usage *usage, int argc, char **argv, void *va
             options_end = true;
         } else if (!strcmp(argument, "--help") || !strcmp(argument, "-h")) {
             print_help(usage);
-            *exit_status = MSEG_EXIT_OK;
+            *exit_status = CLI_EXIT_OK;
             return false;
         } else if (!(argument[1] == '-' ? parse_long : parse_short)(usage, values, argc, argv, &next)) {
             return false;

@@ -15,7 +15,7 @@ static const char *const extensions[FOLDERS] = {"png", "png", "npy", "npy"};
 static const int alike[][2] = {{MASKS, OVERLAYS}, {SCORES, PROBABILITIES}};
 enum { PAIRS = sizeof alike / sizeof *alike };
 
-static void folders_of(const mseg_outputs *outputs, const char *folders[FOLDERS])
+static void folders_of(const cli_outputs *outputs, const char *folders[FOLDERS])
 {
     folders[MASKS] = outputs->masks;
     folders[OVERLAYS] = outputs->overlays;
@@ -29,7 +29,7 @@ static mseg_status try_folder(const char *folder, mseg_error *err)
     mseg_status status = mseg_make_folder(folder, err);
     if (status)
         return status;
-    char *path = mseg_format("%s/mseg-try", folder);
+    char *path = cli_format("%s/mseg-try", folder);
     if (!path)
         return mseg_fail(err, MSEG_NOMEM, NULL);
     mseg_output probe = {0};
@@ -46,7 +46,7 @@ static bool same_folder(const char *a, const char *b)
     return a && b && !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-mseg_status mseg_outputs_open(const mseg_outputs *outputs, const char **folder, mseg_error *err)
+mseg_status cli_outputs_open(const cli_outputs *outputs, const char **folder, mseg_error *err)
 {
     const char *folders[FOLDERS];
     folders_of(outputs, folders);
@@ -65,7 +65,7 @@ mseg_status mseg_outputs_open(const mseg_outputs *outputs, const char **folder, 
     return MSEG_OK;
 }
 
-void mseg_outputs_mirror(const mseg_outputs *outputs, const mseg_inputs *inputs)
+void cli_outputs_mirror(const cli_outputs *outputs, const cli_inputs *inputs)
 {
     const char *folders[FOLDERS];
     folders_of(outputs, folders);
@@ -81,7 +81,7 @@ void mseg_outputs_mirror(const mseg_outputs *outputs, const mseg_inputs *inputs)
         last = name;
         last_length = length;
         for (int k = 0; k < FOLDERS; k++) {
-            char *path = folders[k] ? mseg_format("%s/%.*s", folders[k], (int)length, name) : NULL;
+            char *path = folders[k] ? cli_format("%s/%.*s", folders[k], (int)length, name) : NULL;
             if (path && !mseg_make_folder(path, NULL))
                 mseg_output_sweep(path);
             free(path);
@@ -90,17 +90,17 @@ void mseg_outputs_mirror(const mseg_outputs *outputs, const mseg_inputs *inputs)
 }
 
 /* Whether no image's file is that of --json or the like; false after a line of error. */
-static bool spares_outputs(const mseg_outputs *outputs, const mseg_inputs *inputs, const mseg_guard *guard)
+static bool spares_outputs(const cli_outputs *outputs, const cli_inputs *inputs, const cli_guard *guard)
 {
     const char *folders[FOLDERS];
     folders_of(outputs, folders);
     for (size_t i = 0; i < inputs->count; i++)
         for (int k = 0; k < FOLDERS && !inputs->items[i].error; k++) {
-            char *path = folders[k] ? mseg_output_path(folders[k], &inputs->items[i], extensions[k]) : NULL;
-            const mseg_guarded *found = path ? mseg_guard_find_output(guard, path) : NULL;
+            char *path = folders[k] ? cli_output_path(folders[k], &inputs->items[i], extensions[k]) : NULL;
+            const cli_guarded *found = path ? cli_guard_find_output(guard, path) : NULL;
             if (found)
-                mseg_say("%s: %s would be the same file as the output %s of %s; choose another one", found->path, found->what,
-                         path, inputs->items[i].path);
+                cli_say("%s: %s would be the same file as the output %s of %s; choose another one", found->path, found->what,
+                        path, inputs->items[i].path);
             free(path);
             if (found)
                 return false;
@@ -124,25 +124,25 @@ static char *way_down(const char *folder, const char *below)
 
 /* Whether no image's name leads from one folder into the other, where its file could be that of another image; false after a line
  * of error. */
-static bool stays_apart(const char *folder, const char *below, const mseg_inputs *inputs)
+static bool stays_apart(const char *folder, const char *below, const cli_inputs *inputs)
 {
     char *way = way_down(folder, below);
     size_t length = way ? strlen(way) : 0;
-    const mseg_input *found = NULL;
+    const cli_input *found = NULL;
     for (size_t i = 0; length && i < inputs->count && !found; i++) {
         const char *name = inputs->items[i].path + inputs->items[i].name;
         if (!inputs->items[i].error && !strncmp(name, way, length) && name[length] == '/')
             found = &inputs->items[i];
     }
     if (!way)
-        mseg_say("%s: out of memory", folder);
+        cli_say("%s: out of memory", folder);
     else if (found)
-        mseg_say("%s: outputs of %s below %s would go there, too; choose another folder", below, found->path, folder);
+        cli_say("%s: outputs of %s below %s would go there, too; choose another folder", below, found->path, folder);
     free(way);
     return way && !found;
 }
 
-bool mseg_outputs_fit(const mseg_outputs *outputs, const mseg_inputs *inputs, const mseg_guard *guard)
+bool cli_outputs_fit(const cli_outputs *outputs, const cli_inputs *inputs, const cli_guard *guard)
 {
     const char *folders[FOLDERS];
     folders_of(outputs, folders);
@@ -151,16 +151,16 @@ bool mseg_outputs_fit(const mseg_outputs *outputs, const mseg_inputs *inputs, co
         if (a && b && (!stays_apart(a, b, inputs) || !stays_apart(b, a, inputs)))
             return false;
     }
-    return !mseg_guard_has_output(guard) || spares_outputs(outputs, inputs, guard);
+    return !cli_guard_has_output(guard) || spares_outputs(outputs, inputs, guard);
 }
 
-char *mseg_output_path(const char *folder, const mseg_input *input, const char *extension)
+char *cli_output_path(const char *folder, const cli_input *input, const char *extension)
 {
     const char *name = input->path + input->name;
     size_t room = strlen(folder) + strlen(name) + strlen(extension) + 3;
     char *path = malloc(room);
     if (path)
-        snprintf(path, room, "%s/%.*s.%s", folder, mseg_stem_length(name), name, extension);
+        snprintf(path, room, "%s/%.*s.%s", folder, cli_stem_length(name), name, extension);
     return path;
 }
 
@@ -169,7 +169,7 @@ char *mseg_output_path(const char *folder, const mseg_input *input, const char *
 static mseg_status write_scores(const char *path, const mseg_result *result, mseg_error *err)
 {
     mseg_output out = {0};
-    mseg_status status = mseg_npy_open(&out, path, result->logits_height, result->logits_width, result->classes, err);
+    mseg_status status = cli_npy_open(&out, path, result->logits_height, result->logits_width, result->classes, err);
     if (status)
         return status;
     size_t pixels = (size_t)result->logits_width * (size_t)result->logits_height;
@@ -185,7 +185,7 @@ static mseg_status write_probabilities(const char *path, mseg_session *session, 
     const size_t row = (size_t)width * (size_t)result->classes;
     mseg_output out = {0};
     float *rows = calloc(row, ROWS * sizeof *rows);
-    mseg_status status = rows ? mseg_npy_open(&out, path, height, width, result->classes, err) : mseg_fail(err, MSEG_NOMEM, NULL);
+    mseg_status status = rows ? cli_npy_open(&out, path, height, width, result->classes, err) : mseg_fail(err, MSEG_NOMEM, NULL);
     for (int y = 0; y < height && !status; y += ROWS) {
         const int n = height - y < ROWS ? height - y : ROWS;
         status = mseg_probabilities(session, y, n, rows, err);
@@ -199,8 +199,8 @@ static mseg_status write_probabilities(const char *path, mseg_session *session, 
     return status;
 }
 
-static mseg_status write_overlay(const char *path, const mseg_outputs *outputs, const mseg_image *photo,
-                                 const mseg_result *result, mseg_error *err)
+static mseg_status write_overlay(const char *path, const cli_outputs *outputs, const mseg_image *photo, const mseg_result *result,
+                                 mseg_error *err)
 {
     mseg_image picture = {0};
     mseg_status status = mseg_overlay(&picture, photo, &result->labels, &outputs->palette, outputs->alpha, err);
@@ -210,7 +210,7 @@ static mseg_status write_overlay(const char *path, const mseg_outputs *outputs, 
     return status;
 }
 
-static mseg_status write_one(int kind, const char *path, const mseg_outputs *outputs, const mseg_image *photo,
+static mseg_status write_one(int kind, const char *path, const cli_outputs *outputs, const mseg_image *photo,
                              mseg_session *session, const mseg_result *result, mseg_error *err)
 {
     switch (kind) {
@@ -226,11 +226,11 @@ static mseg_status write_one(int kind, const char *path, const mseg_outputs *out
 }
 
 /* Where a file of an input goes, to be freed. */
-static mseg_status find_path(char **path, const char *folder, const char *extension, const mseg_guard *guard,
-                             const mseg_input *input, mseg_error *err)
+static mseg_status find_path(char **path, const char *folder, const char *extension, const cli_guard *guard,
+                             const cli_input *input, mseg_error *err)
 {
-    *path = mseg_output_path(folder, input, extension);
-    return *path ? mseg_guard_check(guard, *path, err) : mseg_fail(err, MSEG_NOMEM, NULL);
+    *path = cli_output_path(folder, input, extension);
+    return *path ? cli_guard_check(guard, *path, err) : mseg_fail(err, MSEG_NOMEM, NULL);
 }
 
 static mseg_status fail_writing(mseg_error *err, mseg_status status, const char *path, const mseg_error *reason)
@@ -238,8 +238,8 @@ static mseg_status fail_writing(mseg_error *err, mseg_status status, const char 
     return mseg_fail(err, status, "cannot write %s: %s", path, reason->text);
 }
 
-mseg_status mseg_outputs_write(const mseg_outputs *outputs, const mseg_guard *guard, const mseg_input *input,
-                               const mseg_image *photo, mseg_session *session, const mseg_result *result, mseg_error *err)
+mseg_status cli_outputs_write(const cli_outputs *outputs, const cli_guard *guard, const cli_input *input, const mseg_image *photo,
+                              mseg_session *session, const mseg_result *result, mseg_error *err)
 {
     const char *folders[FOLDERS];
     folders_of(outputs, folders);
@@ -259,13 +259,13 @@ mseg_status mseg_outputs_write(const mseg_outputs *outputs, const mseg_guard *gu
 
 /* ---- row by row -------------------------------------------------------------------------------------------------------- */
 
-mseg_status mseg_row_outputs_open(mseg_row_outputs *rows, const mseg_outputs *outputs, const mseg_guard *guard,
-                                  const mseg_input *input, int width, int height, mseg_error *err)
+mseg_status cli_row_outputs_open(cli_row_outputs *rows, const cli_outputs *outputs, const cli_guard *guard,
+                                 const cli_input *input, int width, int height, mseg_error *err)
 {
     const char *folders[] = {outputs->masks, outputs->overlays};
     const mseg_png_format formats[] = {{width, height, 1, outputs->palette.rgb, 256}, {width, height, 3, NULL, 0}};
     mseg_status status = MSEG_OK;
-    *rows = (mseg_row_outputs){.outputs = outputs};
+    *rows = (cli_row_outputs){.outputs = outputs};
     for (int i = 0; i < 2 && !status; i++) {
         mseg_error reason = {0};
         if (!folders[i])
@@ -277,9 +277,9 @@ mseg_status mseg_row_outputs_open(mseg_row_outputs *rows, const mseg_outputs *ou
     return status;
 }
 
-static mseg_status put_overlay(mseg_row_outputs *rows, const mseg_tile_rows *part, mseg_error *err)
+static mseg_status put_overlay(cli_row_outputs *rows, const mseg_tile_rows *part, mseg_error *err)
 {
-    const mseg_outputs *o = rows->outputs;
+    const cli_outputs *o = rows->outputs;
     mseg_image picture = {0};
     mseg_status status = mseg_overlay_rows(&picture, part->photo, part->labels, part->below, &o->palette, o->alpha, err);
     if (!status)
@@ -288,7 +288,7 @@ static mseg_status put_overlay(mseg_row_outputs *rows, const mseg_tile_rows *par
     return status;
 }
 
-mseg_status mseg_row_outputs_put(mseg_row_outputs *rows, const mseg_tile_rows *part, mseg_error *err)
+mseg_status cli_row_outputs_put(cli_row_outputs *rows, const mseg_tile_rows *part, mseg_error *err)
 {
     mseg_error reason = {0};
     mseg_status status = mseg_row_writer_put(rows->writers[0], part->labels, &reason);
@@ -299,7 +299,7 @@ mseg_status mseg_row_outputs_put(mseg_row_outputs *rows, const mseg_tile_rows *p
     return status;
 }
 
-mseg_status mseg_row_outputs_commit(mseg_row_outputs *rows, mseg_error *err)
+mseg_status cli_row_outputs_commit(cli_row_outputs *rows, mseg_error *err)
 {
     mseg_status status = MSEG_OK;
     for (int i = 0; i < 2 && !status; i++) {
@@ -310,11 +310,11 @@ mseg_status mseg_row_outputs_commit(mseg_row_outputs *rows, mseg_error *err)
     return status;
 }
 
-void mseg_row_outputs_close(mseg_row_outputs *rows)
+void cli_row_outputs_close(cli_row_outputs *rows)
 {
     for (int i = 0; i < 2; i++) {
         mseg_row_writer_discard(&rows->writers[i]);
         free(rows->paths[i]);
     }
-    *rows = (mseg_row_outputs){0};
+    *rows = (cli_row_outputs){0};
 }

@@ -8,7 +8,7 @@
 
 #define REDRAW_SECONDS 0.1
 
-double mseg_now(void)
+double cli_now(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -21,15 +21,15 @@ static int terminal_columns(void)
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-static void wipe(const mseg_progress *progress)
+static void wipe(const cli_progress *progress)
 {
     if (progress->bar && progress->drawn > 0)
         fputs("\r\033[K", stderr);
 }
 
-static void draw(mseg_progress *progress)
+static void draw(cli_progress *progress)
 {
-    double now = mseg_now(), seconds = now - progress->started;
+    double now = cli_now(), seconds = now - progress->started;
     if (!progress->bar || (now - progress->drawn < REDRAW_SECONDS && progress->done < progress->total))
         return;
     double rate = seconds > 0 ? (double)progress->done / seconds : 0;
@@ -55,13 +55,13 @@ static void draw(mseg_progress *progress)
     progress->drawn = now;
 }
 
-void mseg_progress_start(mseg_progress *progress, size_t total, bool quiet)
+void cli_progress_start(cli_progress *progress, size_t total, bool quiet)
 {
-    *progress = (mseg_progress){.total = total, .started = mseg_now(), .bar = !quiet && total > 0 && isatty(STDERR_FILENO)};
+    *progress = (cli_progress){.total = total, .started = cli_now(), .bar = !quiet && total > 0 && isatty(STDERR_FILENO)};
     pthread_mutex_init(&progress->lock, NULL);
 }
 
-void mseg_progress_step(mseg_progress *progress)
+void cli_progress_step(cli_progress *progress)
 {
     pthread_mutex_lock(&progress->lock);
     progress->done++;
@@ -69,28 +69,28 @@ void mseg_progress_step(mseg_progress *progress)
     pthread_mutex_unlock(&progress->lock);
 }
 
-void mseg_progress_hide(mseg_progress *progress)
+void cli_progress_hide(cli_progress *progress)
 {
     pthread_mutex_lock(&progress->lock);
     wipe(progress);
     progress->drawn = 0;
 }
 
-void mseg_progress_show(mseg_progress *progress)
+void cli_progress_show(cli_progress *progress)
 {
     pthread_mutex_unlock(&progress->lock);
 }
 
-void mseg_progress_print(mseg_progress *progress, const char *line)
+void cli_progress_print(cli_progress *progress, const char *line)
 {
-    mseg_progress_hide(progress);
+    cli_progress_hide(progress);
     fprintf(stderr, "%s\n", line);
-    mseg_progress_show(progress);
+    cli_progress_show(progress);
 }
 
-double mseg_progress_stop(mseg_progress *progress)
+double cli_progress_stop(cli_progress *progress)
 {
     wipe(progress);
     pthread_mutex_destroy(&progress->lock);
-    return mseg_now() - progress->started;
+    return cli_now() - progress->started;
 }

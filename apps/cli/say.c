@@ -16,7 +16,7 @@ static char *format_line(const char *format, va_list args)
     return line;
 }
 
-char *mseg_format(const char *format, ...)
+char *cli_format(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -25,7 +25,7 @@ char *mseg_format(const char *format, ...)
     return line;
 }
 
-void mseg_say(const char *format, ...)
+void cli_say(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -36,7 +36,7 @@ void mseg_say(const char *format, ...)
 }
 
 /* Makes room for that many more bytes and the 0 at the end. */
-static bool reserve(mseg_text *text, size_t more)
+static bool reserve(cli_text *text, size_t more)
 {
     if (text->size + more < text->capacity)
         return true;
@@ -49,7 +49,7 @@ static bool reserve(mseg_text *text, size_t more)
     return true;
 }
 
-void mseg_text_add(mseg_text *text, const char *format, ...)
+void cli_text_add(cli_text *text, const char *format, ...)
 {
     va_list args, again;
     va_start(args, format);
@@ -65,11 +65,11 @@ void mseg_text_add(mseg_text *text, const char *format, ...)
     va_end(args);
 }
 
-char *mseg_text_take(mseg_text *text)
+char *cli_text_take(cli_text *text)
 {
     char *bytes = text->lost ? NULL : text->bytes ? text->bytes : strdup("");
     if (text->lost)
         free(text->bytes);
-    *text = (mseg_text){0};
+    *text = (cli_text){0};
     return bytes;
 }

@@ -8,19 +8,19 @@ typedef struct slot {
     void *item;
 } slot;
 
-struct mseg_sequence {
+struct cli_sequence {
     pthread_mutex_t lock;
     pthread_cond_t moved;
     int next; /* the index to emit next */
     int slots;
-    mseg_emit_fn emit;
+    cli_emit_fn emit;
     void *context;
     slot ring[];
 };
 
-mseg_status mseg_sequence_open(mseg_sequence **out, int slots, mseg_emit_fn emit, void *context)
+mseg_status cli_sequence_open(cli_sequence **out, int slots, cli_emit_fn emit, void *context)
 {
-    mseg_sequence *sequence = calloc(1, sizeof *sequence + (size_t)slots * sizeof sequence->ring[0]);
+    cli_sequence *sequence = calloc(1, sizeof *sequence + (size_t)slots * sizeof sequence->ring[0]);
     *out = sequence;
     if (!sequence)
         return MSEG_NOMEM;
@@ -32,7 +32,7 @@ mseg_status mseg_sequence_open(mseg_sequence **out, int slots, mseg_emit_fn emit
     return MSEG_OK;
 }
 
-void mseg_sequence_close(mseg_sequence **sequence)
+void cli_sequence_close(cli_sequence **sequence)
 {
     if (!*sequence)
         return;
@@ -42,7 +42,7 @@ void mseg_sequence_close(mseg_sequence **sequence)
     *sequence = NULL;
 }
 
-void mseg_sequence_wait(mseg_sequence *sequence, int index)
+void cli_sequence_wait(cli_sequence *sequence, int index)
 {
     pthread_mutex_lock(&sequence->lock);
     while (index - sequence->next >= sequence->slots)
@@ -50,7 +50,7 @@ void mseg_sequence_wait(mseg_sequence *sequence, int index)
     pthread_mutex_unlock(&sequence->lock);
 }
 
-void mseg_sequence_put(mseg_sequence *sequence, int index, void *item)
+void cli_sequence_put(cli_sequence *sequence, int index, void *item)
 {
     pthread_mutex_lock(&sequence->lock);
     sequence->ring[index % sequence->slots] = (slot){true, item};

@@ -28,7 +28,7 @@ static int parse_descriptor(const char *path)
     return -1;
 }
 
-int mseg_sink_descriptor(const char *path)
+int cli_sink_descriptor(const char *path)
 {
     char name[PATH_MAX], target[PATH_MAX];
     if (!strcmp(path, "-"))
@@ -47,7 +47,7 @@ int mseg_sink_descriptor(const char *path)
     return -1;
 }
 
-bool mseg_is_special(const char *path)
+bool cli_is_special(const char *path)
 {
     struct stat info;
     return !stat(path, &info) && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
@@ -89,13 +89,13 @@ static FILE *join(int fd)
     return stream;
 }
 
-bool mseg_sink_open(mseg_sink *sink, const char *path)
+bool cli_sink_open(cli_sink *sink, const char *path)
 {
     mseg_error err = {0};
-    *sink = (mseg_sink){.path = path};
+    *sink = (cli_sink){.path = path};
     if (!path)
         return true;
-    int fd = mseg_sink_descriptor(path);
+    int fd = cli_sink_descriptor(path);
     if (fd < 0)
         mseg_output_sweep_beside(path);
     if (fd >= 0 && !(sink->stream = join(fd)))
@@ -103,33 +103,33 @@ bool mseg_sink_open(mseg_sink *sink, const char *path)
     else if (fd < 0 && !check_place(path, &err) && !mseg_output_open(&sink->output, path, &err))
         sink->stream = sink->output.file;
     if (!sink->stream)
-        mseg_say("%s: %s", path, err.text);
+        cli_say("%s: %s", path, err.text);
     return sink->stream != NULL;
 }
 
-bool mseg_sink_try(const char *path)
+bool cli_sink_try(const char *path)
 {
-    mseg_sink sink;
-    if (!path || (mseg_sink_descriptor(path) < 0 && mseg_is_special(path))) /* to open a pipe would wait for its reader */
+    cli_sink sink;
+    if (!path || (cli_sink_descriptor(path) < 0 && cli_is_special(path))) /* to open a pipe would wait for its reader */
         return true;
-    bool ok = mseg_sink_open(&sink, path);
-    mseg_sink_discard(&sink);
+    bool ok = cli_sink_open(&sink, path);
+    cli_sink_discard(&sink);
     return ok;
 }
 
-void mseg_sink_line(mseg_sink *sink, mseg_progress *progress, const char *line)
+void cli_sink_line(cli_sink *sink, cli_progress *progress, const char *line)
 {
     const bool shared = progress && (sink->stream == stderr || isatty(fileno(sink->stream)));
     if (shared)
-        mseg_progress_hide(progress);
+        cli_progress_hide(progress);
     fprintf(sink->stream, "%s\n", line);
     if (shared) {
         fflush(sink->stream);
-        mseg_progress_show(progress);
+        cli_progress_show(progress);
     }
 }
 
-bool mseg_sink_close(mseg_sink *sink)
+bool cli_sink_close(cli_sink *sink)
 {
     mseg_error err = {0};
     FILE *stream = sink->stream;
@@ -140,14 +140,14 @@ bool mseg_sink_close(mseg_sink *sink)
     else if (own && ((ferror(stream) | fflush(stream)) || fclose(stream)))
         mseg_fail(&err, MSEG_IO, "cannot write: %s", strerror(errno));
     if (err.status)
-        mseg_say("%s: %s", sink->path, err.text);
+        cli_say("%s: %s", sink->path, err.text);
     return !err.status;
 }
 
-void mseg_sink_discard(mseg_sink *sink)
+void cli_sink_discard(cli_sink *sink)
 {
     if (sink->stream && !sink->output.file && sink->stream != stdout && sink->stream != stderr)
         fclose(sink->stream);
     mseg_output_discard(&sink->output);
-    *sink = (mseg_sink){0};
+    *sink = (cli_sink){0};
 }

@@ -34,17 +34,17 @@ static bool mark(const char *const names[256], const char *entry, bool value, bo
     return any;
 }
 
-void mseg_eval_names(const char *names[256], const mseg_counts *counts)
+void cli_eval_class_names(const char *names[256], const mseg_counts *counts)
 {
     for (int id = 0; id < 256; id++)
         names[id] = mseg_counts_class_name(counts, id);
 }
 
-bool mseg_eval_average(const char *list, const char *const names[256], bool average[256])
+bool cli_eval_average(const char *list, const char *const names[256], bool average[256])
 {
     char *copy = strdup(list ? list : ""), *rest = copy;
     if (!copy) {
-        mseg_say("eval: out of memory");
+        cli_say("eval: out of memory");
         return false;
     }
     for (int id = 0; id < 256; id++)
@@ -54,7 +54,7 @@ bool mseg_eval_average(const char *list, const char *const names[256], bool aver
         const bool out = *entry == '!';
         ok = mark(names, entry + out, !out, average);
         if (!ok)
-            mseg_say("eval: --average: '%s' is none of the classes (ids, ranges like 1-20 or names, with commas)", entry + out);
+            cli_say("eval: --average: '%s' is none of the classes (ids, ranges like 1-20 or names, with commas)", entry + out);
     }
     free(copy);
     return ok;

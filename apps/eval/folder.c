@@ -12,10 +12,10 @@
 static const char *const mask_extensions[] = {"png", NULL};
 static const char *const photo_extensions[] = {"jpg", "jpeg", "png", "jfif", "jpe", NULL};
 
-void mseg_eval_folder_init(mseg_eval_folder *folder, const char *path, const char *suffix, bool photos)
+void cli_eval_folder_init(cli_eval_folder *folder, const char *path, const char *suffix, bool photos)
 {
-    const int length = suffix ? mseg_suffix_length(suffix) : 0;
-    *folder = (mseg_eval_folder){.path = path, .suffix = suffix, .suffix_length = length, .photos = photos};
+    const int length = suffix ? cli_suffix_length(suffix) : 0;
+    *folder = (cli_eval_folder){.path = path, .suffix = suffix, .suffix_length = length, .photos = photos};
 }
 
 /* ---- names of files ---------------------------------------------------------------------------------------------------- */
@@ -35,7 +35,7 @@ static bool try_cases(char *extension, const char *path)
     return false;
 }
 
-char *mseg_eval_folder_path(const mseg_eval_folder *folder, const char *id, bool *there)
+char *cli_eval_folder_path(const cli_eval_folder *folder, const char *id, bool *there)
 {
     enum { LONGEST = 4 };
     const char *const *extensions = folder->photos ? photo_extensions : mask_extensions;
@@ -73,16 +73,16 @@ static int by_end(const void *a, const void *b)
     return from_end(*(char *const *)a, *(char *const *)b, false);
 }
 
-mseg_status mseg_eval_folder_index(mseg_eval_folder *folder, mseg_error *err)
+mseg_status cli_eval_folder_index(cli_eval_folder *folder, mseg_error *err)
 {
-    mseg_inputs inputs;
-    const mseg_inputs_options how = {.recursive = true,
-                                     .shard = {1, 1},
-                                     .masks = !folder->photos,
-                                     .suffix = folder->suffix,
-                                     .suffix_length = folder->suffix_length};
+    cli_inputs inputs;
+    const cli_inputs_options how = {.recursive = true,
+                                    .shard = {1, 1},
+                                    .masks = !folder->photos,
+                                    .suffix = folder->suffix,
+                                    .suffix_length = folder->suffix_length};
     char *path = strdup(folder->path);
-    mseg_status status = path ? mseg_inputs_collect(&inputs, &path, 1, &how, err) : mseg_fail(err, MSEG_NOMEM, NULL);
+    mseg_status status = path ? cli_inputs_collect(&inputs, &path, 1, &how, err) : mseg_fail(err, MSEG_NOMEM, NULL);
     free(path);
     if (status)
         return status;
@@ -91,29 +91,29 @@ mseg_status mseg_eval_folder_index(mseg_eval_folder *folder, mseg_error *err)
         const char *name = inputs.items[i].path + inputs.items[i].name;
         if (inputs.items[i].error)
             continue;
-        char *id = strndup(name, (size_t)(mseg_stem_length(name) - folder->suffix_length));
+        char *id = strndup(name, (size_t)(cli_stem_length(name) - folder->suffix_length));
         if (id)
             folder->ids[folder->count++] = id;
         else
             status = MSEG_NOMEM;
     }
-    mseg_inputs_free(&inputs);
+    cli_inputs_free(&inputs);
     if (!folder->ids || status)
         return mseg_fail(err, MSEG_NOMEM, NULL);
     qsort(folder->ids, folder->count, sizeof *folder->ids, by_end);
     return MSEG_OK;
 }
 
-void mseg_eval_folder_free(mseg_eval_folder *folder)
+void cli_eval_folder_free(cli_eval_folder *folder)
 {
     for (size_t i = 0; i < folder->count; i++)
         free(folder->ids[i]);
     free(folder->ids);
-    *folder = (mseg_eval_folder){0};
+    *folder = (cli_eval_folder){0};
 }
 
 /* The first id that does not stand before id or, below, before "/ID". */
-static size_t lower_bound(const mseg_eval_folder *folder, const char *id, bool below)
+static size_t lower_bound(const cli_eval_folder *folder, const char *id, bool below)
 {
     size_t low = 0, high = folder->count;
     while (low < high) {
@@ -126,7 +126,7 @@ static size_t lower_bound(const mseg_eval_folder *folder, const char *id, bool b
     return low;
 }
 
-static bool has(const mseg_eval_folder *folder, const char *id)
+static bool has(const cli_eval_folder *folder, const char *id)
 {
     const size_t i = lower_bound(folder, id, false);
     return i < folder->count && !strcmp(folder->ids[i], id);
@@ -139,7 +139,7 @@ typedef struct matches {
 } matches;
 
 /* Those with owner's own image of the same name are not meant by others. */
-static void note(matches *m, const char *found, const char *id, const mseg_eval_folder *owner)
+static void note(matches *m, const char *found, const char *id, const cli_eval_folder *owner)
 {
     const bool taken = owner && strcmp(found, id) != 0 && has(owner, found);
     const bool again = m->count && !strcmp(m->ids[0], found); /* a photo of two extensions */
@@ -154,14 +154,14 @@ static bool ends_below(const char *name, const char *id)
 }
 
 /* The files in deeper folders: "town/x" for x. */
-static void match_deeper(matches *m, const mseg_eval_folder *folder, const char *id, const mseg_eval_folder *owner)
+static void match_deeper(matches *m, const cli_eval_folder *folder, const char *id, const cli_eval_folder *owner)
 {
     for (size_t i = lower_bound(folder, id, true); i < folder->count && ends_below(folder->ids[i], id) && m->count < 2; i++)
         note(m, folder->ids[i], id, owner);
 }
 
 /* The files that id means: its own, those whose path is the end of its path, and those whose path ends in it. */
-static matches match(const mseg_eval_folder *folder, const char *id, const mseg_eval_folder *owner)
+static matches match(const cli_eval_folder *folder, const char *id, const cli_eval_folder *owner)
 {
     matches m = {0};
     for (const char *tail = id; tail; tail = strchr(tail, '/') ? strchr(tail, '/') + 1 : NULL) {
@@ -175,14 +175,14 @@ static matches match(const mseg_eval_folder *folder, const char *id, const mseg_
 
 /* ---- finding ----------------------------------------------------------------------------------------------------------- */
 
-static mseg_status fail_two(const mseg_eval_folder *folder, const char *what, const matches *m, mseg_error *err)
+static mseg_status fail_two(const cli_eval_folder *folder, const char *what, const matches *m, mseg_error *err)
 {
     bool there;
-    char *one = mseg_eval_folder_path(folder, m->ids[0], &there), *other = mseg_eval_folder_path(folder, m->ids[1], &there);
-    const char *dots[3] = {"", "", ""}, *tails[3] = {mseg_path_tail(what, 60, &dots[0]), "", ""};
+    char *one = cli_eval_folder_path(folder, m->ids[0], &there), *other = cli_eval_folder_path(folder, m->ids[1], &there);
+    const char *dots[3] = {"", "", ""}, *tails[3] = {cli_path_tail(what, 60, &dots[0]), "", ""};
     if (one && other) {
-        tails[1] = mseg_path_tail(one, 70, &dots[1]);
-        tails[2] = mseg_path_tail(other, 70, &dots[2]);
+        tails[1] = cli_path_tail(one, 70, &dots[1]);
+        tails[2] = cli_path_tail(other, 70, &dots[2]);
     }
     const mseg_status status = one && other ? mseg_fail(err, MSEG_MISMATCH, "%s%s: both %s%s and %s%s fit", dots[0], tails[0],
                                                         dots[1], tails[1], dots[2], tails[2])
@@ -192,8 +192,8 @@ static mseg_status fail_two(const mseg_eval_folder *folder, const char *what, co
     return status;
 }
 
-mseg_status mseg_eval_find(const mseg_eval_folder *folder, const mseg_eval_folder *truth, const char *id, char **path,
-                           bool *there, mseg_error *err)
+mseg_status cli_eval_find(const cli_eval_folder *folder, const cli_eval_folder *truth, const char *id, char **path, bool *there,
+                          mseg_error *err)
 {
     const bool indexed = folder->ids && truth->ids;
     matches m = indexed ? match(folder, id, truth) : (matches){.ids = {id}, .count = 1};
@@ -201,7 +201,7 @@ mseg_status mseg_eval_find(const mseg_eval_folder *folder, const mseg_eval_folde
     *path = NULL;
     if (m.count == 2)
         return fail_two(folder, id, &m, err);
-    *path = mseg_eval_folder_path(folder, m.count ? m.ids[0] : id, there);
+    *path = cli_eval_folder_path(folder, m.count ? m.ids[0] : id, there);
     if (!*path)
         return mseg_fail(err, MSEG_NOMEM, NULL);
     if (indexed && m.count && strcmp(m.ids[0], id) != 0 && (m = match(truth, m.ids[0], NULL)).count == 2)
@@ -213,17 +213,17 @@ mseg_status mseg_eval_find(const mseg_eval_folder *folder, const mseg_eval_folde
     return status;
 }
 
-static bool is_there(const mseg_eval_folder *truth, const char *id)
+static bool is_there(const cli_eval_folder *truth, const char *id)
 {
     bool there = false;
     if (truth->ids)
         return has(truth, id);
-    free(mseg_eval_folder_path(truth, id, &there));
+    free(cli_eval_folder_path(truth, id, &there));
     return there;
 }
 
 /* Length of name without the folder's suffix; all of it when it has none. */
-static size_t stem_without(const mseg_eval_folder *folder, const char *name)
+static size_t stem_without(const cli_eval_folder *folder, const char *name)
 {
     const size_t length = strlen(name), tail = (size_t)folder->suffix_length;
     const bool has_it = tail && length > tail && !memcmp(name + length - tail, folder->suffix, tail);
@@ -231,7 +231,7 @@ static size_t stem_without(const mseg_eval_folder *folder, const char *name)
 }
 
 /* Where the longest end of name's path starts that is an image of truth; NULL: nowhere. */
-static const char *below(const mseg_eval_folder *truth, const char *name)
+static const char *below(const cli_eval_folder *truth, const char *name)
 {
     while (name && !is_there(truth, name))
         name = strchr(name, '/') ? strchr(name, '/') + 1 : NULL;
@@ -245,8 +245,8 @@ static mseg_status take(char **id, const char *found, mseg_error *err)
     return *id ? MSEG_OK : mseg_fail(err, MSEG_NOMEM, NULL);
 }
 
-mseg_status mseg_eval_resolve(const mseg_eval_folder *truth, const mseg_eval_folder *const *others, int n, const char *name,
-                              char **id, bool *found, mseg_error *err)
+mseg_status cli_eval_resolve(const cli_eval_folder *truth, const cli_eval_folder *const *others, int n, const char *name,
+                             char **id, bool *found, mseg_error *err)
 {
     while (*name == '/' || (name[0] == '.' && name[1] == '/'))
         name++;
@@ -275,7 +275,7 @@ mseg_status mseg_eval_resolve(const mseg_eval_folder *truth, const mseg_eval_fol
     return status;
 }
 
-bool mseg_eval_has(const mseg_eval_folder *folder, const char *file)
+bool cli_eval_has(const cli_eval_folder *folder, const char *file)
 {
     char *path;
     if (asprintf(&path, "%s/%s", folder->path, file) < 0)

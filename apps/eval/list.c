@@ -8,11 +8,11 @@
 #include "eval/eval.h"
 
 /* Takes over id and mistake. */
-static mseg_status append(mseg_eval_list *list, mseg_eval_item item)
+static mseg_status append(cli_eval_list *list, cli_eval_item item)
 {
     if (item.id && list->count == list->capacity) {
         size_t capacity = 2 * list->capacity + 64;
-        mseg_eval_item *grown = reallocarray(list->items, capacity, sizeof *grown);
+        cli_eval_item *grown = reallocarray(list->items, capacity, sizeof *grown);
         if (grown) {
             list->items = grown;
             list->capacity = capacity;
@@ -27,7 +27,7 @@ static mseg_status append(mseg_eval_list *list, mseg_eval_item item)
     return MSEG_OK;
 }
 
-void mseg_eval_list_free(mseg_eval_list *list)
+void cli_eval_list_free(cli_eval_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         free(list->items[i].id);
@@ -35,20 +35,20 @@ void mseg_eval_list_free(mseg_eval_list *list)
     }
     free(list->items);
     free(list->mask_folder);
-    *list = (mseg_eval_list){0};
+    *list = (cli_eval_list){0};
 }
 
 static int by_id(const void *a, const void *b)
 {
-    const mseg_eval_item *x = *(mseg_eval_item *const *)a, *y = *(mseg_eval_item *const *)b;
+    const cli_eval_item *x = *(cli_eval_item *const *)a, *y = *(cli_eval_item *const *)b;
     int order = strcmp(x->id, y->id);
     return order ? order : (x->line > y->line) - (x->line < y->line);
 }
 
 /* Marks every item whose id has come before, but for those that are not scored anyway. */
-static mseg_status mark_duplicates(mseg_eval_list *list, const char *path)
+static mseg_status mark_duplicates(cli_eval_list *list, const char *path)
 {
-    mseg_eval_item **sorted = malloc((list->count + 1) * sizeof *sorted);
+    cli_eval_item **sorted = malloc((list->count + 1) * sizeof *sorted);
     if (!sorted)
         return MSEG_NOMEM;
     mseg_status status = MSEG_OK;
@@ -57,15 +57,15 @@ static mseg_status mark_duplicates(mseg_eval_list *list, const char *path)
         if (!list->items[i].mistake)
             sorted[count++] = &list->items[i];
     qsort(sorted, count, sizeof *sorted, by_id);
-    const mseg_eval_item *first = count ? sorted[0] : NULL;
+    const cli_eval_item *first = count ? sorted[0] : NULL;
     for (size_t i = 1; i < count; i++) {
         if (strcmp(first->id, sorted[i]->id) != 0) {
             first = sorted[i];
             continue;
         }
         sorted[i]->problem = MSEG_PROBLEM_duplicates;
-        sorted[i]->mistake = mseg_format("%s: line %llu repeats line %llu: %s", path, (unsigned long long)sorted[i]->line,
-                                         (unsigned long long)first->line, first->id);
+        sorted[i]->mistake = cli_format("%s: line %llu repeats line %llu: %s", path, (unsigned long long)sorted[i]->line,
+                                        (unsigned long long)first->line, first->id);
         if (!sorted[i]->mistake)
             status = MSEG_NOMEM;
     }
@@ -73,11 +73,11 @@ static mseg_status mark_duplicates(mseg_eval_list *list, const char *path)
     return status;
 }
 
-static void keep_shard(mseg_eval_list *list, mseg_shard shard)
+static void keep_shard(cli_eval_list *list, cli_shard shard)
 {
     size_t kept = 0;
     for (size_t i = 0; i < list->count; i++) {
-        if (mseg_shard_has(shard, list->items[i].line - 1)) {
+        if (cli_shard_has(shard, list->items[i].line - 1)) {
             list->items[kept++] = list->items[i];
         } else {
             free(list->items[i].id);
@@ -88,7 +88,7 @@ static void keep_shard(mseg_eval_list *list, mseg_shard shard)
 }
 
 /* Cuts the blanks around the words of a line of text off; counts what a list should not have when the line is ours. */
-static char *clean_line(mseg_eval_list *list, char *line, size_t length, bool ours)
+static char *clean_line(cli_eval_list *list, char *line, size_t length, bool ours)
 {
     if (length && line[length - 1] == '\r')
         list->crlf_lines += ours;
@@ -103,8 +103,8 @@ static char *clean_line(mseg_eval_list *list, char *line, size_t length, bool ou
 
 /* What a line of a list is read with. */
 typedef struct line_reader {
-    mseg_eval_list *list;
-    const mseg_eval_source *source;
+    cli_eval_list *list;
+    const cli_eval_source *source;
     const char *path;
     uint64_t number;
     bool ours; /* of the shard */
@@ -113,9 +113,9 @@ typedef struct line_reader {
 /* The id that a path or id means. Words without folders and suffixes need no look at the files. */
 static mseg_status resolve(const line_reader *r, const char *name, char **id, bool *found, mseg_error *err)
 {
-    const mseg_eval_source *s = r->source;
-    const mseg_eval_folder *const others[] = {&s->truth, &s->photos, &s->predictions};
-    const int stem = mseg_stem_length(name);
+    const cli_eval_source *s = r->source;
+    const cli_eval_folder *const others[] = {&s->truth, &s->photos, &s->predictions};
+    const int stem = cli_stem_length(name);
     const bool plain = !strpbrk(name, "/ \t") && !s->truth.ids &&
                        !(s->truth.suffix_length + s->photos.suffix_length + s->predictions.suffix_length);
     char *word = strndup(name, (size_t)stem);
@@ -125,7 +125,7 @@ static mseg_status resolve(const line_reader *r, const char *name, char **id, bo
         return mseg_fail(err, MSEG_NOMEM, NULL);
     if (plain)
         return MSEG_OK;
-    mseg_status status = mseg_eval_resolve(&s->truth, others, 3, word, id, found, err);
+    mseg_status status = cli_eval_resolve(&s->truth, others, 3, word, id, found, err);
     free(word);
     return status;
 }
@@ -143,7 +143,7 @@ static void cut_flag(const line_reader *r, char *line)
         *--blank = 0;
 }
 
-static mseg_status note_mask_folder(mseg_eval_list *list, const char *mask)
+static mseg_status note_mask_folder(cli_eval_list *list, const char *mask)
 {
     const char *slash = strrchr(mask, '/');
     if (list->mask_folder || !slash)
@@ -160,7 +160,7 @@ static mseg_status resolve_pair(const line_reader *r, const char *image, const c
     mseg_status status = note_mask_folder(r->list, mask) ? mseg_fail(err, MSEG_NOMEM, NULL) : resolve(r, mask, id, &found, err);
     if (!status)
         status = resolve(r, image, &photo, &found, err);
-    if (!status && strcmp(mseg_base_name(photo), mseg_base_name(*id)) != 0)
+    if (!status && strcmp(cli_base_name(photo), cli_base_name(*id)) != 0)
         status = mseg_fail(err, MSEG_MISMATCH, "image %s and mask %s have different names", image, mask);
     free(photo);
     return status;
@@ -170,7 +170,7 @@ static mseg_status resolve_pair(const line_reader *r, const char *image, const c
 static mseg_status resolve_line(const line_reader *r, char *line, bool words, char **id, mseg_error *err)
 {
     bool found;
-    char *mask = words && !mseg_eval_has(&r->source->truth, line) ? mseg_split_pair(line) : NULL;
+    char *mask = words && !cli_eval_has(&r->source->truth, line) ? cli_split_pair(line) : NULL;
     if (mask)
         return resolve_pair(r, line, mask, id, err);
     mseg_status status = resolve(r, line, id, &found, err);
@@ -185,23 +185,23 @@ static mseg_status resolve_line(const line_reader *r, char *line, bool words, ch
 static mseg_status take_line(const line_reader *r, char *line, bool words, mseg_error *err)
 {
     mseg_error why = {0};
-    mseg_eval_item item = {.line = r->number, .problem = MSEG_PROBLEM_failed};
+    cli_eval_item item = {.line = r->number, .problem = MSEG_PROBLEM_failed};
     mseg_status status = resolve_line(r, line, words, &item.id, &why);
     if (status && status != MSEG_NOMEM && item.id)
-        item.mistake = mseg_format("%s: line %llu: %s", r->path, (unsigned long long)r->number, why.text);
+        item.mistake = cli_format("%s: line %llu: %s", r->path, (unsigned long long)r->number, why.text);
     if ((status && !item.mistake) || append(r->list, item))
         return mseg_fail(err, MSEG_NOMEM, NULL);
     return MSEG_OK;
 }
 
-static mseg_status read_lines(mseg_eval_list *list, const mseg_eval_source *source, const char *path, mseg_lines *lines,
-                              mseg_shard shard, mseg_error *err)
+static mseg_status read_lines(cli_eval_list *list, const cli_eval_source *source, const char *path, cli_lines *lines,
+                              cli_shard shard, mseg_error *err)
 {
     char *line;
     size_t length;
     mseg_status status;
-    while (!(status = mseg_lines_next(lines, &line, &length, err)) && line) {
-        const bool ours = mseg_shard_has(shard, lines->number - 1);
+    while (!(status = cli_lines_next(lines, &line, &length, err)) && line) {
+        const bool ours = cli_shard_has(shard, lines->number - 1);
         char *id = lines->null ? line : clean_line(list, line, length, ours);
         const line_reader reader = {list, source, path, lines->number, ours};
         if (*id && (status = take_line(&reader, id, !lines->null, err)))
@@ -210,14 +210,14 @@ static mseg_status read_lines(mseg_eval_list *list, const mseg_eval_source *sour
     return status;
 }
 
-mseg_status mseg_eval_list_read(mseg_eval_list *list, const mseg_eval_source *source, const char *path, bool null,
-                                mseg_shard shard, mseg_error *err)
+mseg_status cli_eval_list_read(cli_eval_list *list, const cli_eval_source *source, const char *path, bool null, cli_shard shard,
+                               mseg_error *err)
 {
-    mseg_lines lines;
-    mseg_status status = mseg_lines_open(&lines, path, null, err);
+    cli_lines lines;
+    mseg_status status = cli_lines_open(&lines, path, null, err);
     if (!status)
         status = read_lines(list, source, path, &lines, shard, err);
-    mseg_lines_close(&lines);
+    cli_lines_close(&lines);
     if (!status && !list->count)
         status = mseg_fail(err, MSEG_INVAL, "the list is empty");
     if (!status && mark_duplicates(list, path))
@@ -227,67 +227,67 @@ mseg_status mseg_eval_list_read(mseg_eval_list *list, const mseg_eval_source *so
     return status;
 }
 
-mseg_status mseg_eval_list_folder(mseg_eval_list *list, const mseg_eval_folder *folder, bool recursive, mseg_shard shard,
-                                  mseg_error *err)
+mseg_status cli_eval_list_folder(cli_eval_list *list, const cli_eval_folder *folder, bool recursive, cli_shard shard,
+                                 mseg_error *err)
 {
-    mseg_inputs inputs;
-    const mseg_inputs_options how = {.recursive = recursive,
-                                     .shard = shard,
-                                     .masks = true,
-                                     .suffix = folder->suffix,
-                                     .suffix_length = folder->suffix_length,
-                                     .clash = "has the same name as"};
+    cli_inputs inputs;
+    const cli_inputs_options how = {.recursive = recursive,
+                                    .shard = shard,
+                                    .masks = true,
+                                    .suffix = folder->suffix,
+                                    .suffix_length = folder->suffix_length,
+                                    .clash = "has the same name as"};
     char *path = strdup(folder->path);
-    mseg_status status = path ? mseg_inputs_collect(&inputs, &path, 1, &how, err) : mseg_fail(err, MSEG_NOMEM, NULL);
+    mseg_status status = path ? cli_inputs_collect(&inputs, &path, 1, &how, err) : mseg_fail(err, MSEG_NOMEM, NULL);
     free(path);
     if (status)
         return status;
     for (size_t i = 0; i < inputs.count && !status; i++) {
-        const mseg_input *input = &inputs.items[i];
+        const cli_input *input = &inputs.items[i];
         const char *name = input->path + input->name;
         if (input->error && !strcmp(input->path, folder->path)) {
             status = mseg_fail(err, MSEG_INVAL, "%s", input->error);
             break;
         }
-        const int stem = mseg_stem_length(name), suffix = input->error && !name[stem] ? 0 : folder->suffix_length;
-        mseg_eval_item item = {.id = strndup(name, (size_t)(stem - suffix)), .problem = MSEG_PROBLEM_failed};
-        if (input->error && !(item.mistake = mseg_format("%s: %s", input->path, input->error))) {
+        const int stem = cli_stem_length(name), suffix = input->error && !name[stem] ? 0 : folder->suffix_length;
+        cli_eval_item item = {.id = strndup(name, (size_t)(stem - suffix)), .problem = MSEG_PROBLEM_failed};
+        if (input->error && !(item.mistake = cli_format("%s: %s", input->path, input->error))) {
             free(item.id);
             item.id = NULL;
         }
         if ((status = append(list, item)))
             mseg_fail(err, status, NULL);
     }
-    mseg_inputs_free(&inputs);
+    cli_inputs_free(&inputs);
     return status;
 }
 
 /* Whether the folder of the list's masks is there below --voc and is not the one that is read. */
-static bool has_other_masks(const mseg_eval_list *list, const mseg_eval_args *args)
+static bool has_other_masks(const cli_eval_list *list, const cli_eval_args *args)
 {
     struct stat meant, read;
     if (!list->mask_folder || !args->voc || args->truth_given)
         return false;
-    char *path = mseg_format("%s/%s", args->voc, list->mask_folder);
+    char *path = cli_format("%s/%s", args->voc, list->mask_folder);
     const bool other =
-        path && !stat(path, &meant) && !stat(args->truth, &read) && mseg_fingerprint(&meant) != mseg_fingerprint(&read);
+        path && !stat(path, &meant) && !stat(args->truth, &read) && cli_fingerprint(&meant) != cli_fingerprint(&read);
     free(path);
     return other;
 }
 
-bool mseg_eval_list_check(const mseg_eval_list *list, const mseg_eval_args *args)
+bool cli_eval_list_check(const cli_eval_list *list, const cli_eval_args *args)
 {
     const unsigned long long blank = list->blank_lines, crlf = list->crlf_lines, negative = list->negative_lines;
     if (blank)
-        mseg_say("%s: %llu blank line%s", args->list, blank, blank == 1 ? "" : "s");
+        cli_say("%s: %llu blank line%s", args->list, blank, blank == 1 ? "" : "s");
     if (crlf)
-        mseg_say("%s: %llu line%s with Windows line ends", args->list, crlf, crlf == 1 ? "" : "s");
+        cli_say("%s: %llu line%s with Windows line ends", args->list, crlf, crlf == 1 ? "" : "s");
     if (negative)
-        mseg_say("%s: %llu line%s with -1; the second column is not looked at, all images count", args->list, negative,
-                 negative == 1 ? "" : "s");
+        cli_say("%s: %llu line%s with -1; the second column is not looked at, all images count", args->list, negative,
+                negative == 1 ? "" : "s");
     if (!has_other_masks(list, args))
         return true;
-    mseg_say("%s: its masks are in %s, not in SegmentationClass; give --gt %s/%s, too", args->list, list->mask_folder, args->voc,
-             list->mask_folder + strspn(list->mask_folder, "/"));
+    cli_say("%s: its masks are in %s, not in SegmentationClass; give --gt %s/%s, too", args->list, list->mask_folder, args->voc,
+            list->mask_folder + strspn(list->mask_folder, "/"));
     return false;
 }

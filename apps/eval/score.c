@@ -7,29 +7,29 @@
 #include "eval/eval.h"
 
 typedef struct scoring {
-    const mseg_eval_source *source;
-    const mseg_eval_list *list;
+    const cli_eval_source *source;
+    const cli_eval_list *list;
     mseg_session **sessions;
     mseg_counts **counts; /* one per worker */
-    mseg_sequence *sequence;
-    mseg_progress progress;
+    cli_sequence *sequence;
+    cli_progress progress;
     bool saves; /* counts, whose JSON holds nothing but UTF-8 */
 } scoring;
 
 static mseg_status score_image(scoring *s, const char *id, int worker, mseg_error *err)
 {
     mseg_image truth = {0}, prediction = {0};
-    mseg_eval_tally tally;
+    cli_eval_tally tally;
     mseg_error why = {0};
     mseg_counts *counts = s->counts[worker];
     mseg_session *session = s->sessions ? s->sessions[worker] : NULL;
-    mseg_status status = mseg_eval_load(s->source, session, id, &truth, &prediction, &tally, err);
+    mseg_status status = cli_eval_load(s->source, session, id, &truth, &prediction, &tally, err);
     if (!status) {
         status = mseg_counts_add(counts, id, &truth, &prediction, &why);
-        mseg_eval_named(id, status, &why, err);
+        cli_eval_named(id, status, &why, err);
     }
     const bool absent = tally.missing && status == MSEG_NOENT;
-    if (absent && s->source->missing == MSEG_MISSING_IGNORE) {
+    if (absent && s->source->missing == CLI_MISSING_IGNORE) {
         mseg_counts_note(counts, MSEG_PROBLEM_missing_ignored, 1);
         status = MSEG_OK;
     } else if (status) {
@@ -49,23 +49,23 @@ static char lost_line[] = "mseg: out of memory";
 static void score_task(void *context, int task, int worker)
 {
     scoring *s = context;
-    const mseg_eval_item *item = &s->list->items[task];
-    mseg_sequence_wait(s->sequence, task);
+    const cli_eval_item *item = &s->list->items[task];
+    cli_sequence_wait(s->sequence, task);
     mseg_error err = {0};
     char *line = NULL;
     bool told = true;
     if (item->mistake) {
         mseg_counts_note(s->counts[worker], item->problem, 1);
-        line = mseg_format("mseg: %s", item->mistake);
+        line = cli_format("mseg: %s", item->mistake);
     } else if (s->saves && !mseg_is_utf8(item->id)) {
         mseg_counts_note(s->counts[worker], MSEG_PROBLEM_failed, 1);
-        line = mseg_format("mseg: %s: the name is not UTF-8, which --save-counts needs: rename the files", item->id);
+        line = cli_format("mseg: %s: the name is not UTF-8, which --save-counts needs: rename the files", item->id);
     } else if (score_image(s, item->id, worker, &err)) {
-        line = mseg_format("mseg: %s", err.text);
+        line = cli_format("mseg: %s", err.text);
     } else {
         told = false;
     }
-    mseg_sequence_put(s->sequence, task, told && !line ? lost_line : line);
+    cli_sequence_put(s->sequence, task, told && !line ? lost_line : line);
 }
 
 /* Called in the order of the list, one at a time. */
@@ -73,8 +73,8 @@ static void emit(void *context, void *item)
 {
     scoring *s = context;
     if (item)
-        mseg_progress_print(&s->progress, item);
-    mseg_progress_step(&s->progress);
+        cli_progress_print(&s->progress, item);
+    cli_progress_step(&s->progress);
     if (item != lost_line)
         free(item);
 }
@@ -108,8 +108,8 @@ static void summarise(const scoring *s, double seconds, int workers)
             workers == 1 ? "" : "s", seconds > 0 ? (double)n / seconds : 0);
 }
 
-bool mseg_eval_score(const mseg_eval_args *args, const mseg_eval_source *source, const mseg_eval_list *list, mseg_pool *pool,
-                     mseg_session **sessions, int n_sessions, const mseg_model *model, const char *settings, mseg_counts **counts)
+bool cli_eval_score(const cli_eval_args *args, const cli_eval_source *source, const cli_eval_list *list, mseg_pool *pool,
+                    mseg_session **sessions, int n_sessions, const mseg_model *model, const char *settings, mseg_counts **counts)
 {
     /* One session: its threads are inside the image, so the images come one after the other. */
     mseg_pool *across = sessions && n_sessions == 1 ? NULL : pool;
@@ -118,21 +118,21 @@ bool mseg_eval_score(const mseg_eval_args *args, const mseg_eval_source *source,
     mseg_error err = {0};
     s.counts = calloc((size_t)workers, sizeof *s.counts);
     mseg_status status = s.counts ? open_counts(&s, workers, settings, &err) : mseg_fail(&err, MSEG_NOMEM, NULL);
-    if (!status && (status = mseg_sequence_open(&s.sequence, 16 * workers, emit, &s)))
+    if (!status && (status = cli_sequence_open(&s.sequence, 16 * workers, emit, &s)))
         mseg_fail(&err, status, NULL);
     if (!status) {
-        mseg_progress_start(&s.progress, list->count, args->quiet);
+        cli_progress_start(&s.progress, list->count, args->quiet);
         mseg_pool_for(across, (int)list->count, score_task, &s);
-        double seconds = mseg_progress_stop(&s.progress);
+        double seconds = cli_progress_stop(&s.progress);
         if (!args->quiet)
             summarise(&s, seconds, mseg_pool_threads(pool));
         if (!args->quiet && model)
-            mseg_model_say_fallback(model, args->network.model, &source->run);
+            cli_model_say_fallback(model, args->network.model, &source->run);
         status = merge_counts(&s, workers, counts, &err);
     }
     if (status)
-        mseg_say("eval: %s", err.text);
-    mseg_sequence_close(&s.sequence);
+        cli_say("eval: %s", err.text);
+    cli_sequence_close(&s.sequence);
     for (int i = 0; s.counts && i < workers; i++)
         mseg_counts_close(&s.counts[i]);
     free(s.counts);

@@ -15,15 +15,15 @@ static bool is_folder(const char *path)
     if (!path)
         return true;
     if (stat(path, &info))
-        mseg_say("%s: %s", path, errno == ENOENT ? mseg_status_text(MSEG_NOENT) : strerror(errno));
+        cli_say("%s: %s", path, errno == ENOENT ? mseg_status_text(MSEG_NOENT) : strerror(errno));
     else if (!S_ISDIR(info.st_mode))
-        mseg_say("%s: not a folder", path);
+        cli_say("%s: not a folder", path);
     else
         return true;
     return false;
 }
 
-bool mseg_eval_check_folders(const mseg_eval_args *args, const mseg_eval_source *source)
+bool cli_eval_check_folders(const cli_eval_args *args, const cli_eval_source *source)
 {
     const bool photos_needed = args->photos_given || (!args->merge && !source->predictions.path);
     return is_folder(args->voc) && is_folder(source->truth.path) && is_folder(source->predictions.path) &&
@@ -32,49 +32,49 @@ bool mseg_eval_check_folders(const mseg_eval_args *args, const mseg_eval_source 
 
 /* ---- files ------------------------------------------------------------------------------------------------------------- */
 
-mseg_status mseg_eval_named(const char *path, mseg_status status, const mseg_error *why, mseg_error *err)
+mseg_status cli_eval_named(const char *path, mseg_status status, const mseg_error *why, mseg_error *err)
 {
-    const char *dots, *tail = mseg_path_tail(path, 100, &dots);
+    const char *dots, *tail = cli_path_tail(path, 100, &dots);
     return status ? mseg_fail(err, status, "%s%s: %s", dots, tail, why->text) : MSEG_OK;
 }
 
-static mseg_status read_mask(const mseg_eval_source *source, const char *path, const mseg_mask_rules *rules, mseg_image *mask,
-                             mseg_eval_tally *tally, mseg_error *err)
+static mseg_status read_mask(const cli_eval_source *source, const char *path, const mseg_mask_rules *rules, mseg_image *mask,
+                             cli_eval_tally *tally, mseg_error *err)
 {
     mseg_error why = {0};
     uint64_t unknown = 0;
     mseg_status status = mseg_mask_read(mask, path, rules, &source->limits, &unknown, &why);
     tally->unknown_pixels += unknown;
-    return mseg_eval_named(path, status, &why, err);
+    return cli_eval_named(path, status, &why, err);
 }
 
-mseg_status mseg_eval_load_photo(const mseg_eval_source *source, const char *id, mseg_image *photo, mseg_error *err)
+mseg_status cli_eval_load_photo(const cli_eval_source *source, const char *id, mseg_image *photo, mseg_error *err)
 {
     if (!source->photos.path)
         return MSEG_NOENT;
     bool there;
     char *path;
     mseg_error why = {0};
-    mseg_status status = mseg_eval_find(&source->photos, &source->truth, id, &path, &there, err);
+    mseg_status status = cli_eval_find(&source->photos, &source->truth, id, &path, &there, err);
     if (status)
         return status;
     if (there)
-        status = mseg_eval_named(path, mseg_image_read(photo, path, source->orientation, &source->limits, &why), &why, err);
+        status = cli_eval_named(path, mseg_image_read(photo, path, source->orientation, &source->limits, &why), &why, err);
     else
         status = mseg_fail(err, MSEG_NOENT, "%s: no such photo (nor .jpeg, .png, .jfif, .jpe)", path);
     free(path);
     return status;
 }
 
-static mseg_status segment(const mseg_eval_source *source, mseg_session *session, const char *id, mseg_image *prediction,
+static mseg_status segment(const cli_eval_source *source, mseg_session *session, const char *id, mseg_image *prediction,
                            mseg_error *err)
 {
     mseg_image photo = {0};
     mseg_result result = {0};
-    mseg_status status = mseg_eval_load_photo(source, id, &photo, err);
+    mseg_status status = cli_eval_load_photo(source, id, &photo, err);
     mseg_error why = {0};
     if (!status)
-        status = mseg_eval_named(id, mseg_segment(session, &photo, &source->run, &result, &why), &why, err);
+        status = cli_eval_named(id, mseg_segment(session, &photo, &source->run, &result, &why), &why, err);
     if (!status && mseg_image_create(prediction, result.labels.width, result.labels.height, 1))
         status = mseg_fail(err, MSEG_NOMEM, "%s: out of memory", id);
     for (int y = 0; y < prediction->height && !status; y++)
@@ -85,20 +85,20 @@ static mseg_status segment(const mseg_eval_source *source, mseg_session *session
 }
 
 /* What stands for a mask that is missing. */
-static mseg_status fill_missing(const mseg_eval_source *source, const char *path, const mseg_image *truth, mseg_image *prediction,
+static mseg_status fill_missing(const cli_eval_source *source, const char *path, const mseg_image *truth, mseg_image *prediction,
                                 mseg_error *err)
 {
-    if (source->missing != MSEG_MISSING_BACKGROUND)
+    if (source->missing != CLI_MISSING_BACKGROUND)
         return mseg_fail(err, MSEG_NOENT, "%s: no prediction", path);
     return mseg_image_create(prediction, truth->width, truth->height, 1) ? mseg_fail(err, MSEG_NOMEM, NULL) : MSEG_OK;
 }
 
-static mseg_status load_prediction(const mseg_eval_source *source, const char *id, const mseg_image *truth,
-                                   mseg_image *prediction, mseg_eval_tally *tally, mseg_error *err)
+static mseg_status load_prediction(const cli_eval_source *source, const char *id, const mseg_image *truth, mseg_image *prediction,
+                                   cli_eval_tally *tally, mseg_error *err)
 {
     bool there;
     char *path;
-    mseg_status status = mseg_eval_find(&source->predictions, &source->truth, id, &path, &there, err);
+    mseg_status status = cli_eval_find(&source->predictions, &source->truth, id, &path, &there, err);
     if (status)
         return status;
     tally->missing = !there;
@@ -110,12 +110,12 @@ static mseg_status load_prediction(const mseg_eval_source *source, const char *i
     return status;
 }
 
-mseg_status mseg_eval_load(const mseg_eval_source *source, mseg_session *session, const char *id, mseg_image *truth,
-                           mseg_image *prediction, mseg_eval_tally *tally, mseg_error *err)
+mseg_status cli_eval_load(const cli_eval_source *source, mseg_session *session, const char *id, mseg_image *truth,
+                          mseg_image *prediction, cli_eval_tally *tally, mseg_error *err)
 {
     bool there;
-    char *path = mseg_eval_folder_path(&source->truth, id, &there);
-    *tally = (mseg_eval_tally){0};
+    char *path = cli_eval_folder_path(&source->truth, id, &there);
+    *tally = (cli_eval_tally){0};
     mseg_status status =
         path ? read_mask(source, path, &source->truth_rules, truth, tally, err) : mseg_fail(err, MSEG_NOMEM, NULL);
     free(path);
@@ -128,28 +128,28 @@ mseg_status mseg_eval_load(const mseg_eval_source *source, mseg_session *session
 
 /* ---- names ------------------------------------------------------------------------------------------------------------- */
 
-void mseg_eval_source_name(mseg_eval_source *source, const mseg_eval_args *args)
+void cli_eval_source_name(cli_eval_source *source, const cli_eval_args *args)
 {
-    mseg_eval_folder_init(&source->truth, args->truth, args->truth_suffix, false);
-    mseg_eval_folder_init(&source->predictions, args->predictions, args->prediction_suffix, false);
-    mseg_eval_folder_init(&source->photos, args->photos, args->photo_suffix, true);
+    cli_eval_folder_init(&source->truth, args->truth, args->truth_suffix, false);
+    cli_eval_folder_init(&source->predictions, args->predictions, args->prediction_suffix, false);
+    cli_eval_folder_init(&source->photos, args->photos, args->photo_suffix, true);
 }
 
-bool mseg_eval_source_index(mseg_eval_source *source, const mseg_eval_args *args)
+bool cli_eval_source_index(cli_eval_source *source, const cli_eval_args *args)
 {
-    mseg_eval_folder *const folders[] = {&source->truth, &source->predictions, &source->photos};
+    cli_eval_folder *const folders[] = {&source->truth, &source->predictions, &source->photos};
     mseg_error err = {0};
     for (int i = 0; i < 3 && args->recursive; i++)
-        if (folders[i]->path && mseg_eval_folder_index(folders[i], &err)) {
-            mseg_say("%s: %s", folders[i]->path, err.text);
+        if (folders[i]->path && cli_eval_folder_index(folders[i], &err)) {
+            cli_say("%s: %s", folders[i]->path, err.text);
             return false;
         }
     return true;
 }
 
-void mseg_eval_source_free(mseg_eval_source *source)
+void cli_eval_source_free(cli_eval_source *source)
 {
-    mseg_eval_folder_free(&source->truth);
-    mseg_eval_folder_free(&source->predictions);
-    mseg_eval_folder_free(&source->photos);
+    cli_eval_folder_free(&source->truth);
+    cli_eval_folder_free(&source->predictions);
+    cli_eval_folder_free(&source->photos);
 }

@@ -61,7 +61,7 @@ static bool materialised(const mseg_session *session, int index, int layers)
            (index + 1 == layers || mseg_session_layer(session, index + 1).group != mseg_session_layer(session, index).group);
 }
 
-static void measure_fused(mseg_paper_counts *c, const mseg_session *session, const mseg_plan_info *plan)
+static void measure_fused(cli_paper_counts *c, const mseg_session *session, const mseg_plan_info *plan)
 {
     c->memory = larger(c->memory, (int64_t)plan->arena_bytes);
     for (int i = 0; i < plan->layers; i++) {
@@ -71,7 +71,7 @@ static void measure_fused(mseg_paper_counts *c, const mseg_session *session, con
     }
 }
 
-static void measure_unfused(mseg_paper_counts *c, const mseg_session *session, const mseg_plan_info *plan)
+static void measure_unfused(cli_paper_counts *c, const mseg_session *session, const mseg_plan_info *plan)
 {
     c->memory_expanded = (int64_t)plan->arena_bytes;
     for (int i = 1; i < plan->layers; i++) {
@@ -84,9 +84,9 @@ static void measure_unfused(mseg_paper_counts *c, const mseg_session *session, c
 }
 
 /* Table 3's: the widest output at each resolution. */
-static void map_layer(mseg_paper_counts *c, const mseg_layer *l)
+static void map_layer(cli_paper_counts *c, const mseg_layer *l)
 {
-    for (int i = 0; i < MSEG_PAPER_MAPS; i++)
+    for (int i = 0; i < CLI_PAPER_MAPS; i++)
         if (c->maps[i].side == l->out_width && l->out_channels > c->maps[i].channels && strcmp(l->name, "head.classifier"))
             c->maps[i].channels = l->out_channels;
 }
@@ -98,7 +98,7 @@ typedef struct counting {
     mseg_session *session;
 } counting;
 
-static mseg_status open_session(counting *n, const mseg_paper_system *system, const char *cpu, bool unfused, mseg_error *err)
+static mseg_status open_session(counting *n, const cli_paper_system *system, const char *cpu, bool unfused, mseg_error *err)
 {
     mseg_model_options options = mseg_model_options_default();
     options.output_stride = system->output_stride;
@@ -114,7 +114,7 @@ static void close_session(counting *n)
     mseg_model_close(&n->model);
 }
 
-static mseg_status count_scale(mseg_paper_counts *c, counting *n, const mseg_paper_system *system, int side, int times,
+static mseg_status count_scale(cli_paper_counts *c, counting *n, const cli_paper_system *system, int side, int times,
                                mseg_error *err)
 {
     mseg_plan_info plan;
@@ -133,15 +133,15 @@ static mseg_status count_scale(mseg_paper_counts *c, counting *n, const mseg_pap
     return MSEG_OK;
 }
 
-mseg_status mseg_paper_count(mseg_paper_counts *c, const mseg_paper_system *system, const char *cpu, mseg_error *err)
+mseg_status cli_paper_count(cli_paper_counts *c, const cli_paper_system *system, const char *cpu, mseg_error *err)
 {
     static const double scales[] = {0.5, 0.75, 1, 1.25, 1.5, 1.75};
-    static const int sides[MSEG_PAPER_MAPS] = {112, 56, 28, 14, 7, 1};
+    static const int sides[CLI_PAPER_MAPS] = {112, 56, 28, 14, 7, 1};
     mseg_plan_info plan;
     counting n = {0};
     int side = system->side;
-    *c = (mseg_paper_counts){0};
-    for (int i = 0; i < MSEG_PAPER_MAPS; i++)
+    *c = (cli_paper_counts){0};
+    for (int i = 0; i < CLI_PAPER_MAPS; i++)
         c->maps[i].side = sides[i];
     mseg_status status = open_session(&n, system, cpu, false, err);
     if (!status && !system->mf)

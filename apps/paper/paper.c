@@ -10,7 +10,7 @@
 
 typedef struct row7 {
     const char *name;
-    mseg_paper_system system;
+    cli_paper_system system;
     double miou, params, madds; /* %, millions, billions */
 } row7;
 
@@ -30,14 +30,14 @@ typedef struct row3 {
     int side, v1_channels, v1_kb, v2_channels, v2_kb;
 } row3;
 
-static const row3 table3[MSEG_PAPER_MAPS] = {
+static const row3 table3[CLI_PAPER_MAPS] = {
     {112, 64, 1600, 16, 400}, {56, 128, 800, 32, 200}, {28, 256, 400, 64, 100},
     {14, 512, 200, 160, 62},  {7, 1024, 199, 320, 32}, {1, 1024, 2, 1280, 2},
 };
 
 typedef struct row4 {
     const char *name;
-    mseg_paper_system system;       /* architecture NULL: not one of mseg's */
+    cli_paper_system system;        /* architecture NULL: not one of mseg's */
     double top1, params, madds, ms; /* %, millions, millions, on one core of a Pixel 1 */
 } row4;
 
@@ -53,17 +53,17 @@ static const row4 table4[] = {
 enum { ROWS7 = sizeof table7 / sizeof *table7, ROWS4 = sizeof table4 / sizeof *table4, V1 = 0, V2 = 4 };
 
 typedef struct tables {
-    mseg_paper_counts seven[ROWS7], four[ROWS4]; /* table 3 is about the networks of table 4 */
+    cli_paper_counts seven[ROWS7], four[ROWS4]; /* table 3 is about the networks of table 4 */
 } tables;
 
 static mseg_status count(tables *t, const char *cpu, mseg_error *err)
 {
     mseg_status status = MSEG_OK;
     for (int i = 0; i < ROWS7 && !status; i++)
-        status = mseg_paper_count(&t->seven[i], &table7[i].system, cpu, err);
+        status = cli_paper_count(&t->seven[i], &table7[i].system, cpu, err);
     for (int i = 0; i < ROWS4 && !status; i++)
         if (table4[i].system.architecture)
-            status = mseg_paper_count(&t->four[i], &table4[i].system, cpu, err);
+            status = cli_paper_count(&t->four[i], &table4[i].system, cpu, err);
     return status;
 }
 
@@ -73,7 +73,7 @@ static double difference(double ours, double papers)
     return 100 * (ours / papers - 1);
 }
 
-static double kilobytes(const mseg_paper_map *map)
+static double kilobytes(const cli_paper_map *map)
 {
     return map->side * map->side * map->channels * 2 / 1e3;
 }
@@ -89,7 +89,7 @@ static void print_table7(const tables *t)
            "paper", "as TF", "diff", "executed", "one op", "three", "one op", "three");
     for (int i = 0; i < ROWS7; i++) {
         const row7 *r = &table7[i];
-        const mseg_paper_counts *c = &t->seven[i];
+        const cli_paper_counts *c = &t->seven[i];
         printf("%-22s %6.2f  %6.2f %6.2f %+6.2f%% %6.2f  %8.2f %8.2f %+6.2f%% %11.3f  %7.1f %7.1f  %7.1f %7.1f\n", r->name,
                r->miou, r->params, (double)c->params_bn / 1e6, difference((double)c->params_bn / 1e6, r->params),
                (double)c->params / 1e6, r->madds, (double)c->madds_tensorflow / 1e9,
@@ -108,9 +108,9 @@ static void print_table3(const tables *t)
     double most[2] = {0};
     printf("\nTable 3: largest tensor between operators, channels / thousands of bytes at 16 bits, 224 x 224\n\n");
     printf("%-8s %12s %12s %7s   %12s %12s %7s\n", "", "V1 paper", "ours", "diff", "V2 paper", "ours", "diff");
-    for (int i = 0; i < MSEG_PAPER_MAPS; i++) {
+    for (int i = 0; i < CLI_PAPER_MAPS; i++) {
         const row3 *r = &table3[i];
-        const mseg_paper_map *v1 = &t->four[V1].maps[i], *v2 = &t->four[V2].maps[i];
+        const cli_paper_map *v1 = &t->four[V1].maps[i], *v2 = &t->four[V2].maps[i];
         printf("%3d^2    %5d / %4d %5d / %4.0f %+6.1f%%   %5d / %4d %5d / %4.0f %+6.1f%%\n", r->side, r->v1_channels, r->v1_kb,
                v1->channels, kilobytes(v1), difference(kilobytes(v1), r->v1_kb), r->v2_channels, r->v2_kb, v2->channels,
                kilobytes(v2), difference(kilobytes(v2), r->v2_kb));
@@ -129,7 +129,7 @@ static void print_table4(const tables *t)
            "diff", "paper, ms");
     for (int i = 0; i < ROWS4; i++) {
         const row4 *r = &table4[i];
-        const mseg_paper_counts *c = &t->four[i];
+        const cli_paper_counts *c = &t->four[i];
         const double params = (double)c->params_bn / 1e6, madds = (double)c->madds / 1e6;
         char ms[16] = "-";
         if (!isnan(r->ms))
@@ -145,7 +145,7 @@ static void print_table4(const tables *t)
 
 /* ---- JSON ---- */
 
-static void add_counts(mseg_json *row, const mseg_paper_system *system, const mseg_paper_counts *c)
+static void add_counts(mseg_json *row, const cli_paper_system *system, const cli_paper_counts *c)
 {
     mseg_json_add_string(row, "architecture", system->architecture);
     mseg_json_add_int(row, "output_stride", system->output_stride);
@@ -160,7 +160,7 @@ static void add_counts(mseg_json *row, const mseg_paper_system *system, const ms
     mseg_json_add_int(row, "memory_bytes_unfused", c->memory_expanded);
 }
 
-static void add_map(mseg_json *row, const char *key, int channels, double kb, const mseg_paper_map *ours)
+static void add_map(mseg_json *row, const char *key, int channels, double kb, const cli_paper_map *ours)
 {
     mseg_json *network = mseg_json_add_object(row, key);
     mseg_json_add_int(network, "paper_channels", channels);
@@ -181,7 +181,7 @@ static bool print_json(const tables *t)
         add_counts(row, &table7[i].system, &t->seven[i]);
     }
     rows = mseg_json_add_array(root, "table3");
-    for (int i = 0; i < MSEG_PAPER_MAPS; i++) {
+    for (int i = 0; i < CLI_PAPER_MAPS; i++) {
         mseg_json *row = mseg_json_add_object(rows, NULL);
         mseg_json_add_int(row, "side", table3[i].side);
         add_map(row, "mnv1", table3[i].v1_channels, table3[i].v1_kb, &t->four[V1].maps[i]);
@@ -206,16 +206,16 @@ static bool print_json(const tables *t)
     return text != NULL;
 }
 
-bool mseg_paper_print(const char *cpu, bool json)
+bool cli_paper_print(const char *cpu, bool json)
 {
     tables t = {0};
     mseg_error err = {0};
     if (count(&t, cpu, &err)) {
-        mseg_say("info: %s", err.text);
+        cli_say("info: %s", err.text);
         return false;
     }
     if (json && !print_json(&t)) {
-        mseg_say("out of memory");
+        cli_say("out of memory");
         return false;
     }
     if (!json) {

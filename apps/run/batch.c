@@ -10,16 +10,16 @@ typedef struct report {
     bool failed;
 } report;
 
-static mseg_status segment(mseg_run_batch *b, mseg_session *session, const mseg_input *input, report *out, mseg_error *err)
+static mseg_status segment(cli_run_batch *b, mseg_session *session, const cli_input *input, report *out, mseg_error *err)
 {
     if (input->error)
         return mseg_fail(err, MSEG_INVAL, "%s", input->error);
-    mseg_run_figures f = {0};
-    mseg_status status = mseg_run_image(b, session, input, &f, err);
-    if (!status && b->json.stream && !(out->json = mseg_run_json(b, input, &f)))
+    cli_run_figures f = {0};
+    mseg_status status = cli_run_image(b, session, input, &f, err);
+    if (!status && b->json.stream && !(out->json = cli_run_json(b, input, &f)))
         status = mseg_fail(err, MSEG_NOMEM, NULL);
     if (!status && b->args->verbose)
-        out->line = mseg_run_line(input, &f);
+        out->line = cli_run_line(input, &f);
     if (!status && b->args->verbose && !out->line)
         status = mseg_fail(err, MSEG_NOMEM, NULL);
     return status;
@@ -27,36 +27,36 @@ static mseg_status segment(mseg_run_batch *b, mseg_session *session, const mseg_
 
 static void segment_task(void *context, int task, int worker)
 {
-    mseg_run_batch *b = context;
-    const mseg_input *input = &b->inputs.items[task];
-    mseg_sequence_wait(b->sequence, task);
+    cli_run_batch *b = context;
+    const cli_input *input = &b->inputs.items[task];
+    cli_sequence_wait(b->sequence, task);
     mseg_error err = {0};
     report *out = calloc(1, sizeof *out);
     if (out && segment(b, b->sessions[worker], input, out, &err)) {
         out->failed = true;
-        out->line = mseg_format("mseg: %s: %s", input->path, err.text);
+        out->line = cli_format("mseg: %s: %s", input->path, err.text);
     }
-    mseg_sequence_put(b->sequence, task, out);
+    cli_sequence_put(b->sequence, task, out);
 }
 
 /* Called in the order of the inputs, one at a time. */
 static void emit(void *context, void *item)
 {
-    mseg_run_batch *b = context;
+    cli_run_batch *b = context;
     report *done = item;
     const char *path = b->inputs.items[b->emitted++].path;
     const bool failed = !done || done->failed;
     if (done && done->line) {
-        mseg_progress_print(&b->progress, done->line);
+        cli_progress_print(&b->progress, done->line);
     } else if (failed) { /* not even memory for a line */
-        mseg_progress_hide(&b->progress);
-        mseg_say("%s: out of memory", path);
-        mseg_progress_show(&b->progress);
+        cli_progress_hide(&b->progress);
+        cli_say("%s: out of memory", path);
+        cli_progress_show(&b->progress);
     }
     if (!failed && done->json)
-        mseg_sink_line(&b->json, &b->progress, done->json);
+        cli_sink_line(&b->json, &b->progress, done->json);
     b->failed += failed;
-    mseg_progress_step(&b->progress);
+    cli_progress_step(&b->progress);
     if (done) {
         free(done->json);
         free(done->line);
@@ -65,7 +65,7 @@ static void emit(void *context, void *item)
 }
 
 /* What would fail for every image fails here. */
-static mseg_status prepare_session(const mseg_run_batch *b, mseg_session *session, mseg_error *err)
+static mseg_status prepare_session(const cli_run_batch *b, mseg_session *session, mseg_error *err)
 {
     const int tile = (int)b->args->tile;
     mseg_plan_info info;
@@ -74,15 +74,15 @@ static mseg_status prepare_session(const mseg_run_batch *b, mseg_session *sessio
 
 /* At least as many images as threads: a session per worker, threads over images. Fewer, or each of them much work: one session,
  * threads inside. */
-mseg_status mseg_run_open_sessions(mseg_run_batch *b, mseg_error *err)
+mseg_status cli_run_open_sessions(cli_run_batch *b, mseg_error *err)
 {
-    int jobs = mseg_network_jobs(&b->args->network);
-    const bool heavy = b->args->tile || mseg_network_repeats(&b->args->network);
+    int jobs = cli_network_jobs(&b->args->network);
+    const bool heavy = b->args->tile || cli_network_repeats(&b->args->network);
     b->n_sessions = b->inputs.count >= (size_t)jobs && !heavy ? jobs : 1;
     b->sessions = calloc((size_t)b->n_sessions, sizeof *b->sessions);
     if (!b->sessions || mseg_pool_open(&b->pool, jobs))
         return mseg_fail(err, MSEG_NOMEM, "cannot start %d threads: out of memory", jobs);
-    mseg_status status = mseg_sequence_open(&b->sequence, 16 * jobs, emit, b);
+    mseg_status status = cli_sequence_open(&b->sequence, 16 * jobs, emit, b);
     if (status)
         return mseg_fail(err, status, NULL);
     for (int i = 0; i < b->n_sessions && !status; i++)
@@ -92,9 +92,9 @@ mseg_status mseg_run_open_sessions(mseg_run_batch *b, mseg_error *err)
     return status;
 }
 
-double mseg_run_all(mseg_run_batch *b)
+double cli_run_all(cli_run_batch *b)
 {
-    mseg_progress_start(&b->progress, b->inputs.count, b->args->quiet);
+    cli_progress_start(&b->progress, b->inputs.count, b->args->quiet);
     mseg_pool_for(b->n_sessions > 1 ? b->pool : NULL, (int)b->inputs.count, segment_task, b);
-    return mseg_progress_stop(&b->progress);
+    return cli_progress_stop(&b->progress);
 }

@@ -9,20 +9,20 @@ static void count_pixels(const mseg_image *labels, int64_t counts[256])
     }
 }
 
-static mseg_status segment_whole(const mseg_run_batch *b, mseg_session *session, const mseg_input *input, mseg_run_figures *f,
+static mseg_status segment_whole(const cli_run_batch *b, mseg_session *session, const cli_input *input, cli_run_figures *f,
                                  mseg_error *err)
 {
     mseg_image photo = {0};
     mseg_result result = {0};
-    double start = mseg_now();
+    double start = cli_now();
     mseg_status status = mseg_image_read(&photo, input->path, (mseg_orientation)b->args->orientation, &b->limits, err);
-    f->decode_ms = 1e3 * (mseg_now() - start);
+    f->decode_ms = 1e3 * (cli_now() - start);
     if (!status)
         status = mseg_segment(session, &photo, &b->run, &result, err);
-    start = mseg_now();
+    start = cli_now();
     if (!status)
-        status = mseg_outputs_write(&b->outputs, &b->guard, input, &photo, session, &result, err);
-    f->write_ms = 1e3 * (mseg_now() - start);
+        status = cli_outputs_write(&b->outputs, &b->guard, input, &photo, session, &result, err);
+    f->write_ms = 1e3 * (cli_now() - start);
     f->width = photo.width;
     f->height = photo.height;
     f->canvas_width = result.canvas_width;
@@ -39,49 +39,49 @@ static mseg_status segment_whole(const mseg_run_batch *b, mseg_session *session,
 }
 
 typedef struct tile_sink {
-    mseg_row_outputs files;
-    mseg_run_figures *figures;
+    cli_row_outputs files;
+    cli_run_figures *figures;
 } tile_sink;
 
 static mseg_status take_rows(void *context, const mseg_tile_rows *rows, mseg_error *err)
 {
     tile_sink *sink = context;
-    const double start = mseg_now();
-    mseg_status status = mseg_row_outputs_put(&sink->files, rows, err);
-    sink->figures->write_ms += 1e3 * (mseg_now() - start);
+    const double start = cli_now();
+    mseg_status status = cli_row_outputs_put(&sink->files, rows, err);
+    sink->figures->write_ms += 1e3 * (cli_now() - start);
     count_pixels(rows->labels, sink->figures->pixels);
     return status;
 }
 
-static mseg_status segment_tiles(const mseg_run_batch *b, mseg_session *session, const mseg_input *input, mseg_run_figures *f,
+static mseg_status segment_tiles(const cli_run_batch *b, mseg_session *session, const cli_input *input, cli_run_figures *f,
                                  mseg_error *err)
 {
     const mseg_tile_options options = {(int)b->args->tile, (int)b->args->overlap};
     tile_sink sink = {.figures = f};
     mseg_tiled result = {0};
     mseg_image_reader *reader;
-    const double start = mseg_now();
+    const double start = cli_now();
     mseg_status status = mseg_image_reader_open(&reader, input->path, (mseg_orientation)b->args->orientation, &b->limits, err);
-    const double open_ms = 1e3 * (mseg_now() - start);
+    const double open_ms = 1e3 * (cli_now() - start);
     if (status)
         return status;
     f->width = mseg_image_reader_width(reader);
     f->height = mseg_image_reader_height(reader);
-    status = mseg_row_outputs_open(&sink.files, &b->outputs, &b->guard, input, f->width, f->height, err);
+    status = cli_row_outputs_open(&sink.files, &b->outputs, &b->guard, input, f->width, f->height, err);
     if (!status)
         status = mseg_segment_tiled(session, reader, &options, take_rows, &sink, &result, err);
     if (!status)
-        status = mseg_row_outputs_commit(&sink.files, err);
+        status = cli_row_outputs_commit(&sink.files, err);
     f->decode_ms = open_ms + result.decode_ms;
     f->network_ms = result.network_ms;
     f->label_ms = result.label_ms;
-    mseg_row_outputs_close(&sink.files);
+    cli_row_outputs_close(&sink.files);
     mseg_image_reader_close(&reader);
     return status;
 }
 
-mseg_status mseg_run_image(const mseg_run_batch *b, mseg_session *session, const mseg_input *input, mseg_run_figures *f,
-                           mseg_error *err)
+mseg_status cli_run_image(const cli_run_batch *b, mseg_session *session, const cli_input *input, cli_run_figures *f,
+                          mseg_error *err)
 {
     return (b->args->tile ? segment_tiles : segment_whole)(b, session, input, f, err);
 }

@@ -16,23 +16,23 @@ static void add_pair(mseg_json *object, const char *key, int a, int b)
 }
 
 /* Where the points of the logits lie on the photo (docs/mseg.1, Scores). */
-static void add_geometry(mseg_json *root, const mseg_run_batch *b, const mseg_run_figures *f)
+static void add_geometry(mseg_json *root, const cli_run_batch *b, const cli_run_figures *f)
 {
     if (b->args->tile) {
         mseg_json_add_int(root, "tile", b->args->tile);
     } else {
         add_pair(root, "canvas", f->canvas_width, f->canvas_height);
         add_pair(root, "scaled", f->scaled_width, f->scaled_height);
-        mseg_json_add_string(root, "resize", mseg_resizes[b->run.resize]);
+        mseg_json_add_string(root, "resize", cli_resizes[b->run.resize]);
     }
     mseg_json_add_int(root, "output_stride", mseg_model_describe(b->model).output_stride);
 }
 
-char *mseg_run_json(const mseg_run_batch *b, const mseg_input *input, const mseg_run_figures *f)
+char *cli_run_json(const cli_run_batch *b, const cli_input *input, const cli_run_figures *f)
 {
     mseg_json *root = mseg_json_object();
     mseg_json_add_string(root, "path", input->path);
-    mseg_model_add_json(root, b->model);
+    cli_model_add_json(root, b->model);
     mseg_json_add_int(root, "width", f->width);
     mseg_json_add_int(root, "height", f->height);
     add_geometry(root, b, f);
@@ -52,13 +52,13 @@ char *mseg_run_json(const mseg_run_batch *b, const mseg_input *input, const mseg
     return text;
 }
 
-char *mseg_run_line(const mseg_input *input, const mseg_run_figures *f)
+char *cli_run_line(const cli_input *input, const cli_run_figures *f)
 {
-    return mseg_format("%s: %dx%d, decode %.1f ms, resize %.1f, network %.1f, label %.1f, write %.1f", input->path, f->width,
-                       f->height, f->decode_ms, f->resize_ms, f->network_ms, f->label_ms, f->write_ms);
+    return cli_format("%s: %dx%d, decode %.1f ms, resize %.1f, network %.1f, label %.1f, write %.1f", input->path, f->width,
+                      f->height, f->decode_ms, f->resize_ms, f->network_ms, f->label_ms, f->write_ms);
 }
 
-void mseg_run_summarise(const mseg_run_batch *b, double seconds)
+void cli_run_summarise(const cli_run_batch *b, double seconds)
 {
     size_t total = b->inputs.count, done = total - b->failed;
     double rate = seconds > 0 ? (double)done / seconds : 0;
@@ -70,5 +70,5 @@ void mseg_run_summarise(const mseg_run_batch *b, double seconds)
     if (b->outputs.overlays)
         fprintf(stderr, ", overlays in %s", b->outputs.overlays);
     fputc('\n', stderr);
-    mseg_model_say_fallback(b->model, b->args->network.model, &b->run);
+    cli_model_say_fallback(b->model, b->args->network.model, &b->run);
 }
