@@ -3,9 +3,10 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "cli/clock.h"
+#include "cli/model.h"
 #include "cli/network.h"
 #include "cli/options.h"
-#include "cli/progress.h"
 #include "cli/say.h"
 #include "commands.h"
 #include "mseg.h"
@@ -97,13 +98,13 @@ static mseg_status measure(bench *b, const bench_args *args, mseg_error *err)
     mseg_result result;
     b->peak = mseg_fma_peak(b->model, b->pool);
     for (int i = -WARM_UP; i < args->runs; i++) {
-        double start = cli_now();
+        double start = cli_now_ms();
         mseg_status status = mseg_session_forward(b->session, &b->canvas, &result, err);
         if (status)
             return status;
         if (i < 0)
             continue;
-        b->ms[i] = (cli_now() - start) * 1e3;
+        b->ms[i] = cli_now_ms() - start;
         for (int k = 0; k < b->plan.layers; k++) {
             double ms = mseg_session_layer(b->session, k).ms;
             if (i == 0 || ms < b->layer_ms[k])

@@ -4,6 +4,7 @@
 #include "cli/guard.h"
 #include "cli/inputs.h"
 #include "cli/lines.h"
+#include "cli/model.h"
 #include "cli/network.h"
 #include "cli/options.h"
 #include "cli/say.h"

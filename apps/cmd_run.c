@@ -3,6 +3,7 @@
 
 #include "cli/class_keys.h"
 #include "cli/lines.h"
+#include "cli/model.h"
 #include "cli/options.h"
 #include "cli/say.h"
 #include "commands.h"

@@ -5,48 +5,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/collector.h"
 #include "cli/lines.h"
 #include "cli/say.h"
 
 /* The folder of all outputs whose folder was not chosen, of this run or one before. */
 #define DEFAULT_OUTPUTS "mseg-out"
 
+uint64_t cli_fingerprint(const struct stat *info)
+{
+    uint64_t x = (uint64_t)info->st_ino * 0x9e3779b97f4a7c15u ^ (uint64_t)info->st_dev * 0xc2b2ae3d27d4eb4fu;
+    return x ^ x >> 29 ? x ^ x >> 29 : 1;
+}
+
+/* ---- folders ----------------------------------------------------------------------------------------------------------- */
+
 /* A folder on the way down, to see loops of symbolic links. */
 typedef struct ancestor {
     uint64_t fingerprint;
     const struct ancestor *above;
 } ancestor;
-
-/* What a collection needs while it runs. */
-typedef struct collector {
-    cli_inputs *inputs;
-    const cli_inputs_options *options;
-    uint64_t skip[4]; /* fingerprints of options->skip, 0 = none */
-    uint32_t *table;  /* open addressing by output name: index + 1 of an entry, 0 = free */
-    size_t table_size;
-    bool out_of_memory;
-} collector;
-
-/* ---- shards ------------------------------------------------------------------------------------------------------------ */
-
-bool cli_shard_parse(cli_shard *shard, const char *text)
-{
-    int used = 0;
-    bool digits = strspn(text, "0123456789/") == strlen(text) && text[0] != '/';
-    return digits && sscanf(text, "%9d/%9d%n", &shard->index, &shard->count, &used) == 2 && !text[used] && shard->index >= 1 &&
-           shard->index <= shard->count;
-}
-
-bool cli_shard_has(cli_shard shard, uint64_t k)
-{
-    return k % (uint64_t)shard.count == (uint64_t)shard.index - 1;
-}
-
-/* ---- names ------------------------------------------------------------------------------------------------------------- */
 
 /* Whether a folder's file is one of those that are looked for. */
 static bool is_wanted(const cli_inputs_options *options, const char *name)
@@ -58,116 +39,7 @@ static bool is_wanted(const cli_inputs_options *options, const char *name)
            (stem > suffix && name[stem - suffix - 1] != '/' && !memcmp(name + stem - suffix, options->suffix, (size_t)suffix));
 }
 
-uint64_t cli_fingerprint(const struct stat *info)
-{
-    uint64_t x = (uint64_t)info->st_ino * 0x9e3779b97f4a7c15u ^ (uint64_t)info->st_dev * 0xc2b2ae3d27d4eb4fu;
-    return x ^ x >> 29 ? x ^ x >> 29 : 1;
-}
-
-static uint64_t hash_bytes(const char *bytes, size_t length)
-{
-    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
-    for (size_t i = 0; i < length; i++)
-        hash = (hash ^ (unsigned char)bytes[i]) * 0x100000001b3u;
-    return hash;
-}
-
-/* ---- the list ---------------------------------------------------------------------------------------------------------- */
-
-/* Makes room for one more element of an array that doubles. */
-static bool reserve(void *array, size_t count, size_t *capacity, size_t size)
-{
-    if (count < *capacity)
-        return true;
-    size_t wanted = *capacity ? *capacity * 2 : 64;
-    void *grown = reallocarray(*(void **)array, wanted, size);
-    if (!grown)
-        return false;
-    *(void **)array = grown;
-    *capacity = wanted;
-    return true;
-}
-
-/* Appends an entry, taking over path and error. */
-static cli_input *append(collector *c, char *path, size_t name, char *error)
-{
-    cli_inputs *inputs = c->inputs;
-    if (!path || inputs->count >= INT32_MAX ||
-        !reserve(&inputs->items, inputs->count, &inputs->capacity, sizeof *inputs->items)) {
-        free(path);
-        free(error);
-        c->out_of_memory = true;
-        return NULL;
-    }
-    inputs->items[inputs->count] = (cli_input){path, error, name};
-    return &inputs->items[inputs->count++];
-}
-
-static void refuse(collector *c, char *path, char *reason)
-{
-    if (!reason)
-        c->out_of_memory = true;
-    append(c, path, 0, reason);
-}
-
-static void refuse_errno(collector *c, char *path, int number)
-{
-    if (number == ENOMEM)
-        c->out_of_memory = true;
-    refuse(c, path, strdup(number == ENOENT ? mseg_status_text(MSEG_NOENT) : strerror(number)));
-}
-
-static size_t slot_of(const collector *c, const char *name)
-{
-    size_t length = (size_t)cli_stem_length(name), i = hash_bytes(name, length) & (c->table_size - 1);
-    for (; c->table[i]; i = (i + 1) & (c->table_size - 1)) {
-        const cli_input *other = &c->inputs->items[c->table[i] - 1];
-        const char *stem = other->path + other->name;
-        if ((size_t)cli_stem_length(stem) == length && !memcmp(stem, name, length))
-            break;
-    }
-    return i;
-}
-
-static bool grow_table(collector *c)
-{
-    if (c->table_size > 2 * c->inputs->count + 2)
-        return true;
-    size_t old_size = c->table_size;
-    uint32_t *old = c->table, *table = calloc(old_size ? 2 * old_size : 256, sizeof *table);
-    if (!table)
-        return false;
-    c->table = table;
-    c->table_size = old_size ? 2 * old_size : 256;
-    for (size_t i = 0; i < old_size; i++)
-        if (old[i])
-            c->table[slot_of(c, c->inputs->items[old[i] - 1].path + c->inputs->items[old[i] - 1].name)] = old[i];
-    free(old);
-    return true;
-}
-
-/* Appends an image, taking over path; as an error when its name is taken. */
-static void add_image(collector *c, char *path, size_t name, const struct stat *info)
-{
-    cli_inputs *inputs = c->inputs;
-    if (!grow_table(c) || !reserve(&inputs->files, inputs->n_files, &inputs->file_capacity, sizeof *inputs->files)) {
-        free(path);
-        c->out_of_memory = true;
-        return;
-    }
-    inputs->files[inputs->n_files++] = cli_fingerprint(info);
-    size_t slot = slot_of(c, path + name);
-    if (c->table[slot] && c->options->clash) {
-        const char *first = inputs->items[c->table[slot] - 1].path;
-        refuse(c, path, strcmp(first, path) ? cli_format("%s %s", c->options->clash, first) : strdup("given twice"));
-    } else if (append(c, path, name, NULL)) {
-        c->table[slot] = (uint32_t)inputs->count;
-    }
-}
-
-/* ---- folders ----------------------------------------------------------------------------------------------------------- */
-
-static bool to_skip(const collector *c, uint64_t folder, const ancestor *above)
+static bool to_skip(const cli_collector *c, uint64_t folder, const ancestor *above)
 {
     for (size_t i = 0; i < sizeof c->skip / sizeof *c->skip; i++)
         if (c->skip[i] == folder)
@@ -208,10 +80,10 @@ typedef struct walk {
     int images, subfolders;
 } walk;
 
-static void add_folder(collector *c, const char *folder, size_t name, const ancestor *self, walk *found);
+static void add_folder(cli_collector *c, const char *folder, size_t name, const ancestor *self, walk *found);
 
 /* One entry of a folder; takes over path. */
-static void add_entry(collector *c, char *path, size_t name, const ancestor *folder, walk *found)
+static void add_entry(cli_collector *c, char *path, size_t name, const ancestor *folder, walk *found)
 {
     struct stat info;
     bool image = is_wanted(c->options, path + name);
@@ -224,16 +96,16 @@ static void add_entry(collector *c, char *path, size_t name, const ancestor *fol
         if (!to_skip(c, self.fingerprint, folder) && strcmp(strrchr(path, '/') + 1, DEFAULT_OUTPUTS) != 0)
             add_folder(c, path, name, &self, found);
     } else if (image && failed) {
-        refuse_errno(c, path, failed);
+        cli_collector_refuse_errno(c, path, failed);
         return;
     } else if (image && is_folder) {
-        refuse(c, path, strdup("is a folder (-r looks into subfolders)"));
+        cli_collector_refuse(c, path, strdup("is a folder (-r looks into subfolders)"));
         return;
     } else if (image && !S_ISREG(info.st_mode)) {
-        refuse(c, path, strdup("not a regular file"));
+        cli_collector_refuse(c, path, strdup("not a regular file"));
         return;
     } else if (image) {
-        add_image(c, path, name, &info);
+        cli_collector_add(c, path, name, &info);
         return;
     } else if (!failed && S_ISREG(info.st_mode)) {
         note_foreign(c->inputs, path);
@@ -242,14 +114,14 @@ static void add_entry(collector *c, char *path, size_t name, const ancestor *fol
 }
 
 /* name: where in the paths of this folder's files their output names start; 0: right behind the folder. */
-static void add_folder(collector *c, const char *folder, size_t name, const ancestor *self, walk *found)
+static void add_folder(cli_collector *c, const char *folder, size_t name, const ancestor *self, walk *found)
 {
     struct dirent **entries = NULL;
     int count = scandir(folder, &entries, visible, by_bytes);
     if (count < 0) {
         int reason = errno;
         found->images++;
-        refuse_errno(c, strdup(folder), reason);
+        cli_collector_refuse_errno(c, strdup(folder), reason);
         return;
     }
     for (int i = 0; i < count; i++) {
@@ -266,17 +138,17 @@ static void add_folder(collector *c, const char *folder, size_t name, const ance
 /* ---- arguments --------------------------------------------------------------------------------------------------------- */
 
 /* A path with nothing there; takes it over. */
-static void refuse_missing(collector *c, char *path)
+static void refuse_missing(cli_collector *c, char *path)
 {
     struct stat info;
     const char *slash = strrchr(path, '/');
     char *folder = slash && slash > path ? strndup(path, (size_t)(slash - path)) : NULL;
     if (slash && !slash[1])
-        refuse(c, path, strdup("no such folder"));
+        cli_collector_refuse(c, path, strdup("no such folder"));
     else if (folder && stat(folder, &info) && errno == ENOENT)
-        refuse(c, path, cli_format("no folder %s", folder));
+        cli_collector_refuse(c, path, cli_format("no folder %s", folder));
     else
-        refuse_errno(c, path, ENOENT);
+        cli_collector_refuse_errno(c, path, ENOENT);
     free(folder);
 }
 
@@ -290,7 +162,7 @@ static char *nothing_found(const cli_inputs_options *options, const walk *found)
 }
 
 /* A file or folder that the user named; takes over path. */
-static void add_path(collector *c, char *path)
+static void add_path(cli_collector *c, char *path)
 {
     struct stat info;
     if (!path) {
@@ -299,7 +171,7 @@ static void add_path(collector *c, char *path)
         if (errno == ENOENT)
             refuse_missing(c, path);
         else
-            refuse_errno(c, path, errno);
+            cli_collector_refuse_errno(c, path, errno);
     } else if (S_ISDIR(info.st_mode)) {
         ancestor self = {cli_fingerprint(&info), NULL};
         walk found = {0, 0};
@@ -307,24 +179,24 @@ static void add_path(collector *c, char *path)
         if (found.images)
             free(path);
         else
-            refuse(c, path, nothing_found(c->options, &found));
+            cli_collector_refuse(c, path, nothing_found(c->options, &found));
     } else if (!S_ISREG(info.st_mode)) {
-        refuse(c, path, strdup("not a regular file"));
+        cli_collector_refuse(c, path, strdup("not a regular file"));
     } else {
         const char *slash = strrchr(path, '/');
-        add_image(c, path, slash ? (size_t)(slash + 1 - path) : 0, &info);
+        cli_collector_add(c, path, slash ? (size_t)(slash + 1 - path) : 0, &info);
     }
 }
 
 /* pairs: lines may be "image mask". */
-static void add_line(collector *c, char *line, bool pairs)
+static void add_line(cli_collector *c, char *line, bool pairs)
 {
     if (pairs && access(line, F_OK))
         cli_split_pair(line);
     add_path(c, strdup(line));
 }
 
-static mseg_status add_stdin(collector *c, mseg_error *err)
+static mseg_status add_stdin(cli_collector *c, mseg_error *err)
 {
     cli_lines lines;
     mseg_error why = {0};
@@ -341,7 +213,7 @@ static mseg_status add_stdin(collector *c, mseg_error *err)
     if (status)
         return mseg_fail(err, status, "the list on standard input: %s", why.text);
     if (c->inputs->count == before)
-        refuse(c, strdup("-"), strdup("the list on standard input is empty"));
+        cli_collector_refuse(c, strdup("-"), strdup("the list on standard input is empty"));
     return MSEG_OK;
 }
 
@@ -369,7 +241,7 @@ mseg_status cli_inputs_collect(cli_inputs *inputs, char *const *paths, int count
                                mseg_error *err)
 {
     *inputs = (cli_inputs){0};
-    collector c = {.inputs = inputs, .options = options};
+    cli_collector c = {.inputs = inputs, .options = options};
     struct stat info;
     for (size_t i = 0; i < sizeof c.skip / sizeof *c.skip; i++)
         if (options->skip[i] && !stat(options->skip[i], &info))

@@ -13,7 +13,7 @@ static const char *const kinds[FOLDERS] = {"masks", "overlays", "scores", "proba
 static const char *const extensions[FOLDERS] = {"png", "png", "npy", "npy"};
 /* Kinds whose files have one name, where folders are one. */
 static const int alike[][2] = {{MASKS, OVERLAYS}, {SCORES, PROBABILITIES}};
-enum { PAIRS = sizeof alike / sizeof *alike };
+enum { N_ALIKE = sizeof alike / sizeof *alike };
 
 static void folders_of(const cli_outputs *outputs, const char *folders[FOLDERS])
 {
@@ -56,7 +56,7 @@ mseg_status cli_outputs_open(const cli_outputs *outputs, const char **folder, ms
         if (status)
             return status;
     }
-    for (int i = 0; i < PAIRS; i++) {
+    for (int i = 0; i < N_ALIKE; i++) {
         *folder = folders[alike[i][1]];
         if (same_folder(folders[alike[i][0]], *folder))
             return mseg_fail(err, MSEG_INVAL, "%s and %s would replace each other; give them two folders", kinds[alike[i][0]],
@@ -89,6 +89,17 @@ void cli_outputs_mirror(const cli_outputs *outputs, const cli_inputs *inputs)
     }
 }
 
+/* FOLDER/STEM.EXTENSION for an input, to be freed; NULL when memory runs out. */
+static char *output_path(const char *folder, const cli_input *input, const char *extension)
+{
+    const char *name = input->path + input->name;
+    size_t room = strlen(folder) + strlen(name) + strlen(extension) + 3;
+    char *path = malloc(room);
+    if (path)
+        snprintf(path, room, "%s/%.*s.%s", folder, cli_stem_length(name), name, extension);
+    return path;
+}
+
 /* Whether no image's file is that of --json or the like; false after a line of error. */
 static bool spares_outputs(const cli_outputs *outputs, const cli_inputs *inputs, const cli_guard *guard)
 {
@@ -96,7 +107,7 @@ static bool spares_outputs(const cli_outputs *outputs, const cli_inputs *inputs,
     folders_of(outputs, folders);
     for (size_t i = 0; i < inputs->count; i++)
         for (int k = 0; k < FOLDERS && !inputs->items[i].error; k++) {
-            char *path = folders[k] ? cli_output_path(folders[k], &inputs->items[i], extensions[k]) : NULL;
+            char *path = folders[k] ? output_path(folders[k], &inputs->items[i], extensions[k]) : NULL;
             const cli_guarded *found = path ? cli_guard_find_output(guard, path) : NULL;
             if (found)
                 cli_say("%s: %s would be the same file as the output %s of %s; choose another one", found->path, found->what,
@@ -146,22 +157,12 @@ bool cli_outputs_fit(const cli_outputs *outputs, const cli_inputs *inputs, const
 {
     const char *folders[FOLDERS];
     folders_of(outputs, folders);
-    for (int i = 0; i < PAIRS; i++) {
+    for (int i = 0; i < N_ALIKE; i++) {
         const char *a = folders[alike[i][0]], *b = folders[alike[i][1]];
         if (a && b && (!stays_apart(a, b, inputs) || !stays_apart(b, a, inputs)))
             return false;
     }
     return !cli_guard_has_output(guard) || spares_outputs(outputs, inputs, guard);
-}
-
-char *cli_output_path(const char *folder, const cli_input *input, const char *extension)
-{
-    const char *name = input->path + input->name;
-    size_t room = strlen(folder) + strlen(name) + strlen(extension) + 3;
-    char *path = malloc(room);
-    if (path)
-        snprintf(path, room, "%s/%.*s.%s", folder, cli_stem_length(name), name, extension);
-    return path;
 }
 
 /* ---- files ------------------------------------------------------------------------------------------------------------- */
@@ -229,7 +230,7 @@ static mseg_status write_one(int kind, const char *path, const cli_outputs *outp
 static mseg_status find_path(char **path, const char *folder, const char *extension, const cli_guard *guard,
                              const cli_input *input, mseg_error *err)
 {
-    *path = cli_output_path(folder, input, extension);
+    *path = output_path(folder, input, extension);
     return *path ? cli_guard_check(guard, *path, err) : mseg_fail(err, MSEG_NOMEM, NULL);
 }
 

@@ -23,9 +23,6 @@ void cli_outputs_mirror(const cli_outputs *outputs, const cli_inputs *inputs);
  * line of error. The folders are there. */
 bool cli_outputs_fit(const cli_outputs *outputs, const cli_inputs *inputs, const cli_guard *guard);
 
-/** FOLDER/STEM.EXTENSION for an input, to be freed; NULL when memory runs out. */
-char *cli_output_path(const char *folder, const cli_input *input, const char *extension);
-
 /** Writes what is wanted of one image's result, the session's last. Refuses to replace what is guarded. The text of an error
  * names the file. */
 mseg_status cli_outputs_write(const cli_outputs *outputs, const cli_guard *guard, const cli_input *input, const mseg_image *photo,

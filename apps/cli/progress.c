@@ -3,17 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
-#define REDRAW_SECONDS 0.1
+#include "cli/clock.h"
 
-double cli_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
+#define REDRAW_MS 100
 
 static int terminal_columns(void)
 {
@@ -29,8 +23,8 @@ static void wipe(const cli_progress *progress)
 
 static void draw(cli_progress *progress)
 {
-    double now = cli_now(), seconds = now - progress->started;
-    if (!progress->bar || (now - progress->drawn < REDRAW_SECONDS && progress->done < progress->total))
+    const double now = cli_now_ms(), seconds = (now - progress->started) / 1e3;
+    if (!progress->bar || (now - progress->drawn < REDRAW_MS && progress->done < progress->total))
         return;
     double rate = seconds > 0 ? (double)progress->done / seconds : 0;
     char figures[96];
@@ -57,7 +51,7 @@ static void draw(cli_progress *progress)
 
 void cli_progress_start(cli_progress *progress, size_t total, bool quiet)
 {
-    *progress = (cli_progress){.total = total, .started = cli_now(), .bar = !quiet && total > 0 && isatty(STDERR_FILENO)};
+    *progress = (cli_progress){.total = total, .started = cli_now_ms(), .bar = !quiet && total > 0 && isatty(STDERR_FILENO)};
     pthread_mutex_init(&progress->lock, NULL);
 }
 
@@ -92,5 +86,5 @@ double cli_progress_stop(cli_progress *progress)
 {
     wipe(progress);
     pthread_mutex_destroy(&progress->lock);
-    return cli_now() - progress->started;
+    return (cli_now_ms() - progress->started) / 1e3;
 }

@@ -9,12 +9,9 @@
 typedef struct cli_progress {
     pthread_mutex_t lock;
     size_t done, total;
-    double started, drawn; /* seconds */
+    double started, drawn; /* by the clock, ms */
     bool bar;              /* whether to draw at all */
 } cli_progress;
-
-/** Seconds of a clock that only goes forward. */
-double cli_now(void);
 
 /** Starts the clock; quiet: never draws. */
 void cli_progress_start(cli_progress *progress, size_t total, bool quiet);

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/model.h"
 #include "cli/progress.h"
 #include "cli/say.h"
 #include "cli/sequence.h"

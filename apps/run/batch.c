@@ -4,13 +4,13 @@
 #include "run/run.h"
 
 /* What became of one image. */
-typedef struct report {
+typedef struct outcome {
     char *json; /* its line; NULL when failed or not wanted */
     char *line; /* for stderr; NULL: nothing to say */
     bool failed;
-} report;
+} outcome;
 
-static mseg_status segment(cli_run_batch *b, mseg_session *session, const cli_input *input, report *out, mseg_error *err)
+static mseg_status segment(cli_run_batch *b, mseg_session *session, const cli_input *input, outcome *out, mseg_error *err)
 {
     if (input->error)
         return mseg_fail(err, MSEG_INVAL, "%s", input->error);
@@ -31,7 +31,7 @@ static void segment_task(void *context, int task, int worker)
     const cli_input *input = &b->inputs.items[task];
     cli_sequence_wait(b->sequence, task);
     mseg_error err = {0};
-    report *out = calloc(1, sizeof *out);
+    outcome *out = calloc(1, sizeof *out);
     if (out && segment(b, b->sessions[worker], input, out, &err)) {
         out->failed = true;
         out->line = cli_format("mseg: %s: %s", input->path, err.text);
@@ -43,7 +43,7 @@ static void segment_task(void *context, int task, int worker)
 static void emit(void *context, void *item)
 {
     cli_run_batch *b = context;
-    report *done = item;
+    outcome *done = item;
     const char *path = b->inputs.items[b->emitted++].path;
     const bool failed = !done || done->failed;
     if (done && done->line) {

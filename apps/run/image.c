@@ -1,3 +1,4 @@
+#include "cli/clock.h"
 #include "run/run.h"
 
 static void count_pixels(const mseg_image *labels, int64_t counts[256])
@@ -14,15 +15,15 @@ static mseg_status segment_whole(const cli_run_batch *b, mseg_session *session, 
 {
     mseg_image photo = {0};
     mseg_result result = {0};
-    double start = cli_now();
+    double start = cli_now_ms();
     mseg_status status = mseg_image_read(&photo, input->path, (mseg_orientation)b->args->orientation, &b->limits, err);
-    f->decode_ms = 1e3 * (cli_now() - start);
+    f->decode_ms = cli_now_ms() - start;
     if (!status)
         status = mseg_segment(session, &photo, &b->run, &result, err);
-    start = cli_now();
+    start = cli_now_ms();
     if (!status)
         status = cli_outputs_write(&b->outputs, &b->guard, input, &photo, session, &result, err);
-    f->write_ms = 1e3 * (cli_now() - start);
+    f->write_ms = cli_now_ms() - start;
     f->width = photo.width;
     f->height = photo.height;
     f->canvas_width = result.canvas_width;
@@ -38,18 +39,18 @@ static mseg_status segment_whole(const cli_run_batch *b, mseg_session *session, 
     return status;
 }
 
-typedef struct tile_sink {
+typedef struct tiling {
     cli_row_outputs files;
     cli_run_figures *figures;
-} tile_sink;
+} tiling;
 
 static mseg_status take_rows(void *context, const mseg_tile_rows *rows, mseg_error *err)
 {
-    tile_sink *sink = context;
-    const double start = cli_now();
-    mseg_status status = cli_row_outputs_put(&sink->files, rows, err);
-    sink->figures->write_ms += 1e3 * (cli_now() - start);
-    count_pixels(rows->labels, sink->figures->pixels);
+    tiling *t = context;
+    const double start = cli_now_ms();
+    mseg_status status = cli_row_outputs_put(&t->files, rows, err);
+    t->figures->write_ms += cli_now_ms() - start;
+    count_pixels(rows->labels, t->figures->pixels);
     return status;
 }
 
@@ -57,25 +58,25 @@ static mseg_status segment_tiles(const cli_run_batch *b, mseg_session *session, 
                                  mseg_error *err)
 {
     const mseg_tile_options options = {(int)b->args->tile, (int)b->args->overlap};
-    tile_sink sink = {.figures = f};
+    tiling t = {.figures = f};
     mseg_tiled result = {0};
     mseg_image_reader *reader;
-    const double start = cli_now();
+    const double start = cli_now_ms();
     mseg_status status = mseg_image_reader_open(&reader, input->path, (mseg_orientation)b->args->orientation, &b->limits, err);
-    const double open_ms = 1e3 * (cli_now() - start);
+    const double open_ms = cli_now_ms() - start;
     if (status)
         return status;
     f->width = mseg_image_reader_width(reader);
     f->height = mseg_image_reader_height(reader);
-    status = cli_row_outputs_open(&sink.files, &b->outputs, &b->guard, input, f->width, f->height, err);
+    status = cli_row_outputs_open(&t.files, &b->outputs, &b->guard, input, f->width, f->height, err);
     if (!status)
-        status = mseg_segment_tiled(session, reader, &options, take_rows, &sink, &result, err);
+        status = mseg_segment_tiled(session, reader, &options, take_rows, &t, &result, err);
     if (!status)
-        status = cli_row_outputs_commit(&sink.files, err);
+        status = cli_row_outputs_commit(&t.files, err);
     f->decode_ms = open_ms + result.decode_ms;
     f->network_ms = result.network_ms;
     f->label_ms = result.label_ms;
-    cli_row_outputs_close(&sink.files);
+    cli_row_outputs_close(&t.files);
     mseg_image_reader_close(&reader);
     return status;
 }
