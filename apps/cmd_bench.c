@@ -3,12 +3,13 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "cli/clock.h"
+#include "cli/model.h"
+#include "cli/network.h"
+#include "cli/options.h"
+#include "cli/say.h"
 #include "commands.h"
 #include "mseg.h"
-#include "network.h"
-#include "options.h"
-#include "progress.h"
-#include "say.h"
 
 typedef struct bench_args {
     const char *model, *random;
@@ -18,22 +19,22 @@ typedef struct bench_args {
 } bench_args;
 
 #define FIELD(name) offsetof(bench_args, name)
-static const mseg_option options[] = {
-    {'m', "model", MSEG_OPTION_TEXT, FIELD(model), "FILE|NAME", "model to run (default: as in 'mseg run')"},
-    {0, "random", MSEG_OPTION_TEXT, FIELD(random), "ARCH",
+static const cli_option options[] = {
+    {'m', "model", CLI_OPTION_TEXT, FIELD(model), "FILE|NAME", "model to run (default: as in 'mseg run')"},
+    {0, "random", CLI_OPTION_TEXT, FIELD(random), "ARCH",
      "no model file but a network with pseudo-random weights: mnv2[:WIDTH][:aspp]"},
-    {0, "os", MSEG_OPTION_CHOICE, FIELD(os), "8|16|32", "output stride (default: the model's own, mostly 16)",
-     .choices = mseg_output_strides},
-    {0, "size", MSEG_OPTION_INT, FIELD(size), "N", "canvas side (default: the model's own, mostly 513)", .min = 1, .max = 65537},
-    {'j', "jobs", MSEG_OPTION_INT, FIELD(jobs), "N", "threads inside the image (default 1)", .min = 1, .max = 1024},
-    {'n', "runs", MSEG_OPTION_INT, FIELD(runs), "N", "timed runs, after two for warming up (default 40)", .min = 1, .max = 1e6},
-    {0, "per-layer", MSEG_OPTION_FLAG, FIELD(per_layer), NULL,
+    {0, "os", CLI_OPTION_CHOICE, FIELD(os), "8|16|32", "output stride (default: the model's own, mostly 16)",
+     .choices = cli_output_strides},
+    {0, "size", CLI_OPTION_INT, FIELD(size), "N", "canvas side (default: the model's own, mostly 513)", .min = 1, .max = 65537},
+    {'j', "jobs", CLI_OPTION_INT, FIELD(jobs), "N", "threads inside the image (default 1)", .min = 1, .max = 1024},
+    {'n', "runs", CLI_OPTION_INT, FIELD(runs), "N", "timed runs, after two for warming up (default 40)", .min = 1, .max = 1e6},
+    {0, "per-layer", CLI_OPTION_FLAG, FIELD(per_layer), NULL,
      "also each layer's time (layers that stream into one another share it)"},
-    {0, "json", MSEG_OPTION_FLAG, FIELD(json), NULL, "print JSON"},
+    {0, "json", CLI_OPTION_FLAG, FIELD(json), NULL, "print JSON"},
     {0},
 };
-static const mseg_option_group groups[] = {{"Options", 0, options}, {0}};
-static const mseg_usage usage = {
+static const cli_option_group groups[] = {{"Options", 0, options}, {0}};
+static const cli_usage usage = {
     .command = "bench",
     .operands = "",
     .text = "Times the network alone, from 8-bit RGB in memory to logits, and compares it with what the\n"
@@ -62,18 +63,18 @@ static int ascending(const void *a, const void *b)
 static mseg_status open_model(bench *b, const bench_args *args, mseg_error *err)
 {
     mseg_model_options model_options = mseg_model_options_default();
-    model_options.output_stride = mseg_output_stride(args->os);
+    model_options.output_stride = cli_output_stride(args->os);
     if (args->random)
         return mseg_model_open_random(&b->model, args->random, &model_options, err);
     err->text[0] = 0;
-    return mseg_model_load(&b->model, args->model, &model_options) ? MSEG_OK : MSEG_NOENT; /* it has been said */
+    return cli_model_load(&b->model, args->model, &model_options) ? MSEG_OK : MSEG_NOENT; /* it has been said */
 }
 
 static mseg_status prepare(bench *b, const bench_args *args, mseg_error *err)
 {
     mseg_status status = open_model(b, args, err);
     const mseg_model_info info = status ? (mseg_model_info){0} : mseg_model_describe(b->model);
-    const int size = status || args->size ? (int)args->size : mseg_canvas_side(&info, MSEG_RESIZE_FIT);
+    const int size = status || args->size ? (int)args->size : cli_canvas_side(&info, MSEG_RESIZE_FIT);
     if (!status && (status = mseg_pool_open(&b->pool, (int)args->jobs)))
         mseg_fail(err, status, NULL);
     if (!status)
@@ -97,13 +98,13 @@ static mseg_status measure(bench *b, const bench_args *args, mseg_error *err)
     mseg_result result;
     b->peak = mseg_fma_peak(b->model, b->pool);
     for (int i = -WARM_UP; i < args->runs; i++) {
-        double start = mseg_now();
+        double start = cli_now_ms();
         mseg_status status = mseg_session_forward(b->session, &b->canvas, &result, err);
         if (status)
             return status;
         if (i < 0)
             continue;
-        b->ms[i] = (mseg_now() - start) * 1e3;
+        b->ms[i] = cli_now_ms() - start;
         for (int k = 0; k < b->plan.layers; k++) {
             double ms = mseg_session_layer(b->session, k).ms;
             if (i == 0 || ms < b->layer_ms[k])
@@ -190,7 +191,7 @@ static mseg_status print_json(const bench *b, const bench_args *args)
     const mseg_model_info info = mseg_model_describe(b->model);
     mseg_json *root = mseg_json_object();
     mseg_json_add_string(root, "version", mseg_version());
-    mseg_model_add_json(root, b->model);
+    cli_model_add_json(root, b->model);
     mseg_json_add_string(root, "network", info.network);
     mseg_json_add_number(root, "width_multiplier", info.width_multiplier);
     mseg_json_add_int(root, "output_stride", info.output_stride);
@@ -221,13 +222,13 @@ static mseg_status print_json(const bench *b, const bench_args *args)
     return MSEG_OK;
 }
 
-int mseg_cmd_bench(int argc, char **argv)
+int cmd_bench(int argc, char **argv)
 {
     bench_args args = {.os = -1, .jobs = 1, .runs = 40};
     bench b = {0};
     mseg_error err = {0};
     int operands, exit_status;
-    if (!mseg_options_parse(&usage, argc, argv, &args, &operands, &exit_status))
+    if (!cli_options_parse(&usage, argc, argv, &args, &operands, &exit_status))
         return exit_status;
     mseg_status status = prepare(&b, &args, &err);
     if (!status)
@@ -237,14 +238,14 @@ int mseg_cmd_bench(int argc, char **argv)
     else if (!status)
         print_text(&b, &args);
     if (!status && !args.json)
-        mseg_model_say_fallback(b.model, args.model, NULL);
+        cli_model_say_fallback(b.model, args.model, NULL);
     if (status && *err.text)
-        mseg_say("bench: %s: %s", args.random ? args.random : args.model ? args.model : "default model", err.text);
+        cli_say("bench: %s: %s", args.random ? args.random : args.model ? args.model : "default model", err.text);
     free(b.ms);
     free(b.layer_ms);
     mseg_image_free(&b.canvas);
     mseg_session_close(&b.session);
     mseg_pool_close(&b.pool);
     mseg_model_close(&b.model);
-    return status ? MSEG_EXIT_UNUSABLE : MSEG_EXIT_OK;
+    return status ? CLI_EXIT_UNUSABLE : CLI_EXIT_OK;
 }

@@ -1,15 +1,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/guard.h"
+#include "cli/inputs.h"
+#include "cli/lines.h"
+#include "cli/model.h"
+#include "cli/network.h"
+#include "cli/options.h"
+#include "cli/say.h"
+#include "cli/sink.h"
 #include "commands.h"
-#include "guard.h"
-#include "inputs.h"
-#include "lines.h"
 #include "mseg.h"
-#include "network.h"
-#include "options.h"
-#include "say.h"
-#include "sink.h"
 
 typedef struct classify_args {
     const char *model, *labels, *json;
@@ -20,26 +21,26 @@ typedef struct classify_args {
 } classify_args;
 
 #define FIELD(name) offsetof(classify_args, name)
-static const mseg_option options[] = {
-    {'m', "model", MSEG_OPTION_TEXT, FIELD(model), "FILE|NAME", .help = "an ImageNet classifier (default: $MSEG_MODEL)"},
-    {'l', "classes", MSEG_OPTION_TEXT, FIELD(labels), "FILE", .help = "names of the classes, one a line, from class 0 on",
+static const cli_option options[] = {
+    {'m', "model", CLI_OPTION_TEXT, FIELD(model), "FILE|NAME", .help = "an ImageNet classifier (default: $MSEG_MODEL)"},
+    {'l', "classes", CLI_OPTION_TEXT, FIELD(labels), "FILE", .help = "names of the classes, one a line, from class 0 on",
      .alias = "labels"},
-    {'k', "top", MSEG_OPTION_INT, FIELD(top), "K", .help = "classes to show per image (default 5)", .min = 1, .max = 1000},
-    {0, "size", MSEG_OPTION_INT, FIELD(size), "N", .help = "side of the network's input (default 224)", .min = 1, .max = 4096},
-    {0, "crop", MSEG_OPTION_REAL, FIELD(crop), "X",
-     .help = "central part of each side that is looked at (default 0.875, as slim)", .min = 0.01, .max = 1},
-    {0, "json", MSEG_OPTION_TEXT, FIELD(json), "FILE",
+    {'k', "top", CLI_OPTION_INT, FIELD(top), "K", .help = "classes to show per image (default 5)", .min = 1, .max = 1000},
+    {0, "size", CLI_OPTION_INT, FIELD(size), "N", .help = "side of the network's input (default 224)", .min = 1, .max = 4096},
+    {0, "crop", CLI_OPTION_REAL, FIELD(crop), "X", .help = "central part of each side that is looked at (default 0.875, as slim)",
+     .min = 0.01, .max = 1},
+    {0, "json", CLI_OPTION_TEXT, FIELD(json), "FILE",
      .help = "one line of JSON per image ('-': standard output, instead of the text)"},
-    {'j', "jobs", MSEG_OPTION_INT, FIELD(jobs), "N", .help = "threads (default: all processors)", .min = 1, .max = 1024},
-    {'r', "recursive", MSEG_OPTION_FLAG, FIELD(recursive), NULL, .help = "descend into subfolders"},
-    {'0', "null", MSEG_OPTION_FLAG, FIELD(null), NULL, .help = MSEG_NULL_HELP},
-    {0, "orientation", MSEG_OPTION_CHOICE, FIELD(orientation), "HOW",
-     .help = "EXIF orientation: apply (default) turns pictures, ignore leaves them as stored", .choices = mseg_orientations},
-    {'q', "quiet", MSEG_OPTION_FLAG, FIELD(quiet), NULL, .help = "no text on standard output"},
+    {'j', "jobs", CLI_OPTION_INT, FIELD(jobs), "N", .help = "threads (default: all processors)", .min = 1, .max = 1024},
+    {'r', "recursive", CLI_OPTION_FLAG, FIELD(recursive), NULL, .help = "descend into subfolders"},
+    {'0', "null", CLI_OPTION_FLAG, FIELD(null), NULL, .help = CLI_NULL_HELP},
+    {0, "orientation", CLI_OPTION_CHOICE, FIELD(orientation), "HOW",
+     .help = "EXIF orientation: apply (default) turns pictures, ignore leaves them as stored", .choices = cli_orientations},
+    {'q', "quiet", CLI_OPTION_FLAG, FIELD(quiet), NULL, .help = "no text on standard output"},
     {0},
 };
-static const mseg_option_group groups[] = {{"Options", 0, options}, {0}};
-static const mseg_usage usage = {
+static const cli_option_group groups[] = {{"Options", 0, options}, {0}};
+static const cli_usage usage = {
     .command = "classify",
     .operands = "PATH...",
     .text = "Names what is in images with an ImageNet classifier. PATH is as for 'mseg run'; one that\n"
@@ -58,9 +59,9 @@ typedef struct classifier {
     int n_labels, classes;
     int *order; /* classes, most probable first */
     char *model_path;
-    mseg_inputs inputs;
-    mseg_guard guard;
-    mseg_sink json;
+    cli_inputs inputs;
+    cli_guard guard;
+    cli_sink json;
     bool text;
 } classifier;
 
@@ -77,20 +78,20 @@ static mseg_status add_label(classifier *c, char *line, mseg_error *err)
 static bool read_labels(classifier *c, const char *path)
 {
     enum { MOST = 1 << 20 };
-    mseg_lines lines = {0};
+    cli_lines lines = {0};
     mseg_error err = {0};
     char *line;
     size_t length;
     c->labels = calloc((size_t)c->classes, sizeof *c->labels);
-    mseg_status status = c->labels ? mseg_lines_open(&lines, path, false, &err) : mseg_fail(&err, MSEG_NOMEM, NULL);
-    while (!status && c->n_labels < MOST && !(status = mseg_lines_next(&lines, &line, &length, &err)) && line)
+    mseg_status status = c->labels ? cli_lines_open(&lines, path, false, &err) : mseg_fail(&err, MSEG_NOMEM, NULL);
+    while (!status && c->n_labels < MOST && !(status = cli_lines_next(&lines, &line, &length, &err)) && line)
         status = add_label(c, line, &err);
-    mseg_lines_close(&lines);
+    cli_lines_close(&lines);
     if (!status && c->n_labels != c->classes)
         status = mseg_fail(&err, MSEG_MISMATCH, "%d labels%s for a model of %d classes", c->n_labels,
                            c->n_labels < MOST ? "" : " or more", c->classes);
     if (status)
-        mseg_say("%s: %s", path, err.text);
+        cli_say("%s: %s", path, err.text);
     return !status;
 }
 
@@ -100,21 +101,21 @@ static bool open_model(classifier *c)
     const char *name = c->args->model;
     mseg_model_options how = mseg_model_options_default();
     how.output_stride = 32;
-    if (!mseg_model_load(&c->model, name, &how))
+    if (!cli_model_load(&c->model, name, &how))
         return false;
     if (!mseg_model_describe(c->model).classifier) {
-        mseg_say("%s: not a classifier: give an ImageNet model with -m (data/get-model.sh mobilenet_v2_1.0_224_quant)",
-                 name ? name : mseg_model_describe(c->model).name);
+        cli_say("%s: not a classifier: give an ImageNet model with -m (data/get-model.sh mobilenet_v2_1.0_224_quant)",
+                name ? name : mseg_model_describe(c->model).name);
         return false;
     }
-    c->model_path = mseg_model_find(name);
+    c->model_path = cli_model_find(name);
     return c->model_path != NULL;
 }
 
 static mseg_status open_session(classifier *c, mseg_error *err)
 {
     const classify_args *args = c->args;
-    const int jobs = args->jobs ? (int)args->jobs : mseg_processors();
+    const int jobs = args->jobs ? (int)args->jobs : cli_processors();
     c->classes = mseg_model_describe(c->model).classes;
     c->order = calloc((size_t)c->classes, sizeof *c->order);
     if (!c->order || mseg_pool_open(&c->pool, jobs))
@@ -129,10 +130,10 @@ static bool open_json(classifier *c)
 {
     const classify_args *args = c->args;
     c->guard.inputs = &c->inputs;
-    mseg_guard_streams(&c->guard);
-    mseg_guard_input(&c->guard, "the model", c->model_path);
-    mseg_guard_input(&c->guard, "the labels", args->labels);
-    if (!mseg_guard_output(&c->guard, "--json", args->json) || !mseg_sink_open(&c->json, args->json))
+    cli_guard_streams(&c->guard);
+    cli_guard_input(&c->guard, "the model", c->model_path);
+    cli_guard_input(&c->guard, "the labels", args->labels);
+    if (!cli_guard_output(&c->guard, "--json", args->json) || !cli_sink_open(&c->json, args->json))
         return false;
     c->text = !args->quiet && c->json.stream != stdout;
     return true;
@@ -142,16 +143,16 @@ static bool open_json(classifier *c)
 static bool prepare(classifier *c, char *const *paths, int count)
 {
     const classify_args *args = c->args;
-    const mseg_inputs_options how = {.recursive = args->recursive, .shard = {1, 1}, .null = args->null};
+    const cli_inputs_options how = {.recursive = args->recursive, .shard = {1, 1}, .null = args->null};
     mseg_error err = {0};
     if (!open_model(c))
         return false;
-    if (open_session(c, &err) || mseg_inputs_collect(&c->inputs, paths, count, &how, &err)) {
-        mseg_say("classify: %s", err.text);
+    if (open_session(c, &err) || cli_inputs_collect(&c->inputs, paths, count, &how, &err)) {
+        cli_say("classify: %s", err.text);
         return false;
     }
     if (!args->quiet)
-        mseg_inputs_say_foreign(&c->inputs);
+        cli_inputs_say_foreign(&c->inputs);
     return (!args->labels || read_labels(c, args->labels)) && open_json(c);
 }
 
@@ -183,7 +184,7 @@ static mseg_status print_json(classifier *c, const char *path, const float *scor
 {
     mseg_json *root = mseg_json_object();
     mseg_json_add_string(root, "path", path);
-    mseg_model_add_json(root, c->model);
+    cli_model_add_json(root, c->model);
     mseg_json *top = mseg_json_add_array(root, "top");
     for (int i = 0; i < k; i++) {
         const int id = c->order[i];
@@ -196,12 +197,12 @@ static mseg_status print_json(classifier *c, const char *path, const float *scor
     mseg_json_free(&root);
     if (!line)
         return mseg_fail(err, MSEG_NOMEM, NULL);
-    mseg_sink_line(&c->json, NULL, line);
+    cli_sink_line(&c->json, NULL, line);
     free(line);
     return MSEG_OK;
 }
 
-static mseg_status classify(classifier *c, const mseg_input *input, mseg_error *err)
+static mseg_status classify(classifier *c, const cli_input *input, mseg_error *err)
 {
     mseg_image image = {0};
     const float *scores;
@@ -223,9 +224,9 @@ static mseg_status classify(classifier *c, const mseg_input *input, mseg_error *
 
 static void close_all(classifier *c)
 {
-    mseg_sink_discard(&c->json);
-    mseg_guard_free(&c->guard);
-    mseg_inputs_free(&c->inputs);
+    cli_sink_discard(&c->json);
+    cli_guard_free(&c->guard);
+    cli_inputs_free(&c->inputs);
     for (int i = 0; c->labels && i < c->classes; i++)
         free(c->labels[i]);
     free(c->labels);
@@ -236,26 +237,26 @@ static void close_all(classifier *c)
     mseg_model_close(&c->model);
 }
 
-int mseg_cmd_classify(int argc, char **argv)
+int cmd_classify(int argc, char **argv)
 {
     classify_args args = {.top = 5, .size = 224, .crop = 0.875};
     classifier c = {.args = &args};
     int count, exit_status;
-    if (!mseg_options_parse(&usage, argc, argv, &args, &count, &exit_status))
+    if (!cli_options_parse(&usage, argc, argv, &args, &count, &exit_status))
         return exit_status;
-    exit_status = MSEG_EXIT_UNUSABLE;
+    exit_status = CLI_EXIT_UNUSABLE;
     if (!prepare(&c, argv, count))
         goto done;
-    exit_status = MSEG_EXIT_OK;
+    exit_status = CLI_EXIT_OK;
     for (size_t i = 0; i < c.inputs.count; i++) {
         mseg_error err = {0};
         if (classify(&c, &c.inputs.items[i], &err)) {
-            mseg_say("%s: %s", c.inputs.items[i].path, err.text);
-            exit_status = MSEG_EXIT_SOME_FAILED;
+            cli_say("%s: %s", c.inputs.items[i].path, err.text);
+            exit_status = CLI_EXIT_SOME_FAILED;
         }
     }
-    if (!mseg_sink_close(&c.json))
-        exit_status = MSEG_EXIT_UNUSABLE;
+    if (!cli_sink_close(&c.json))
+        exit_status = CLI_EXIT_UNUSABLE;
 done:
     close_all(&c);
     return exit_status;

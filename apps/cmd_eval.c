@@ -1,19 +1,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/model.h"
+#include "cli/options.h"
+#include "cli/say.h"
 #include "commands.h"
-#include "eval.h"
-#include "options.h"
-#include "say.h"
+#include "eval/eval.h"
 
 typedef struct eval {
-    mseg_eval_args *args;
-    mseg_eval_source source;
+    cli_eval_args *args;
+    cli_eval_source source;
     char *voc_paths[3];
     char *settings, *command, *model_path;
-    mseg_guard guard;
-    mseg_inputs images; /* that no output may replace; looked for when there is an old output */
-    mseg_eval_list list;
+    cli_guard guard;
+    cli_inputs images; /* that no output may replace; looked for when there is an old output */
+    cli_eval_list list;
     mseg_model *model;
     mseg_pool *pool;
     mseg_session **sessions;
@@ -28,43 +29,43 @@ typedef struct eval {
 static char *quote_command(int argc, char **argv)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=,:+@%";
-    mseg_text out = {0};
-    mseg_text_add(&out, "mseg");
+    cli_text out = {0};
+    cli_text_add(&out, "mseg");
     for (int i = 0; i < argc; i++) {
         bool quoted = strspn(argv[i], plain) != strlen(argv[i]) || !*argv[i];
-        mseg_text_add(&out, quoted ? " '" : " ");
+        cli_text_add(&out, quoted ? " '" : " ");
         for (const char *c = argv[i]; *c; c++)
-            mseg_text_add(&out, *c == '\'' ? "'\\''" : "%c", *c);
-        mseg_text_add(&out, quoted ? "'" : "");
+            cli_text_add(&out, *c == '\'' ? "'\\''" : "%c", *c);
+        cli_text_add(&out, quoted ? "'" : "");
     }
-    return mseg_text_take(&out);
+    return cli_text_take(&out);
 }
 
 /* False without memory. */
 static bool fill_paths(eval *e)
 {
-    mseg_eval_args *args = e->args;
+    cli_eval_args *args = e->args;
     args->photos_given = args->photos;
     args->truth_given = args->truth;
     if (args->voc) {
-        e->voc_paths[0] = mseg_format("%s/SegmentationClass", args->voc);
-        e->voc_paths[1] = mseg_format("%s/JPEGImages", args->voc);
-        e->voc_paths[2] = mseg_format("%s/ImageSets/Segmentation/%s.txt", args->voc, args->split ? args->split : "val");
+        e->voc_paths[0] = cli_format("%s/SegmentationClass", args->voc);
+        e->voc_paths[1] = cli_format("%s/JPEGImages", args->voc);
+        e->voc_paths[2] = cli_format("%s/ImageSets/Segmentation/%s.txt", args->voc, args->split ? args->split : "val");
         args->truth = args->truth ? args->truth : e->voc_paths[0];
         args->photos = args->photos ? args->photos : e->voc_paths[1];
         args->list = args->list ? args->list : e->voc_paths[2];
     }
-    mseg_eval_source_name(&e->source, args);
+    cli_eval_source_name(&e->source, args);
     e->source.missing = args->missing;
     if (args->orientation < 0)
         args->orientation = args->voc ? MSEG_EXIF_IGNORE : MSEG_EXIF_APPLY;
     e->source.orientation = (mseg_orientation)args->orientation;
-    e->source.limits = mseg_network_limits(&args->network);
+    e->source.limits = cli_network_limits(&args->network);
     return !args->voc || (e->voc_paths[0] && e->voc_paths[1] && e->voc_paths[2]);
 }
 
 static bool load_rules(mseg_mask_rules *rules, const char *map, bool reduce, const mseg_palette *palette,
-                       const mseg_eval_args *args)
+                       const cli_eval_args *args)
 {
     mseg_error err = {0};
     mseg_mask_rules_init(rules, palette, (int)args->ignore);
@@ -74,19 +75,19 @@ static bool load_rules(mseg_mask_rules *rules, const char *map, bool reduce, con
         mseg_mask_reduce_zero(rules);
     if (!map || !mseg_mask_map_load(rules, map, &err))
         return true;
-    mseg_say("%s: %s", map, err.text);
+    cli_say("%s: %s", map, err.text);
     return false;
 }
 
 /* What --ignore stands for when it is not given; false after a line of error. */
-static bool choose_ignore(mseg_eval_args *args, const mseg_palette *classes)
+static bool choose_ignore(cli_eval_args *args, const mseg_palette *classes)
 {
-    if (args->ignore != MSEG_IGNORE_DEFAULT)
+    if (args->ignore != CLI_IGNORE_DEFAULT)
         return true;
     args->ignore = 255;
     if (!classes->listed[255])
         return true;
-    mseg_say(
+    cli_say(
         "eval: label 255 is ignored by default, but --classes lists it as '%s': give --ignore -1 to score it, or --ignore 255 to "
         "leave it out",
         classes->names[255]);
@@ -95,22 +96,22 @@ static bool choose_ignore(mseg_eval_args *args, const mseg_palette *classes)
 
 static bool load_classes(eval *e)
 {
-    mseg_eval_args *args = e->args;
+    cli_eval_args *args = e->args;
     const char *name = args->classes ? args->classes : "voc";
     mseg_error err = {0};
     if (mseg_palette_load(&e->palette, name, &err)) {
-        mseg_say("%s: %s", name, err.text);
+        cli_say("%s: %s", name, err.text);
         return false;
     }
     bool average[256];
     const char *names[256];
     for (int id = 0; id < 256; id++)
         names[id] = e->palette.listed[id] ? e->palette.names[id] : NULL;
-    if (args->missing == MSEG_MISSING_BACKGROUND && !e->palette.listed[0]) {
-        mseg_say("eval: --missing background makes class 0 of what is missing, which --classes %s does not list", name);
+    if (args->missing == CLI_MISSING_BACKGROUND && !e->palette.listed[0]) {
+        cli_say("eval: --missing background makes class 0 of what is missing, which --classes %s does not list", name);
         return false;
     }
-    return mseg_eval_average(args->average, names, average) && choose_ignore(args, &e->palette) &&
+    return cli_eval_average(args->average, names, average) && choose_ignore(args, &e->palette) &&
            load_rules(&e->source.truth_rules, args->map, args->reduce_zero_label, &e->palette, args) &&
            load_rules(&e->source.prediction_rules, args->prediction_map, false, &e->palette, args);
 }
@@ -119,39 +120,39 @@ static bool load_classes(eval *e)
 
 static bool open_model(eval *e)
 {
-    if (!mseg_network_open("eval", &e->args->network, &e->model, &e->source.run))
+    if (!cli_network_open("eval", &e->args->network, &e->model, &e->source.run))
         return false;
     int classes = mseg_model_describe(e->model).classes;
     if (classes == e->palette.entries && classes == e->palette.count)
         return true;
     if (classes == e->palette.count)
-        mseg_say("eval: a model's classes are 0 to %d, those of --classes %s have gaps", classes - 1,
-                 e->args->classes ? e->args->classes : "voc");
+        cli_say("eval: a model's classes are 0 to %d, those of --classes %s have gaps", classes - 1,
+                e->args->classes ? e->args->classes : "voc");
     else
-        mseg_say("eval: the model has %d classes, --classes %s has %d", classes, e->args->classes ? e->args->classes : "voc",
-                 e->palette.count);
+        cli_say("eval: the model has %d classes, --classes %s has %d", classes, e->args->classes ? e->args->classes : "voc",
+                e->palette.count);
     return false;
 }
 
 /* False after a line of error. */
 static bool guard_files(eval *e, char *const *counts, int n)
 {
-    if (e->model && !(e->model_path = mseg_model_find(e->args->network.model)))
+    if (e->model && !(e->model_path = cli_model_find(e->args->network.model)))
         return false;
-    mseg_guard_input(&e->guard, "the model", e->model_path);
+    cli_guard_input(&e->guard, "the model", e->model_path);
     for (int i = 0; i < n; i++)
-        mseg_guard_input(&e->guard, "the counts", counts[i]);
-    return mseg_eval_guard(&e->guard, &e->images, e->args);
+        cli_guard_input(&e->guard, "the counts", counts[i]);
+    return cli_eval_guard(&e->guard, &e->images, e->args);
 }
 
 /* As many images as threads: a session per worker. Fewer: one session, threads inside the image. */
 static bool open_sessions(eval *e)
 {
     mseg_error err = {0};
-    int jobs = mseg_network_jobs(&e->args->network);
+    int jobs = cli_network_jobs(&e->args->network);
     mseg_status status = mseg_pool_open(&e->pool, jobs);
     if (!status && e->model) {
-        e->n_sessions = e->list.count >= (size_t)jobs && !mseg_network_repeats(&e->args->network) ? jobs : 1;
+        e->n_sessions = e->list.count >= (size_t)jobs && !cli_network_repeats(&e->args->network) ? jobs : 1;
         e->sessions = calloc((size_t)e->n_sessions, sizeof *e->sessions);
         status = e->sessions ? MSEG_OK : MSEG_NOMEM;
     }
@@ -162,40 +163,40 @@ static bool open_sessions(eval *e)
     for (int i = 0; i < e->n_sessions && !status; i++)
         status = mseg_session_prepare(e->sessions[i], &e->source.run, &err);
     if (status)
-        mseg_say("eval: %s", err.text);
+        cli_say("eval: %s", err.text);
     return !status;
 }
 
 static bool read_list(eval *e)
 {
-    const mseg_eval_args *args = e->args;
-    mseg_shard shard = {1, 1};
+    const cli_eval_args *args = e->args;
+    cli_shard shard = {1, 1};
     mseg_error err = {0};
-    if (args->shard && !mseg_shard_parse(&shard, args->shard)) {
-        mseg_say("eval: --shard takes I/N with 1 <= I <= N, not '%s'", args->shard);
+    if (args->shard && !cli_shard_parse(&shard, args->shard)) {
+        cli_say("eval: --shard takes I/N with 1 <= I <= N, not '%s'", args->shard);
         return false;
     }
-    if (args->list ? mseg_eval_list_read(&e->list, &e->source, args->list, args->null, shard, &err)
-                   : mseg_eval_list_folder(&e->list, &e->source.truth, args->recursive, shard, &err)) {
-        mseg_say("%s: %s", args->list ? args->list : args->truth, err.text);
+    if (args->list ? cli_eval_list_read(&e->list, &e->source, args->list, args->null, shard, &err)
+                   : cli_eval_list_folder(&e->list, &e->source.truth, args->recursive, shard, &err)) {
+        cli_say("%s: %s", args->list ? args->list : args->truth, err.text);
         return false;
     }
-    return mseg_eval_list_check(&e->list, args);
+    return cli_eval_list_check(&e->list, args);
 }
 
 static bool score_set(eval *e)
 {
     if (!load_classes(e) || (!e->args->predictions && !open_model(e)))
         return false;
-    if (!guard_files(e, NULL, 0) || !mseg_eval_try_outputs(e->args) || !mseg_eval_source_index(&e->source, e->args) ||
+    if (!guard_files(e, NULL, 0) || !cli_eval_try_outputs(e->args) || !cli_eval_source_index(&e->source, e->args) ||
         !read_list(e) || !open_sessions(e))
         return false;
-    e->settings = mseg_eval_settings(e->args, &e->source, e->model);
+    e->settings = cli_eval_settings(e->args, &e->source, e->model);
     if (!e->settings) {
-        mseg_say("eval: out of memory");
+        cli_say("eval: out of memory");
         return false;
     }
-    return mseg_eval_score(e->args, &e->source, &e->list, e->pool, e->sessions, e->n_sessions, e->model, e->settings, &e->counts);
+    return cli_eval_score(e->args, &e->source, &e->list, e->pool, e->sessions, e->n_sessions, e->model, e->settings, &e->counts);
 }
 
 /* ---- merging ----------------------------------------------------------------------------------------------------------- */
@@ -216,12 +217,12 @@ static bool find_palette(eval *e, const mseg_score *score)
     const char *wanted = e->args->classes;
     if (wanted) {
         if (mseg_palette_load(&e->palette, wanted, &err)) {
-            mseg_say("%s: %s", wanted, err.text);
+            cli_say("%s: %s", wanted, err.text);
             return false;
         }
         if (palette_fits(&e->palette, score))
             return true;
-        mseg_say("eval: --classes %s are not the classes of the counts", wanted);
+        cli_say("eval: --classes %s are not the classes of the counts", wanted);
         return false;
     }
     for (int i = 0; mseg_palette_name(i); i++) {
@@ -232,18 +233,18 @@ static bool find_palette(eval *e, const mseg_score *score)
     mseg_palette_free(&e->palette);
     if (!mseg_palette_load(&e->palette, "voc", &err))
         return true;
-    mseg_say("voc: %s", err.text);
+    cli_say("voc: %s", err.text);
     return false;
 }
 
 static bool merge_files(eval *e, char **paths, int n)
 {
     mseg_error err = {0};
-    if (!guard_files(e, paths, n) || !mseg_eval_try_outputs(e->args) || !mseg_eval_source_index(&e->source, e->args))
+    if (!guard_files(e, paths, n) || !cli_eval_try_outputs(e->args) || !cli_eval_source_index(&e->source, e->args))
         return false;
     if (!mseg_counts_load(&e->counts, (const char *const *)paths, n, &err))
         return true;
-    mseg_say("%s", err.text);
+    cli_say("%s", err.text);
     return false;
 }
 
@@ -252,11 +253,11 @@ static bool merge_files(eval *e, char **paths, int n)
 static mseg_status load_example(void *context, const char *id, mseg_example *example)
 {
     eval *e = context;
-    mseg_eval_tally tally;
+    cli_eval_tally tally;
     mseg_session *session = e->sessions ? e->sessions[0] : NULL;
-    if (mseg_eval_load_photo(&e->source, id, &example->photo, NULL) == MSEG_NOMEM)
+    if (cli_eval_load_photo(&e->source, id, &example->photo, NULL) == MSEG_NOMEM)
         return MSEG_NOMEM;
-    return mseg_eval_load(&e->source, session, id, &example->truth, &example->prediction, &tally, NULL);
+    return cli_eval_load(&e->source, session, id, &example->truth, &example->prediction, &tally, NULL);
 }
 
 static bool save_counts(const eval *e)
@@ -264,29 +265,29 @@ static bool save_counts(const eval *e)
     const char *path = e->args->save_counts;
     mseg_error err = {0};
     if (path && mseg_counts_save(e->counts, path, &err))
-        mseg_say("%s: %s", path, err.text);
+        cli_say("%s: %s", path, err.text);
     return !err.status;
 }
 
 /* Returns the exit status. */
 static int report(eval *e)
 {
-    const mseg_eval_args *args = e->args;
+    const cli_eval_args *args = e->args;
     mseg_score score;
     mseg_error err = {0};
     bool saved = save_counts(e); /* first: all else follows from them */
     bool average[256];
     const char *names[256];
-    mseg_eval_names(names, e->counts);
-    if (!mseg_eval_average(args->average, names, average))
-        return MSEG_EXIT_UNUSABLE;
+    cli_eval_class_names(names, e->counts);
+    if (!cli_eval_average(args->average, names, average))
+        return CLI_EXIT_UNUSABLE;
     if (mseg_score_open(&score, e->counts, average, &err)) {
-        mseg_say("eval: %s", err.text);
-        return MSEG_EXIT_UNUSABLE;
+        cli_say("eval: %s", err.text);
+        return CLI_EXIT_UNUSABLE;
     }
-    int status = MSEG_EXIT_UNUSABLE;
+    int status = CLI_EXIT_UNUSABLE;
     for (int i = 0; i < MSEG_WARNINGS && score.warnings[i]; i++)
-        mseg_say("warning: %s", score.warnings[i]);
+        cli_say("warning: %s", score.warnings[i]);
     bool pictures = args->truth && (args->predictions || e->sessions);
     mseg_report page = {&score, &e->palette, e->command, pictures ? load_example : NULL, e};
     if (args->merge)
@@ -295,9 +296,9 @@ static int report(eval *e)
         (!find_palette(e, &score) || !load_rules(&e->source.truth_rules, args->map, args->reduce_zero_label, &e->palette, args) ||
          !load_rules(&e->source.prediction_rules, args->prediction_map, false, &e->palette, args)))
         goto done;
-    if (!mseg_eval_report(args, &page) || !saved)
+    if (!cli_eval_report(args, &page) || !saved)
         goto done;
-    status = mseg_score_has_mistakes(&score) ? MSEG_EXIT_SOME_FAILED : MSEG_EXIT_OK;
+    status = mseg_score_has_mistakes(&score) ? CLI_EXIT_SOME_FAILED : CLI_EXIT_OK;
 done:
     mseg_score_close(&score);
     return status;
@@ -311,33 +312,33 @@ static void release(eval *e)
     free(e->sessions);
     mseg_pool_close(&e->pool);
     mseg_model_close(&e->model);
-    mseg_eval_list_free(&e->list);
-    mseg_eval_source_free(&e->source);
+    cli_eval_list_free(&e->list);
+    cli_eval_source_free(&e->source);
     mseg_palette_free(&e->palette);
     for (int i = 0; i < 3; i++)
         free(e->voc_paths[i]);
-    mseg_guard_free(&e->guard);
-    mseg_inputs_free(&e->images);
+    cli_guard_free(&e->guard);
+    cli_inputs_free(&e->images);
     free(e->settings);
     free(e->command);
     free(e->model_path);
 }
 
-int mseg_cmd_eval(int argc, char **argv)
+int cmd_eval(int argc, char **argv)
 {
-    mseg_eval_args args = {
-        .network = mseg_network_defaults(), .ignore = MSEG_IGNORE_DEFAULT, .samples = -1, .seed = -1, .orientation = -1};
+    cli_eval_args args = {
+        .network = cli_network_defaults(), .ignore = CLI_IGNORE_DEFAULT, .samples = -1, .seed = -1, .orientation = -1};
     args.network.resize = MSEG_RESIZE_NONE;
     eval e = {.args = &args, .command = quote_command(argc, argv)};
     int operands, status;
-    if (!mseg_options_parse(&mseg_eval_usage, argc, argv, &args, &operands, &status))
+    if (!cli_options_parse(&cli_eval_usage, argc, argv, &args, &operands, &status))
         goto done;
-    status = MSEG_EXIT_UNUSABLE;
+    status = CLI_EXIT_UNUSABLE;
     if (!fill_paths(&e) || !e.command)
-        mseg_say("eval: out of memory");
+        cli_say("eval: out of memory");
     else if (args.compare)
-        status = mseg_eval_compare(&args, e.command, argv, operands);
-    else if (mseg_eval_check(&args, operands, argv) && mseg_eval_check_folders(&args, &e.source) &&
+        status = cli_eval_compare(&args, e.command, argv, operands);
+    else if (cli_eval_check(&args, operands, argv) && cli_eval_check_folders(&args, &e.source) &&
              (args.merge ? merge_files(&e, argv, operands) : score_set(&e)))
         status = report(&e);
 done:

@@ -1,12 +1,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/model.h"
+#include "cli/network.h"
+#include "cli/options.h"
+#include "cli/say.h"
 #include "commands.h"
 #include "mseg.h"
-#include "network.h"
-#include "options.h"
-#include "paper.h"
-#include "say.h"
+#include "paper/paper.h"
 
 typedef struct info_args {
     int os;
@@ -16,21 +17,21 @@ typedef struct info_args {
 } info_args;
 
 #define FIELD(name) offsetof(info_args, name)
-static const mseg_option options[] = {
-    {0, "os", MSEG_OPTION_CHOICE, FIELD(os), "8|16|32", .help = "output stride (default: the model's own, mostly 16)",
-     .choices = mseg_output_strides},
-    {0, "size", MSEG_OPTION_INT, FIELD(size), "N", .help = "side of the square canvas (default: the model's own, mostly 513)",
+static const cli_option options[] = {
+    {0, "os", CLI_OPTION_CHOICE, FIELD(os), "8|16|32", .help = "output stride (default: the model's own, mostly 16)",
+     .choices = cli_output_strides},
+    {0, "size", CLI_OPTION_INT, FIELD(size), "N", .help = "side of the square canvas (default: the model's own, mostly 513)",
      .min = 1, .max = 65537},
-    {0, "cpu", MSEG_OPTION_TEXT, FIELD(cpu), "SET",
+    {0, "cpu", CLI_OPTION_TEXT, FIELD(cpu), "SET",
      .help = "kernels: scalar, avx2, avx512 or zen4 (default: the best, or $MSEG_CPU)"},
-    {0, "json", MSEG_OPTION_FLAG, FIELD(json), NULL, .help = "the same as JSON"},
-    {0, "paper", MSEG_OPTION_FLAG, FIELD(paper), NULL,
+    {0, "json", CLI_OPTION_FLAG, FIELD(json), NULL, .help = "the same as JSON"},
+    {0, "paper", CLI_OPTION_FLAG, FIELD(paper), NULL,
      .help =
          "no MODEL: tables 7, 3 and 4 of arXiv 1801.04381 with what mseg counts beside them (they have their own --os, --size)"},
     {0},
 };
-static const mseg_option_group groups[] = {{"Options", 0, options}, {0}};
-static const mseg_usage usage = {
+static const cli_option_group groups[] = {{"Options", 0, options}, {0}};
+static const cli_usage usage = {
     .command = "info",
     .operands = "[MODEL]",
     .text = "Shows what a model is and what running it takes: layers with shapes and atrous\n"
@@ -144,7 +145,7 @@ static void add_layer(mseg_json *layers, const mseg_layer *l)
 static bool print_json(const shown *s)
 {
     mseg_json *root = mseg_json_object();
-    mseg_model_add_json(root, s->opened);
+    cli_model_add_json(root, s->opened);
     mseg_json_add_string(root, "network", s->model.network);
     mseg_json_add_number(root, "width_multiplier", s->model.width_multiplier);
     mseg_json_add_int(root, "classes", s->model.classes);
@@ -181,49 +182,49 @@ static bool open_model(const info_args *args, const char *name, mseg_model **mod
 {
     mseg_model_options how = mseg_model_options_default();
     mseg_error err = {0};
-    how.output_stride = mseg_output_stride(args->os);
+    how.output_stride = cli_output_stride(args->os);
     if (args->cpu)
         how.cpu = args->cpu;
     const bool architecture = name && mseg_architecture_known(name);
-    if (!architecture && !mseg_model_load(model, name, &how))
+    if (!architecture && !cli_model_load(model, name, &how))
         return false;
     if (architecture && mseg_model_open_random(model, name, &how, &err)) {
-        mseg_say("%s: %s", name, err.text);
+        cli_say("%s: %s", name, err.text);
         return false;
     }
     s->model = mseg_model_describe(*model);
     s->opened = *model;
-    const int size = args->size ? (int)args->size : mseg_canvas_side(&s->model, MSEG_RESIZE_FIT);
+    const int size = args->size ? (int)args->size : cli_canvas_side(&s->model, MSEG_RESIZE_FIT);
     if (mseg_session_open(session, *model, NULL, &err) || mseg_session_plan(*session, size, size, &s->plan, &err)) {
-        mseg_say("%s: %s", s->model.name, err.text);
+        cli_say("%s: %s", s->model.name, err.text);
         return false;
     }
     s->session = *session;
     return true;
 }
 
-int mseg_cmd_info(int argc, char **argv)
+int cmd_info(int argc, char **argv)
 {
     info_args args = {.os = -1};
     int count, status;
-    if (!mseg_options_parse(&usage, argc, argv, &args, &count, &status))
+    if (!cli_options_parse(&usage, argc, argv, &args, &count, &status))
         return status;
     if (args.paper && count) {
-        mseg_say("info: --paper takes no MODEL; 'mseg info --help' tells more");
-        return MSEG_EXIT_UNUSABLE;
+        cli_say("info: --paper takes no MODEL; 'mseg info --help' tells more");
+        return CLI_EXIT_UNUSABLE;
     }
     if (args.paper)
-        return mseg_paper_print(args.cpu, args.json) ? MSEG_EXIT_OK : MSEG_EXIT_UNUSABLE;
+        return cli_paper_print(args.cpu, args.json) ? CLI_EXIT_OK : CLI_EXIT_UNUSABLE;
     mseg_model *model = NULL;
     mseg_session *session = NULL;
     shown s;
-    status = MSEG_EXIT_UNUSABLE;
+    status = CLI_EXIT_UNUSABLE;
     if (!open_model(&args, count ? argv[0] : NULL, &model, &session, &s))
         goto done;
     if (args.json && !print_json(&s))
-        mseg_say("out of memory");
+        cli_say("out of memory");
     else
-        status = MSEG_EXIT_OK;
+        status = CLI_EXIT_OK;
     if (!args.json)
         print_text(&s);
 done:

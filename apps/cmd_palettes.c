@@ -1,13 +1,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/options.h"
+#include "cli/say.h"
 #include "commands.h"
 #include "mseg.h"
-#include "options.h"
-#include "say.h"
 
-static const mseg_option_group groups[] = {{0}};
-static const mseg_usage usage = {
+static const cli_option_group groups[] = {{0}};
+static const cli_usage usage = {
     .command = "palettes",
     .operands = "[NAME]",
     .text = "Prints the names of the built-in lists of classes, or the one called NAME as a\n"
@@ -19,19 +19,19 @@ static const mseg_usage usage = {
 
 static int unknown_name(const char *name)
 {
-    mseg_text known = {0};
+    cli_text known = {0};
     for (int i = 0; mseg_palette_name(i); i++)
-        mseg_text_add(&known, "%s%s", i ? ", " : "", mseg_palette_name(i));
-    char *names = mseg_text_take(&known);
-    mseg_say("palettes: no palette '%s' is built in; there are %s", name, names ? names : "others");
+        cli_text_add(&known, "%s%s", i ? ", " : "", mseg_palette_name(i));
+    char *names = cli_text_take(&known);
+    cli_say("palettes: no palette '%s' is built in; there are %s", name, names ? names : "others");
     free(names);
-    return MSEG_EXIT_UNUSABLE;
+    return CLI_EXIT_UNUSABLE;
 }
 
-int mseg_cmd_palettes(int argc, char **argv)
+int cmd_palettes(int argc, char **argv)
 {
     int operands, status;
-    if (!mseg_options_parse(&usage, argc, argv, NULL, &operands, &status))
+    if (!cli_options_parse(&usage, argc, argv, NULL, &operands, &status))
         return status;
     const char *text = operands ? mseg_palette_text(argv[0]) : NULL;
     if (operands && !text)
@@ -40,5 +40,5 @@ int mseg_cmd_palettes(int argc, char **argv)
         fputs(text, stdout);
     for (int i = 0; !operands && mseg_palette_name(i); i++)
         puts(mseg_palette_name(i));
-    return MSEG_EXIT_OK;
+    return CLI_EXIT_OK;
 }

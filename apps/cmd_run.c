@@ -1,63 +1,62 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "class_keys.h"
+#include "cli/class_keys.h"
+#include "cli/lines.h"
+#include "cli/model.h"
+#include "cli/options.h"
+#include "cli/say.h"
 #include "commands.h"
-#include "lines.h"
-#include "options.h"
-#include "run.h"
-#include "say.h"
+#include "run/run.h"
 
-#define FIELD(name) offsetof(mseg_run_args, name)
-static const mseg_option input_options[] = {
-    {'r', "recursive", MSEG_OPTION_FLAG, FIELD(recursive), NULL,
+#define FIELD(name) offsetof(cli_run_args, name)
+static const cli_option input_options[] = {
+    {'r', "recursive", CLI_OPTION_FLAG, FIELD(recursive), NULL,
      .help = "descend into subfolders; they are mirrored below the outputs"},
-    {'0', "null", MSEG_OPTION_FLAG, FIELD(null), NULL, .help = MSEG_NULL_HELP},
-    {0, "shard", MSEG_OPTION_TEXT, FIELD(shard), "I/N",
+    {'0', "null", CLI_OPTION_FLAG, FIELD(null), NULL, .help = CLI_NULL_HELP},
+    {0, "shard", CLI_OPTION_TEXT, FIELD(shard), "I/N",
      .help = "only every N-th input, from the I-th on: N such runs together do them all"},
-    {0, "orientation", MSEG_OPTION_CHOICE, FIELD(orientation), "HOW", .help = MSEG_ORIENTATION_HELP,
-     .choices = mseg_orientations},
+    {0, "orientation", CLI_OPTION_CHOICE, FIELD(orientation), "HOW", .help = CLI_ORIENTATION_HELP, .choices = cli_orientations},
     {0},
 };
-static const mseg_option output_options[] = {
-    {'o', "output", MSEG_OPTION_TEXT, FIELD(masks), "DIR", .help = "folder for the masks (default mseg-out/masks)"},
-    {0, "overlay", MSEG_OPTION_TEXT, FIELD(overlays), "DIR",
+static const cli_option output_options[] = {
+    {'o', "output", CLI_OPTION_TEXT, FIELD(masks), "DIR", .help = "folder for the masks (default mseg-out/masks)"},
+    {0, "overlay", CLI_OPTION_TEXT, FIELD(overlays), "DIR",
      .help = "also write the photo with the classes' colours and boundaries (default mseg-out/overlays)",
      .implied = "mseg-out/overlays"},
-    {0, "alpha", MSEG_OPTION_REAL, FIELD(alpha), "X", .help = "strength of the overlay's colours, 0 to 1 (default 0.5)",
-     .max = 1},
-    {0, "classes", MSEG_OPTION_TEXT, FIELD(palette), "NAME|FILE",
+    {0, "alpha", CLI_OPTION_REAL, FIELD(alpha), "X", .help = "strength of the overlay's colours, 0 to 1 (default 0.5)", .max = 1},
+    {0, "classes", CLI_OPTION_TEXT, FIELD(palette), "NAME|FILE",
      .help = "class names and colours: voc (default), cityscapes, ade20k, a file of lines 'id r g b name' or CVAT's labelmap.txt",
      .alias = "palette"},
-    {0, "scores", MSEG_OPTION_TEXT, FIELD(scores), "DIR",
+    {0, "scores", CLI_OPTION_TEXT, FIELD(scores), "DIR",
      .help = "also write the logits before upsampling as NumPy files, float32 [height, width, classes]"},
-    {0, "probabilities", MSEG_OPTION_TEXT, FIELD(probabilities), "DIR",
+    {0, "probabilities", CLI_OPTION_TEXT, FIELD(probabilities), "DIR",
      .help =
          "also write the classes' probabilities at every pixel as NumPy files, float32 [height, width, classes] of the photo"},
-    {0, "json", MSEG_OPTION_TEXT, FIELD(json), "FILE",
+    {0, "json", CLI_OPTION_TEXT, FIELD(json), "FILE",
      .help = "one line of JSON per segmented image: path, size, where the scores lie, milliseconds per stage, pixels per class "
              "('-': standard output)"},
-    {'q', "quiet", MSEG_OPTION_FLAG, FIELD(quiet), NULL, .help = "no progress bar and no summary; errors are still shown"},
-    {'v', "verbose", MSEG_OPTION_FLAG, FIELD(verbose), NULL, .help = "a line per image"},
+    {'q', "quiet", CLI_OPTION_FLAG, FIELD(quiet), NULL, .help = "no progress bar and no summary; errors are still shown"},
+    {'v', "verbose", CLI_OPTION_FLAG, FIELD(verbose), NULL, .help = "a line per image"},
     {0},
 };
-static const mseg_option tile_options[] = {
-    {0, "tile", MSEG_OPTION_INT, FIELD(tile), "N",
+static const cli_option tile_options[] = {
+    {0, "tile", CLI_OPTION_INT, FIELD(tile), "N",
      .help = "at full resolution in overlapping tiles of N x N pixels, N = k * output stride + 1, e.g. 513, instead of --size, "
              "--resize and --pad; memory does not depend on the picture's height",
      .min = 1, .max = 16385},
-    {0, "overlap", MSEG_OPTION_INT, FIELD(overlap), "N",
+    {0, "overlap", CLI_OPTION_INT, FIELD(overlap), "N",
      .help = "least overlap of neighbouring tiles in pixels (default a quarter of the tile)", .max = 16384},
     {0},
 };
-static const mseg_option_group groups[] = {
+static const cli_option_group groups[] = {
     {"Inputs", 0, input_options},
     {"Outputs", 0, output_options},
     {"Large pictures", 0, tile_options},
-    {"Network", FIELD(network), mseg_network_options},
+    {"Network", FIELD(network), cli_network_options},
     {0},
 };
-static const mseg_usage usage = {
+static const cli_usage usage = {
     .command = "run",
     .operands = "PATH...",
     .text = "Segments images. PATH is a PNG or JPEG file, a folder of them, or - for a list\n"
@@ -70,155 +69,155 @@ static const mseg_usage usage = {
 };
 
 /* Whether --tile and --overlap can be followed; false after a line of error. */
-static bool check_tiles(const mseg_run_args *args, int stride)
+static bool check_tiles(const cli_run_args *args, int stride)
 {
-    const mseg_network_args *n = &args->network;
-    const mseg_network_args usual = mseg_network_defaults();
+    const cli_network_args *n = &args->network;
+    const cli_network_args usual = cli_network_defaults();
     if (!args->tile && args->overlap >= 0) {
-        mseg_say("run: --overlap is that of tiles; give --tile N, too");
+        cli_say("run: --overlap is that of tiles; give --tile N, too");
         return false;
     }
     if (!args->tile)
         return true;
-    if (args->scores || args->probabilities || mseg_network_repeats(n)) {
-        mseg_say("run: --scores, --probabilities, --scales, --flip and --mf do not go with --tile");
+    if (args->scores || args->probabilities || cli_network_repeats(n)) {
+        cli_say("run: --scores, --probabilities, --scales, --flip and --mf do not go with --tile");
         return false;
     }
     if (n->size != usual.size || n->pad != usual.pad || n->resize == MSEG_RESIZE_STRETCH) {
-        mseg_say("run: --tile works at full resolution; --size, --resize and --pad do not go with it");
+        cli_say("run: --tile works at full resolution; --size, --resize and --pad do not go with it");
         return false;
     }
-    if (!mseg_size_fits("run", "tile", args->tile, stride))
+    if (!cli_size_fits("run", "tile", args->tile, stride))
         return false;
     if (args->tile <= stride) {
-        mseg_say("run: --tile %d is too small; the smallest is %d", (int)args->tile, stride + 1);
+        cli_say("run: --tile %d is too small; the smallest is %d", (int)args->tile, stride + 1);
         return false;
     }
     if (args->overlap <= args->tile - 1 - stride)
         return true;
-    mseg_say("run: --overlap %d is too much; tiles of %d can share %d", (int)args->overlap, (int)args->tile,
-             (int)args->tile - 1 - stride);
+    cli_say("run: --overlap %d is too much; tiles of %d can share %d", (int)args->overlap, (int)args->tile,
+            (int)args->tile - 1 - stride);
     return false;
 }
 
-static bool load_palette(mseg_run_batch *b)
+static bool load_palette(cli_run_batch *b)
 {
     const char *name = b->args->palette ? b->args->palette : "voc";
     mseg_error err = {0};
     if (!mseg_palette_load(&b->outputs.palette, name, &err))
         return true;
-    mseg_say("%s: %s", name, err.text);
+    cli_say("%s: %s", name, err.text);
     return false;
 }
 
 /* A palette that was asked for must have the model's classes. Without one, a model of VOC's number of classes has VOC's names,
  * any other none, and the colours of VOC's bit rule. */
-static bool fit_palette(mseg_run_batch *b)
+static bool fit_palette(cli_run_batch *b)
 {
     mseg_palette *palette = &b->outputs.palette;
     const int classes = mseg_model_describe(b->model).classes;
     const bool fits = classes == palette->count && classes == palette->entries;
     if (!fits && b->args->palette) {
-        mseg_say("run: the model has %d classes, --classes %s has %d%s", classes, b->args->palette, palette->count,
-                 classes == palette->count ? " with gaps" : "");
+        cli_say("run: the model has %d classes, --classes %s has %d%s", classes, b->args->palette, palette->count,
+                classes == palette->count ? " with gaps" : "");
         return false;
     }
     for (int id = 0; id < 256 && !fits; id++)
         palette->names[id] = "";
-    if (mseg_class_keys(b->keys, palette))
+    if (cli_class_keys(b->keys, palette))
         return true;
-    mseg_say("out of memory");
+    cli_say("out of memory");
     return false;
 }
 
 /* Makes known what no output may replace; false after a line of error when --json would. */
-static bool guard_files(mseg_run_batch *b)
+static bool guard_files(cli_run_batch *b)
 {
-    if (!(b->model_path = mseg_model_find(b->args->network.model)))
+    if (!(b->model_path = cli_model_find(b->args->network.model)))
         return false;
     b->guard.inputs = &b->inputs;
-    mseg_guard_streams(&b->guard);
-    mseg_guard_input(&b->guard, "the model", b->model_path);
-    mseg_guard_input(&b->guard, "the classes", b->args->palette);
-    return mseg_guard_output(&b->guard, "--json", b->args->json) && mseg_outputs_fit(&b->outputs, &b->inputs, &b->guard);
+    cli_guard_streams(&b->guard);
+    cli_guard_input(&b->guard, "the model", b->model_path);
+    cli_guard_input(&b->guard, "the classes", b->args->palette);
+    return cli_guard_output(&b->guard, "--json", b->args->json) && cli_outputs_fit(&b->outputs, &b->inputs, &b->guard);
 }
 
 /* All that can stop the run before its first image; false after a line of error. */
-static bool prepare(mseg_run_batch *b, char *const *paths, int count)
+static bool prepare(cli_run_batch *b, char *const *paths, int count)
 {
-    const mseg_run_args *args = b->args;
+    const cli_run_args *args = b->args;
     mseg_error err = {0};
-    mseg_inputs_options how = {.recursive = args->recursive,
-                               .shard = {1, 1},
-                               .null = args->null,
-                               .clash = "would write the same output as",
-                               .skip = {args->masks, args->overlays, args->scores, args->probabilities}};
-    if (args->shard && !mseg_shard_parse(&how.shard, args->shard)) {
-        mseg_say("run: --shard takes I/N with 1 <= I <= N, not '%s'", args->shard);
+    cli_inputs_options how = {.recursive = args->recursive,
+                              .shard = {1, 1},
+                              .null = args->null,
+                              .clash = "would write the same output as",
+                              .skip = {args->masks, args->overlays, args->scores, args->probabilities}};
+    if (args->shard && !cli_shard_parse(&how.shard, args->shard)) {
+        cli_say("run: --shard takes I/N with 1 <= I <= N, not '%s'", args->shard);
         return false;
     }
-    if (args->scores && mseg_network_repeats(&args->network)) {
-        mseg_say("run: --scores are the logits of one run of the network, which --scales, --flip and --mf do not have");
+    if (args->scores && cli_network_repeats(&args->network)) {
+        cli_say("run: --scores are the logits of one run of the network, which --scales, --flip and --mf do not have");
         return false;
     }
-    b->limits = mseg_network_limits(&args->network);
-    b->outputs = (mseg_outputs){.masks = args->masks,
-                                .overlays = args->overlays,
-                                .scores = args->scores,
-                                .probabilities = args->probabilities,
-                                .alpha = args->alpha};
+    b->limits = cli_network_limits(&args->network);
+    b->outputs = (cli_outputs){.masks = args->masks,
+                               .overlays = args->overlays,
+                               .scores = args->scores,
+                               .probabilities = args->probabilities,
+                               .alpha = args->alpha};
     const char *folder = "";
-    if (!load_palette(b) || !mseg_network_open("run", &args->network, &b->model, &b->run) ||
+    if (!load_palette(b) || !cli_network_open("run", &args->network, &b->model, &b->run) ||
         !check_tiles(args, mseg_model_describe(b->model).output_stride) || !fit_palette(b))
         return false;
-    if (mseg_inputs_collect(&b->inputs, paths, count, &how, &err) || mseg_run_open_sessions(b, &err)) {
-        mseg_say("run: %s", err.text);
+    if (cli_inputs_collect(&b->inputs, paths, count, &how, &err) || cli_run_open_sessions(b, &err)) {
+        cli_say("run: %s", err.text);
         return false;
     }
-    if (mseg_outputs_open(&b->outputs, &folder, &err)) {
-        mseg_say("%s: %s", folder, err.text);
+    if (cli_outputs_open(&b->outputs, &folder, &err)) {
+        cli_say("%s: %s", folder, err.text);
         return false;
     }
-    if (!guard_files(b) || !mseg_sink_open(&b->json, args->json))
+    if (!guard_files(b) || !cli_sink_open(&b->json, args->json))
         return false;
-    mseg_outputs_mirror(&b->outputs, &b->inputs);
+    cli_outputs_mirror(&b->outputs, &b->inputs);
     if (!args->quiet)
-        mseg_inputs_say_foreign(&b->inputs);
+        cli_inputs_say_foreign(&b->inputs);
     return true;
 }
 
-static void release(mseg_run_batch *b)
+static void release(cli_run_batch *b)
 {
     for (int i = 0; b->sessions && i < b->n_sessions; i++)
         mseg_session_close(&b->sessions[i]);
     free(b->sessions);
-    mseg_sequence_close(&b->sequence);
+    cli_sequence_close(&b->sequence);
     mseg_pool_close(&b->pool);
     mseg_model_close(&b->model);
-    mseg_sink_discard(&b->json);
-    mseg_guard_free(&b->guard);
-    mseg_inputs_free(&b->inputs);
+    cli_sink_discard(&b->json);
+    cli_guard_free(&b->guard);
+    cli_inputs_free(&b->inputs);
     free(b->model_path);
     mseg_palette_free(&b->outputs.palette);
-    mseg_class_keys_free(b->keys);
+    cli_class_keys_free(b->keys);
 }
 
-int mseg_cmd_run(int argc, char **argv)
+int cmd_run(int argc, char **argv)
 {
-    mseg_run_args args = {.network = mseg_network_defaults(), .masks = "mseg-out/masks", .alpha = 0.5, .overlap = -1};
+    cli_run_args args = {.network = cli_network_defaults(), .masks = "mseg-out/masks", .alpha = 0.5, .overlap = -1};
     int count, status;
-    if (!mseg_options_parse(&usage, argc, argv, &args, &count, &status))
+    if (!cli_options_parse(&usage, argc, argv, &args, &count, &status))
         return status;
-    mseg_run_batch b = {.args = &args};
-    status = MSEG_EXIT_UNUSABLE;
+    cli_run_batch b = {.args = &args};
+    status = CLI_EXIT_UNUSABLE;
     if (!prepare(&b, argv, count))
         goto done;
-    double seconds = mseg_run_all(&b);
+    double seconds = cli_run_all(&b);
     if (!args.quiet)
-        mseg_run_summarise(&b, seconds);
-    if (!mseg_sink_close(&b.json))
+        cli_run_summarise(&b, seconds);
+    if (!cli_sink_close(&b.json))
         goto done;
-    status = b.failed ? MSEG_EXIT_SOME_FAILED : MSEG_EXIT_OK;
+    status = b.failed ? CLI_EXIT_SOME_FAILED : CLI_EXIT_OK;
 done:
     release(&b);
     return status;

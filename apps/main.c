@@ -2,10 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/options.h"
+#include "cli/say.h"
 #include "commands.h"
 #include "mseg.h"
-#include "options.h"
-#include "say.h"
 
 typedef struct command {
     const char *name, *help;
@@ -13,12 +13,12 @@ typedef struct command {
 } command;
 
 static const command commands[] = {
-    {"run", "segment images: masks, overlays, scores", mseg_cmd_run},
-    {"eval", "judge segmentations against annotations: mIOU and reports", mseg_cmd_eval},
-    {"info", "show a model's layers, multiply-adds, parameters and memory", mseg_cmd_info},
-    {"classify", "name what is in images with an ImageNet classifier", mseg_cmd_classify},
-    {"bench", "measure how fast a network runs here", mseg_cmd_bench},
-    {"palettes", "print the built-in lists of classes and their colours", mseg_cmd_palettes},
+    {"run", "segment images: masks, overlays, scores", cmd_run},
+    {"eval", "judge segmentations against annotations: mIOU and reports", cmd_eval},
+    {"info", "show a model's layers, multiply-adds, parameters and memory", cmd_info},
+    {"classify", "name what is in images with an ImageNet classifier", cmd_classify},
+    {"bench", "measure how fast a network runs here", cmd_bench},
+    {"palettes", "print the built-in lists of classes and their colours", cmd_palettes},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -44,17 +44,17 @@ static int unknown_command(const char *name)
     const char *nearest = NULL;
     int best = 3;
     for (int i = 0; i < COMMANDS; i++) {
-        int distance = mseg_word_distance(name, commands[i].name);
+        int distance = cli_word_distance(name, commands[i].name);
         if (distance < best && distance < (int)strlen(name)) {
             best = distance;
             nearest = commands[i].name;
         }
     }
     if (nearest)
-        mseg_say("unknown command '%s'; did you mean 'mseg %s'?", name, nearest);
+        cli_say("unknown command '%s'; did you mean 'mseg %s'?", name, nearest);
     else
-        mseg_say("unknown command '%s'; 'mseg --help' lists them", name);
-    return MSEG_EXIT_UNUSABLE;
+        cli_say("unknown command '%s'; 'mseg --help' lists them", name);
+    return CLI_EXIT_UNUSABLE;
 }
 
 static int dispatch(int argc, char **argv)
@@ -62,16 +62,16 @@ static int dispatch(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : "";
     bool help = !strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h");
     if (!*name) {
-        mseg_say("no command; 'mseg --help' lists them");
-        return MSEG_EXIT_UNUSABLE;
+        cli_say("no command; 'mseg --help' lists them");
+        return CLI_EXIT_UNUSABLE;
     }
     if (!strcmp(name, "--version") || !strcmp(name, "version")) {
         printf("mseg %s\n", mseg_version());
-        return MSEG_EXIT_OK;
+        return CLI_EXIT_OK;
     }
     if (help && argc == 2) {
         print_help();
-        return MSEG_EXIT_OK;
+        return CLI_EXIT_OK;
     }
     const command *found = find_command(help ? argv[2] : name);
     if (!found)
@@ -95,13 +95,13 @@ static bool fill_streams(void)
 int main(int argc, char **argv)
 {
     if (!fill_streams()) {
-        mseg_say("cannot open /dev/null in place of a closed standard stream");
-        return MSEG_EXIT_UNUSABLE;
+        cli_say("cannot open /dev/null in place of a closed standard stream");
+        return CLI_EXIT_UNUSABLE;
     }
     int status = dispatch(argc, argv);
     if (fflush(stdout) || ferror(stdout)) {
-        mseg_say("cannot write to standard output");
-        return MSEG_EXIT_UNUSABLE;
+        cli_say("cannot write to standard output");
+        return CLI_EXIT_UNUSABLE;
     }
     return status;
 }

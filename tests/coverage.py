@@ -18,6 +18,10 @@ def machine():
         return next((set(line.split()) for line in text if line.startswith('flags')), set())
 
 
+def room_of(path):
+    return next((room for room in ROOMS if path.startswith(room + '/')), None)
+
+
 def notes(build):
     """The .gcno files: one per object file, also of those that never ran."""
     return sorted(os.path.join(folder, name) for folder, _, names in os.walk(build) for name in names if name.endswith('.c.gcno'))
@@ -35,7 +39,7 @@ def lines_run(source, build):
             report = json.loads(text)
             for file in report['files']:
                 path = os.path.relpath(os.path.join(report['current_working_directory'], file['file']), source)
-                if path.endswith('.c') and os.path.dirname(path) in ROOMS:
+                if path.endswith('.c') and room_of(path):
                     for line in file['lines']:
                         counts[path][line['line_number']] += line['count']
     return counts
@@ -68,7 +72,7 @@ def main(source, build, floor, files):
         for path, (ran, lines) in sorted(figures.items(), key=lambda item: item[1][0] - item[1][1]):
             print(f'{percent(ran, lines):6.1f}%  {ran:5} of {lines:5}  {path}: {spans(n for n, c in counts[path].items() if not c)}')
     for room in [*ROOMS, '']:
-        here = [figure for path, figure in figures.items() if room in ('', os.path.dirname(path))]
+        here = [figure for path, figure in figures.items() if room in ('', room_of(path))]
         ran, lines = sum(f[0] for f in here), sum(f[1] for f in here)
         print(f'{percent(ran, lines):6.1f}%  {ran:5} of {lines:5}  {room or "all lines"}')
     print(f'floor: {floor}%')

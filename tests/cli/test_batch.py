@@ -44,7 +44,7 @@ def files(folder):
 
 
 def argmax_mask(logits, width, height, size):
-    """Labels by NUMERICS.md's rule for the way back, in double; and by how much the winner leads. Not scaled, square canvas."""
+    """Labels by docs/numerics.md's rule for the way back, in double; and by how much the winner leads. Not scaled, square canvas."""
     def taps(length, cells):
         u = np.clip(np.arange(length) + 0.5 - 0.5, 0, length - 1) * (cells - 1) / (size - 1)
         low = np.minimum(np.floor(u).astype(int), cells - 2)

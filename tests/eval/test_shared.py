@@ -109,7 +109,7 @@ class Model(Shared):
     needs = [VOC, MODEL]
 
     def test_run_and_score(self):
-        both = ['2011_000003', '2011_000025']  # NUMERICS.md's protocol, PyTorch in float64
+        both = ['2011_000003', '2011_000025']  # docs/numerics.md's VOC protocol, PyTorch in float64
         report = self.report('--voc', VOC, '--list', self.list(both), '-m', MODEL)
         self.assertAlmostEqual(report['miou'], 0.576893, delta=1e-4)
         self.mseg('run', '--resize', 'none', '-m', MODEL, '-q', '-o', 'masks', *[f'{VOC}/JPEGImages/{id}.jpg' for id in both])

@@ -24,7 +24,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 
 def resolve(root, file, name):
     """The included file, looked for where the compiler looks."""
-    for folder in [os.path.dirname(file), '', 'lib', 'seg']:
+    for folder in [os.path.dirname(file), '', 'lib', 'seg', 'apps']:
         path = os.path.normpath(os.path.join(folder, name))
         if os.path.isfile(os.path.join(root, path)):
             return path

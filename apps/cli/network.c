@@ -1,0 +1,133 @@
+#include "cli/network.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/model.h"
+#include "cli/say.h"
+
+const char *const cli_output_strides[] = {"8", "16", "32", NULL};
+const char *const cli_orientations[] = {"apply", "ignore", NULL};
+const char *const cli_resizes[] = {"fit", "none", "stretch", NULL};
+static const char *const pads[] = {"square", "tight", NULL};
+
+#define FIELD(name) offsetof(cli_network_args, name)
+const cli_option cli_network_options[] = {
+    {'m', "model", CLI_OPTION_TEXT, FIELD(model), "FILE|NAME",
+     .help = "model file, or its name in ~/.cache/mseg or PREFIX/share/mseg (default: $MSEG_MODEL, else " CLI_DEFAULT_MODEL
+             ", else the built-in one); builtin: the built-in one"},
+    {0, "os", CLI_OPTION_CHOICE, FIELD(os), "8|16|32",
+     .help = "output stride: 8 is finer and slower (default: the model's own, mostly 16)", .choices = cli_output_strides},
+    {0, "size", CLI_OPTION_INT, FIELD(size), "N",
+     .help = "canvas side, k * output stride + 1 (default: the model's own, mostly 513)", .min = 1, .max = 65537},
+    {0, "resize", CLI_OPTION_CHOICE, FIELD(resize), "HOW",
+     .help = "fit: the longer side becomes --size; none: no scaling (VOC protocol); stretch: both sides become --size",
+     .choices = cli_resizes},
+    {0, "pad", CLI_OPTION_CHOICE, FIELD(pad), "HOW",
+     .help = "square: as the network was trained (default); tight: no more than needed, faster on long pictures",
+     .choices = pads},
+    {0, "scales", CLI_OPTION_TEXT, FIELD(scales), "S,S,...",
+     .help = "multi-scale: run at these scales of the canvas and average the probabilities, e.g. 0.5,0.75,1,1.25,1.5,1.75"},
+    {0, "flip", CLI_OPTION_FLAG, FIELD(flip), NULL, .help = "also run the mirrored image, at each scale"},
+    {0, "mf", CLI_OPTION_FLAG, FIELD(mf), NULL, .help = "the paper's multi-scale and flip: the six scales above and --flip"},
+    {0, "max-pixels", CLI_OPTION_INT, FIELD(max_pixels), "N", .help = "refuse larger images (default 178956970)", .min = 1,
+     .max = 1e15},
+    {'j', "jobs", CLI_OPTION_INT, FIELD(jobs), "N", .help = "threads (default: all processors)", .min = 1, .max = 1024},
+    {0},
+};
+
+cli_network_args cli_network_defaults(void)
+{
+    return (cli_network_args){.os = -1, .resize = MSEG_RESIZE_FIT, .pad = MSEG_PAD_SQUARE};
+}
+
+int cli_output_stride(int os)
+{
+    return os < 0 ? 0 : 8 << os;
+}
+
+int cli_processors(void)
+{
+    cpu_set_t set;
+    if (!sched_getaffinity(0, sizeof set, &set))
+        return CPU_COUNT(&set);
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (int)online : 1;
+}
+
+int cli_network_jobs(const cli_network_args *args)
+{
+    return args->jobs ? (int)args->jobs : cli_processors();
+}
+
+bool cli_network_repeats(const cli_network_args *args)
+{
+    return args->scales || args->flip || args->mf;
+}
+
+/* The scales that the options ask for; false after a line of error. */
+static bool parse_scales(const char *command, const cli_network_args *args, mseg_run_options *run)
+{
+    enum { MOST = sizeof run->scales / sizeof *run->scales };
+    const char *text = args->scales ? args->scales : args->mf ? "0.5,0.75,1,1.25,1.5,1.75" : "";
+    run->flip = args->flip || args->mf;
+    while (*text) {
+        char *end;
+        double scale = strtod(text, &end);
+        if (end == text || (*end && *end != ',') || !(scale >= 0.1 && scale <= 8) || run->n_scales == MOST) {
+            cli_say("%s: --scales takes up to %d numbers between 0.1 and 8 with commas between, not '%s'", command, MOST,
+                    args->scales);
+            return false;
+        }
+        run->scales[run->n_scales++] = scale;
+        text = *end ? end + 1 : end;
+    }
+    return true;
+}
+
+mseg_limits cli_network_limits(const cli_network_args *args)
+{
+    mseg_limits limits = mseg_limits_default();
+    if (args->max_pixels)
+        limits.max_pixels = (uint64_t)args->max_pixels;
+    return limits;
+}
+
+bool cli_size_fits(const char *command, const char *option, int64_t size, int output_stride)
+{
+    int64_t below = (size - 1) / output_stride * output_stride + 1;
+    if (below == size)
+        return true;
+    cli_say("%s: --%s %lld is not k * %d + 1; the nearest are %lld and %lld", command, option, (long long)size, output_stride,
+            (long long)below, (long long)below + output_stride);
+    return false;
+}
+
+int cli_canvas_side(const mseg_model_info *model, int resize)
+{
+    const int side = model->trained_width;
+    const bool fits = side > 0 && side == model->trained_height && (side - 1) % model->output_stride == 0;
+    return fits && resize != MSEG_RESIZE_NONE ? side : 513;
+}
+
+bool cli_network_open(const char *command, const cli_network_args *args, mseg_model **model, mseg_run_options *run)
+{
+    mseg_model_options options = mseg_model_options_default();
+    options.output_stride = cli_output_stride(args->os);
+    mseg_run_options how = mseg_run_options_default();
+    how.resize = (mseg_resize)args->resize;
+    how.pad = (mseg_pad)args->pad;
+    if (!parse_scales(command, args, &how) || !cli_model_load(model, args->model, &options))
+        return false;
+    const mseg_model_info info = mseg_model_describe(*model);
+    if (info.classifier) {
+        cli_say("%s: the model is an ImageNet classifier: 'mseg classify' runs it", args->model ? args->model : info.name);
+        return false;
+    }
+    const int64_t size = args->size ? args->size : cli_canvas_side(&info, args->resize);
+    how.size = (int)size;
+    if (run)
+        *run = how;
+    return cli_size_fits(command, "size", size, info.output_stride);
+}

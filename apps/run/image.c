@@ -1,0 +1,88 @@
+#include "cli/clock.h"
+#include "run/run.h"
+
+static void count_pixels(const mseg_image *labels, int64_t counts[256])
+{
+    for (int y = 0; y < labels->height; y++) {
+        const uint8_t *row = labels->data + (size_t)y * labels->stride;
+        for (int x = 0; x < labels->width; x++)
+            counts[row[x]]++;
+    }
+}
+
+static mseg_status segment_whole(const cli_run_batch *b, mseg_session *session, const cli_input *input, cli_run_figures *f,
+                                 mseg_error *err)
+{
+    mseg_image photo = {0};
+    mseg_result result = {0};
+    double start = cli_now_ms();
+    mseg_status status = mseg_image_read(&photo, input->path, (mseg_orientation)b->args->orientation, &b->limits, err);
+    f->decode_ms = cli_now_ms() - start;
+    if (!status)
+        status = mseg_segment(session, &photo, &b->run, &result, err);
+    start = cli_now_ms();
+    if (!status)
+        status = cli_outputs_write(&b->outputs, &b->guard, input, &photo, session, &result, err);
+    f->write_ms = cli_now_ms() - start;
+    f->width = photo.width;
+    f->height = photo.height;
+    f->canvas_width = result.canvas_width;
+    f->canvas_height = result.canvas_height;
+    f->scaled_width = result.scaled_width;
+    f->scaled_height = result.scaled_height;
+    f->resize_ms = result.resize_ms;
+    f->network_ms = result.network_ms;
+    f->label_ms = result.label_ms;
+    if (!status && b->json.stream)
+        count_pixels(&result.labels, f->pixels);
+    mseg_image_free(&photo);
+    return status;
+}
+
+typedef struct tiling {
+    cli_row_outputs files;
+    cli_run_figures *figures;
+} tiling;
+
+static mseg_status take_rows(void *context, const mseg_tile_rows *rows, mseg_error *err)
+{
+    tiling *t = context;
+    const double start = cli_now_ms();
+    mseg_status status = cli_row_outputs_put(&t->files, rows, err);
+    t->figures->write_ms += cli_now_ms() - start;
+    count_pixels(rows->labels, t->figures->pixels);
+    return status;
+}
+
+static mseg_status segment_tiles(const cli_run_batch *b, mseg_session *session, const cli_input *input, cli_run_figures *f,
+                                 mseg_error *err)
+{
+    const mseg_tile_options options = {(int)b->args->tile, (int)b->args->overlap};
+    tiling t = {.figures = f};
+    mseg_tiled result = {0};
+    mseg_image_reader *reader;
+    const double start = cli_now_ms();
+    mseg_status status = mseg_image_reader_open(&reader, input->path, (mseg_orientation)b->args->orientation, &b->limits, err);
+    const double open_ms = cli_now_ms() - start;
+    if (status)
+        return status;
+    f->width = mseg_image_reader_width(reader);
+    f->height = mseg_image_reader_height(reader);
+    status = cli_row_outputs_open(&t.files, &b->outputs, &b->guard, input, f->width, f->height, err);
+    if (!status)
+        status = mseg_segment_tiled(session, reader, &options, take_rows, &t, &result, err);
+    if (!status)
+        status = cli_row_outputs_commit(&t.files, err);
+    f->decode_ms = open_ms + result.decode_ms;
+    f->network_ms = result.network_ms;
+    f->label_ms = result.label_ms;
+    cli_row_outputs_close(&t.files);
+    mseg_image_reader_close(&reader);
+    return status;
+}
+
+mseg_status cli_run_image(const cli_run_batch *b, mseg_session *session, const cli_input *input, cli_run_figures *f,
+                          mseg_error *err)
+{
+    return (b->args->tile ? segment_tiles : segment_whole)(b, session, input, f, err);
+}
