@@ -1,5 +1,6 @@
 #include "weights/load.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "base/alloc.h"
@@ -43,11 +44,16 @@ static const mseg_tensor *square(const mseg_weights *weights, const char *layer,
     return NULL;
 }
 
+static int has_norm(const mseg_weights *weights, const char *layer)
+{
+    return find(weights, layer, "norm.variance") != NULL;
+}
+
 /* Fills shape->bias once shape->out is known. */
 static mseg_status find_bias(mseg_weight_shape *shape, const mseg_weights *weights, const char *layer, mseg_error *err)
 {
     const mseg_tensor *bias = find(weights, layer, "bias");
-    shape->bias = bias != NULL;
+    shape->bias = bias || has_norm(weights, layer);
     if (bias && mseg_tensor_elements(bias) != (size_t)shape->out)
         return mseg_fail(err, MSEG_MISMATCH, "%s.bias has %zu values for %d channels", layer, mseg_tensor_elements(bias),
                          shape->out);
@@ -74,20 +80,85 @@ mseg_status mseg_weights_shape_depthwise(mseg_weight_shape *shape, const mseg_we
         return MSEG_MISMATCH;
     if (weight->shape[0] != 1 || weight->shape[3] != channels || weight->shape[1] != 3)
         return mseg_fail(err, MSEG_MISMATCH, "%s.weight is not a 3x3 depthwise convolution of %d channels", layer, channels);
-    *shape = (mseg_weight_shape){.out = channels, .kernel = 3, .in = 1};
+    *shape = (mseg_weight_shape){.out = channels, .kernel = 3, .in = 1, .depthwise = 1};
     return find_bias(shape, weights, layer, err);
+}
+
+/* LAYER.norm.PART as doubles, count of them; NULL when it is not there and may be left out, or with *status set. */
+static double *norm_values(const mseg_weights *weights, const char *layer, const char *part, size_t count, int required,
+                           mseg_status *status, mseg_error *err)
+{
+    const mseg_tensor *tensor = find(weights, layer, part);
+    if (!tensor && !required)
+        return NULL;
+    if (!tensor || mseg_tensor_elements(tensor) != count) {
+        *status = mseg_fail(err, MSEG_MISMATCH, "%s.%s has %zu values, not %zu", layer, part,
+                            tensor ? mseg_tensor_elements(tensor) : 0, count);
+        return NULL;
+    }
+    float *values = floats(tensor);
+    double *out = mseg_alloc_array(count, sizeof *out);
+    for (size_t i = 0; values && out && i < count; i++)
+        out[i] = (double)values[i];
+    if (!values || !out) {
+        *status = mseg_fail(err, MSEG_NOMEM, NULL);
+        mseg_free(&out);
+    }
+    mseg_free(&values);
+    return out;
+}
+
+enum { GAMMA, BETA, MEAN, VARIANCE, EPSILON, NORM_PARTS };
+
+static void apply_norm(mseg_layer_weights *out, double *const parts[NORM_PARTS])
+{
+    const size_t channels = (size_t)out->out, taps = (size_t)out->kernel * (size_t)out->kernel;
+    const size_t row = taps * (size_t)out->in; /* of a depthwise convolution: its taps, channels apart */
+    const int depthwise = out->depthwise;
+    for (size_t c = 0; c < channels; c++) {
+        const double factor = (parts[GAMMA] ? parts[GAMMA][c] : 1) / sqrt(parts[VARIANCE][c] + parts[EPSILON][0]);
+        for (size_t i = 0; i < row; i++) {
+            float *weight = &out->weight[depthwise ? i * channels + c : c * row + i];
+            *weight = (float)((double)*weight * factor);
+        }
+        out->bias[c] = (float)(((double)out->bias[c] - parts[MEAN][c]) * factor + (parts[BETA] ? parts[BETA][c] : 0));
+    }
+}
+
+/* Batch norm behind the convolution becomes part of it: w * gamma / sqrt(variance + epsilon), (b - mean) * the same + beta (Ioffe
+ * and Szegedy 2015, algorithm 2). */
+static mseg_status fold_norm(mseg_layer_weights *out, const mseg_weights *weights, const char *layer, mseg_error *err)
+{
+    static const char *const names[NORM_PARTS] = {"norm.gamma", "norm.beta", "norm.mean", "norm.variance", "norm.epsilon"};
+    double *parts[NORM_PARTS] = {0};
+    mseg_status status = MSEG_OK;
+    for (int i = 0; i < NORM_PARTS && !status; i++)
+        parts[i] = norm_values(weights, layer, names[i], i == EPSILON ? 1 : (size_t)out->out, i >= MEAN, &status, err);
+    if (!status)
+        apply_norm(out, parts);
+    for (int i = 0; i < NORM_PARTS; i++)
+        mseg_free(&parts[i]);
+    return status;
 }
 
 static mseg_status load(mseg_layer_weights *out, const mseg_weights *weights, const char *layer, const mseg_weight_shape *shape,
                         mseg_error *err)
 {
-    *out = (mseg_layer_weights){.out = shape->out, .kernel = shape->kernel, .in = shape->in};
+    *out = (mseg_layer_weights){.out = shape->out, .kernel = shape->kernel, .in = shape->in, .depthwise = shape->depthwise};
+    const mseg_tensor *bias = find(weights, layer, "bias");
+    mseg_status status = MSEG_OK;
     out->weight = floats(find(weights, layer, "weight"));
-    out->bias = shape->bias ? floats(find(weights, layer, "bias")) : NULL;
-    if (out->weight && (out->bias || !shape->bias))
-        return MSEG_OK;
-    mseg_layer_weights_free(out);
-    return mseg_fail(err, MSEG_NOMEM, NULL);
+    if (bias)
+        out->bias = floats(bias);
+    else if (shape->bias)
+        out->bias = mseg_alloc_array((size_t)shape->out, sizeof *out->bias);
+    if (!out->weight || (shape->bias && !out->bias))
+        status = mseg_fail(err, MSEG_NOMEM, NULL);
+    else if (has_norm(weights, layer))
+        status = fold_norm(out, weights, layer, err);
+    if (status)
+        mseg_layer_weights_free(out);
+    return status;
 }
 
 mseg_status mseg_weights_load(mseg_layer_weights *out, const mseg_weights *weights, const char *layer, int in, mseg_error *err)

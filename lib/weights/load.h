@@ -9,6 +9,7 @@ typedef struct mseg_layer_weights {
     float *weight;
     float *bias; /* [out], NULL: none */
     int out, kernel, in;
+    int depthwise;
 } mseg_layer_weights;
 
 /** Whether the model has LAYER.weight. */
@@ -17,7 +18,8 @@ int mseg_weights_has(const mseg_weights *weights, const char *layer);
 /* What LAYER's tensors say of a convolution without their values. */
 typedef struct mseg_weight_shape {
     int out, kernel, in; /* as in mseg_layer_weights */
-    int bias;            /* whether it has one */
+    int bias;            /* whether it has one, or batch norm, which makes one */
+    int depthwise;
 } mseg_weight_shape;
 
 /** The shape of LAYER.weight, a square convolution's. in: the input channels that it must have (depthwise: its channels; 0: any).
@@ -26,7 +28,8 @@ mseg_status mseg_weights_shape(mseg_weight_shape *shape, const mseg_weights *wei
 mseg_status mseg_weights_shape_depthwise(mseg_weight_shape *shape, const mseg_weights *weights, const char *layer, int channels,
                                          mseg_error *err);
 
-/** Loads LAYER.weight and, when there, LAYER.bias. in and errors as above, and MSEG_NOMEM. On failure *out is all zero. */
+/** Loads LAYER.weight and, when there, LAYER.bias, with batch norm (LAYER.norm.{mean,variance,epsilon} and, when there, gamma and
+ * beta) folded into both, in double and rounded once. in and errors as above, and MSEG_NOMEM. On failure *out is all zero. */
 mseg_status mseg_weights_load(mseg_layer_weights *out, const mseg_weights *weights, const char *layer, int in, mseg_error *err);
 mseg_status mseg_weights_load_depthwise(mseg_layer_weights *out, const mseg_weights *weights, const char *layer, int channels,
                                         mseg_error *err);

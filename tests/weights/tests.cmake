@@ -1,1 +1,2 @@
 mseg_test(weights/test_tflite.c weights net base)
+mseg_test(weights/test_norm.c weights net base)
