@@ -1,5 +1,5 @@
 #include "kernels/registry.h"
-#include "kernels/u8_f32_normalise.h"
+#include "kernels/pixels/normalise.h"
 
 void mseg_u8_f32_normalise__avx512(const uint8_t *in, float *out, int n)
 {
