@@ -3,6 +3,7 @@
 
 #include "graph/cases.h"
 #include "graph/stage.h"
+#include "kernels/levels.h"
 
 /* Small networks by every kernel set against sums in double, or against themselves layer by layer. */
 
@@ -34,7 +35,7 @@ static double direct_sum(const direct *d, int y, int x, int j, double *size)
 static mseg_graph *open_graph(mseg_cpu_level level, mseg_value *picture)
 {
     mseg_graph *graph;
-    assert_int_equal(mseg_graph_open(&graph, mseg_kernels_for(level), MSEG_PAD_SAME_TF, false), MSEG_OK);
+    assert_int_equal(mseg_graph_open(&graph, level_kernels(level), MSEG_PAD_SAME_TF, false), MSEG_OK);
     assert_int_equal(mseg_graph_input(graph, picture), MSEG_OK);
     return graph;
 }
@@ -54,7 +55,7 @@ static void test_stems(void **state)
     fill(pictures[0], SIDE * SIDE * 3, 1, 50);
     fill(pictures[1], SIDE * SIDE * 3, 2, 1);
     fill(weights, OUT * 7 * 7 * 3, 3, 1);
-    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().can_run; level++)
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= best_level(); level++)
         for (int kernel = 1; kernel <= 7; kernel += 2)
             for (int stride = 1; stride <= 2; stride++) {
                 mseg_value value;
@@ -100,7 +101,7 @@ static void test_concatenation_of_unlike_maps(void **state)
     fill(first, CHANNELS * 3, 2, 1);
     fill(second, CHANNELS * 3, 3, 1);
     fill(weights, CHANNELS * 2 * CHANNELS, 4, 1);
-    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().can_run; level++) {
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= best_level(); level++) {
         mseg_value input, maps[2], nothing, value;
         mseg_graph *graph = open_graph(level, &input);
         mseg_conv conv = {.name = "first", .inputs = {input}, .n_inputs = 1, .add = -1, .kernel = 1, .stride = 1, .rate = 1};
@@ -151,7 +152,7 @@ static mseg_graph *fold_graph(mseg_cpu_level level, bool unfused, int rate, bool
     fill(bias, FOLD_EXPANDED, 6, 1);
     mseg_value value, branches[2], pooled;
     mseg_graph *graph;
-    assert_int_equal(mseg_graph_open(&graph, mseg_kernels_for(level), MSEG_PAD_SAME_TF, unfused), MSEG_OK);
+    assert_int_equal(mseg_graph_open(&graph, level_kernels(level), MSEG_PAD_SAME_TF, unfused), MSEG_OK);
     assert_int_equal(mseg_graph_input(graph, &value), MSEG_OK);
     mseg_conv shape = {.name = "conv", .inputs = {value}, .n_inputs = 1, .add = -1, .kernel = 3, .stride = 1, .rate = 1};
     shape.out_channels = 16;
@@ -199,7 +200,7 @@ static void test_folding(void **state)
     static float expected[COUNT], once[COUNT];
     const graph_case c = {.name = "folding", .width = FOLD_SIDE, .height = FOLD_SIDE};
     const mseg_picture picture = case_picture(FOLD_SIDE, FOLD_SIDE, 9);
-    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().can_run; level++)
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= best_level(); level++)
         for (int variant = 0; variant < 2 * 3 * 2; variant++) {
             const int rate = 1 + variant / 2 % 3;
             const size_t cache = variant / 6 ? 1 << 20 : 1 << 10; /* which splits the block, so that it cannot be one */
@@ -269,7 +270,7 @@ static void test_magnitudes(void **state)
     fill(picture, MAGNITUDES_SIDE * MAGNITUDES_SIDE * 3, 1, 1);
     fill(second, MAGNITUDES_CHANNELS * MAGNITUDES_CHANNELS, 3, 1);
     memset(second + NO_WEIGHTS * MAGNITUDES_CHANNELS, 0, MAGNITUDES_CHANNELS * sizeof *second);
-    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().can_run; level++)
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= best_level(); level++)
         for (size_t m = 0; m < sizeof magnitudes / sizeof *magnitudes; m++) {
             char what[64];
             mseg_value value;

@@ -4,6 +4,7 @@
 
 #include "graph/cases.h"
 #include "graph/stage.h"
+#include "kernels/levels.h"
 
 /* Counts, memory and refusals of plans. The program is linked so that calls of the allocators come here first. */
 
@@ -46,7 +47,7 @@ void *__wrap_aligned_alloc(size_t alignment, size_t bytes)
 
 static const mseg_kernels *best_kernels(void)
 {
-    return mseg_kernels_for(mseg_cpu_detect().level);
+    return level_kernels(mseg_cpu_detect().level);
 }
 
 /* Calls check for every case and cache size, with a plan for two threads. */

@@ -1,6 +1,6 @@
 #include "kernels/kernels.h"
 
-/* The body of the mseg_u8_f32_normalise kernels, vectorised by the compiler for the instruction set of the includer. */
+/* The body of the mseg_pixels_normalise kernels, vectorised by the compiler for the instruction set of the includer. */
 static inline void normalise(const uint8_t *restrict in, float *restrict out, int n)
 {
     for (int i = 0; i < n; i++)

@@ -1,7 +1,7 @@
-#include "kernels/registry.h"
 #include "kernels/pixels/normalise.h"
+#include "kernels/registry.h"
 
-void mseg_u8_f32_normalise__avx512(const uint8_t *in, float *out, int n)
+void mseg_pixels_normalise__avx512(const uint8_t *in, float *out, int n)
 {
     normalise(in, out, n);
 }
