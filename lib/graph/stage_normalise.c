@@ -15,6 +15,7 @@ static void mirror(float *row, int width)
 /* One row of the canvas, width pixels. */
 static void fill(const mseg_bases *bases, int y, float *row, int width)
 {
+    static const float scale[3] = {2.0f / 255, 2.0f / 255, 2.0f / 255}, offset[3] = {-1, -1, -1};
     const mseg_picture *picture = bases->picture;
     const size_t n = (size_t)width * 3;
     if (picture->normalised) {
@@ -22,10 +23,10 @@ static void fill(const mseg_bases *bases, int y, float *row, int width)
         return;
     }
     const int seen = picture->width < width ? picture->width : width;
-    const size_t filled = y < picture->height ? (size_t)seen * 3 : 0;
+    const int filled = y < picture->height ? seen : 0;
     if (filled)
-        bases->kernels->normalise(picture->data + (size_t)y * picture->stride, row, (int)filled);
-    memset(row + filled, 0, (n - filled) * sizeof *row);
+        bases->kernels->normalise(picture->data + (size_t)y * picture->stride, row, filled, scale, offset);
+    memset(row + (size_t)filled * 3, 0, (size_t)(width - filled) * 3 * sizeof *row);
 }
 
 void mseg_stage_normalise(const mseg_stage *s, const mseg_bases *bases, int y0, int y1)

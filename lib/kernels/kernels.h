@@ -53,8 +53,9 @@ typedef struct mseg_dwconv_args {
 
 typedef void (*mseg_dwconv_fn)(const mseg_dwconv_args *args);
 
-/** out[i] = in[i] * 2/255 - 1 for n bytes (TensorFlow DeepLab's pre-processing). */
-typedef void (*mseg_normalise_fn)(const uint8_t *in, float *out, int n);
+/** out[3 p + c] = in[3 p + c] * scale[c] + offset[c] for so many pixels p of three bytes. TensorFlow DeepLab's rule: scale 2/255,
+ * offset -1. */
+typedef void (*mseg_normalise_fn)(const uint8_t *in, float *out, int pixels, const float scale[3], const float offset[3]);
 
 /* Output pixels x0 <= x < x1 lie between logit columns left and right. */
 typedef struct mseg_column_run {

@@ -23,7 +23,7 @@
 #define ROW(name, needs, prefers, madds) void name(long);
 #include "kernels/f32/fma_peak.def"
 
-#define ROW(name, needs, prefers) void name(const uint8_t *, float *, int);
+#define ROW(name, needs, prefers) void name(const uint8_t *, float *, int, const float[3], const float[3]);
 #include "kernels/pixels/normalise.def"
 
 #define ROW(name, needs, prefers) void name(const float *, int, const mseg_column_run *, int, const float *, uint8_t *);

@@ -28,32 +28,45 @@ static const argmax_row argmax_rows[] = {
 #include "kernels/pixels/argmax.def"
 };
 
-static void check_normalise(const normalise_row *kernel, guard *in_guard, guard *out_guard, int n, guard_side side)
+typedef struct rule {
+    float scale[3], offset[3];
+} rule;
+
+static void check_normalise(const normalise_row *kernel, const rule *by, guard *in_guard, guard *out_guard, int pixels,
+                            guard_side side)
 {
+    const int n = 3 * pixels;
     uint8_t *in = guard_place(in_guard, (size_t)n, side);
     float *out = guard_floats(out_guard, (size_t)n, side);
     for (int i = 0; i < n; i++)
-        in[i] = (uint8_t)(i * 37 + n);
-    kernel->fn(in, out, n);
+        in[i] = (uint8_t)(i * 37 + pixels);
+    kernel->fn(in, out, pixels, by->scale, by->offset);
     for (int i = 0; i < n; i++) {
-        double expected = in[i] * 2.0 / 255 - 1;
-        if (!(fabs((double)out[i] - expected) <= (double)FLT_EPSILON * (expected + 2)))
-            fail_msg("%s, n %d: %d becomes %.9g, not %.9g", kernel->name, n, in[i], (double)out[i], expected);
+        const double product = in[i] * (double)by->scale[i % 3], expected = product + (double)by->offset[i % 3];
+        if (!(fabs((double)out[i] - expected) <= (double)FLT_EPSILON / 2 * (fabs(product) + fabs(expected))))
+            fail_msg("%s, %d pixels: value %d, %d, becomes %.9g, not %.9g", kernel->name, pixels, i, in[i], (double)out[i],
+                     expected);
     }
     guard_check(in_guard);
     guard_check(out_guard);
 }
 
+/* One rule for all channels, and one in which no two numbers are alike. */
 static void test_normalise(void **state)
 {
     (void)state;
+    static const rule rules[] = {
+        {{2.0f / 255, 2.0f / 255, 2.0f / 255}, {-1, -1, -1}},
+        {{1 / 58.4f, 1 / 57.1f, 1 / 57.4f}, {-2.12f, -2.04f, -1.8f}},
+        {{1, -3, 0}, {0, 7, 0.1f}},
+    };
     guard in, out;
     guard_open(&in);
     guard_open(&out);
     for (size_t i = 0; i < sizeof normalise_rows / sizeof *normalise_rows; i++)
-        for (int n = 0; n <= 600 && row_runs(normalise_rows[i].name, normalise_rows[i].needs);
-             n++) /* from 256 on every byte is among them */
-            check_normalise(&normalise_rows[i], &in, &out, n, n % 3 ? GUARD_END : GUARD_START);
+        for (int pixels = 0; pixels <= 270 && row_runs(normalise_rows[i].name, normalise_rows[i].needs); pixels++)
+            for (int r = 0; r < 3; r++) /* from 256 pixels on every channel has seen every byte */
+                check_normalise(&normalise_rows[i], &rules[r], &in, &out, pixels, pixels % 2 ? GUARD_END : GUARD_START);
     guard_close(&in);
     guard_close(&out);
 }
