@@ -83,9 +83,12 @@ static void test_sets(void **state)
 static void test_sizes(void **state)
 {
     (void)state;
-    for (int i = 0; i < SETS; i++) {
-        assert_int_equal(sets[i].gemm.nr % sets[i].dwconv_vec, 0);
-        assert_int_equal(sets[i].gemm.nr % 4, 0);
+    for (int level = 0; level < MSEG_CPU_LEVELS; level++) {
+        const mseg_cpu cpu = {.features = ~0u, .level = (mseg_cpu_level)level};
+        const mseg_kernels set = mseg_kernels_for(&cpu);
+        assert_int_equal(set.gemm.nr % set.dwconv_vec, 0);
+        assert_int_equal(set.gemm.nr % 4, 0);
+        assert_int_equal(!set.gemm.paired, !set.gemm.pair_sums);
     }
 }
 
