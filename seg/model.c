@@ -29,14 +29,14 @@ static mseg_status choose_kernels(mseg_model *model, const mseg_model_options *o
         mseg_cpu_level wanted = mseg_cpu_level_find(options->cpu);
         if (wanted == MSEG_CPU_LEVELS)
             return mseg_fail(err, MSEG_INVAL, "no kernel set is called '%s': scalar, avx2, avx512 or zen4", options->cpu);
-        if (wanted > model->cpu.can_run)
+        if (!mseg_cpu_can_run(&model->cpu, wanted))
             return mseg_fail(err, MSEG_INVAL, "this machine cannot run the %s kernels; the best that it can are %s", options->cpu,
-                             mseg_cpu_level_name(model->cpu.can_run));
+                             mseg_cpu_level_name(model->cpu.level));
         model->cpu.level = wanted;
     }
-    model->kernels = mseg_kernels_for(model->cpu.level);
-    return model->kernels ? MSEG_OK
-                          : mseg_fail(err, MSEG_INVAL, "this build has no %s kernels", mseg_cpu_level_name(model->cpu.level));
+    model->kernel_set = mseg_kernels_for(&model->cpu);
+    model->kernels = &model->kernel_set;
+    return MSEG_OK;
 }
 
 /* DeepLabv3's head when the weights have its branches, else a classifier's. */

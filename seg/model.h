@@ -7,7 +7,8 @@
 
 struct mseg_model {
     mseg_packed_net *net;
-    const mseg_kernels *kernels;
+    mseg_kernels kernel_set;
+    const mseg_kernels *kernels; /* kernel_set */
     mseg_cpu cpu;
     char *name, sha256[65];
     mseg_model_info info;

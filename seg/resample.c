@@ -25,12 +25,12 @@ typedef struct resample_job {
 /* Row y of the canvas. */
 static void canvas_row(const resample_job *job, int y, float *row)
 {
+    static const float scale[3] = {2.0f / 255, 2.0f / 255, 2.0f / 255}, offset[3] = {-1, -1, -1};
     const mseg_image *image = job->image;
-    const size_t n = (size_t)job->canvas_width * 3;
-    const size_t filled = y < image->height ? (size_t)image->width * 3 : 0;
+    const int filled = y < image->height ? image->width : 0;
     if (filled)
-        job->kernels->normalise(image->data + (size_t)y * image->stride, row, (int)filled);
-    memset(row + filled, 0, (n - filled) * sizeof *row);
+        job->kernels->normalise(image->data + (size_t)y * image->stride, row, filled, scale, offset);
+    memset(row + (size_t)filled * 3, 0, (size_t)(job->canvas_width - filled) * 3 * sizeof *row);
 }
 
 static quad between_pixels(const resample_job *job, const float *source, int x)

@@ -1,13 +1,20 @@
 #include "base/cpu.h"
 
-#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
 
-static const char *const level_names[MSEG_CPU_LEVELS] = {"scalar", "avx2", "avx512", "zen4"};
+static const struct {
+    const char *name;
+    unsigned needs;
+} levels[MSEG_CPU_LEVELS] = {
+    [MSEG_CPU_SCALAR] = {"scalar", MSEG_ISA_SCALAR},
+    [MSEG_CPU_AVX2] = {"avx2", MSEG_ISA_AVX2},
+    [MSEG_CPU_AVX512] = {"avx512", MSEG_ISA_AVX512},
+    [MSEG_CPU_ZEN4] = {"zen4", MSEG_ISA_AVX512},
+};
 
 static size_t cache_bytes(int name, size_t otherwise)
 {
@@ -16,6 +23,16 @@ static size_t cache_bytes(int name, size_t otherwise)
 }
 
 #if defined(__x86_64__)
+static unsigned detect_features(void)
+{
+    __builtin_cpu_init();
+    return (__builtin_cpu_supports("avx2") ? MSEG_HAS_AVX2 : 0u) | (__builtin_cpu_supports("fma") ? MSEG_HAS_FMA : 0u) |
+           (__builtin_cpu_supports("avx512f") ? MSEG_HAS_AVX512F : 0u) |
+           (__builtin_cpu_supports("avx512bw") ? MSEG_HAS_AVX512BW : 0u) |
+           (__builtin_cpu_supports("avx512vl") ? MSEG_HAS_AVX512VL : 0u) |
+           (__builtin_cpu_supports("avx512dq") ? MSEG_HAS_AVX512DQ : 0u);
+}
+
 /* AMD's family 19h is Zen 3 and Zen 4, and of these Zen 4 alone has AVX-512. */
 static bool is_zen4(void)
 {
@@ -24,35 +41,43 @@ static bool is_zen4(void)
         return false;
     return (a >> 8 & 15) + (a >> 20 & 255) == 0x19;
 }
+#else
+static unsigned detect_features(void)
+{
+    return 0;
+}
+
+static bool is_zen4(void)
+{
+    return false;
+}
 #endif
+
+bool mseg_cpu_can_run(const mseg_cpu *cpu, mseg_cpu_level level)
+{
+    return level < MSEG_CPU_LEVELS && !(levels[level].needs & ~cpu->features);
+}
 
 mseg_cpu mseg_cpu_detect(void)
 {
-    mseg_cpu cpu = {.level = MSEG_CPU_SCALAR, .can_run = MSEG_CPU_SCALAR};
-#if defined(__x86_64__)
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        cpu.level = cpu.can_run = MSEG_CPU_AVX2;
-    if (cpu.level == MSEG_CPU_AVX2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) {
-        cpu.level = is_zen4() ? MSEG_CPU_ZEN4 : MSEG_CPU_AVX512;
-        cpu.can_run = MSEG_CPU_ZEN4;
-    }
-#endif
-    cpu.l1_bytes = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, 32 << 10);
-    cpu.l2_bytes = cache_bytes(_SC_LEVEL2_CACHE_SIZE, 512 << 10);
+    mseg_cpu cpu = {.features = detect_features(),
+                    .l1_bytes = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, 32 << 10),
+                    .l2_bytes = cache_bytes(_SC_LEVEL2_CACHE_SIZE, 512 << 10)};
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level < MSEG_CPU_LEVELS; level++)
+        if (mseg_cpu_can_run(&cpu, level) && (level != MSEG_CPU_ZEN4 || is_zen4()))
+            cpu.level = level;
     return cpu;
 }
 
 const char *mseg_cpu_level_name(mseg_cpu_level level)
 {
-    return level < MSEG_CPU_LEVELS ? level_names[level] : "unknown";
+    return level < MSEG_CPU_LEVELS ? levels[level].name : "unknown";
 }
 
 mseg_cpu_level mseg_cpu_level_find(const char *name)
 {
     for (int level = 0; level < MSEG_CPU_LEVELS; level++)
-        if (!strcmp(name, level_names[level]))
+        if (!strcmp(name, levels[level].name))
             return (mseg_cpu_level)level;
     return MSEG_CPU_LEVELS;
 }

@@ -6,8 +6,9 @@
 
 #include "base/cpu.h"
 
-/* The micro-kernels: plain loops over memory that know nothing of graphs. None reads or writes outside what its comment names,
- * and none allocates. All are thread safe. */
+/* Rows of numbers in the caller's memory come in, rows of numbers in his memory go out. These are the micro-kernels: plain loops
+ * that know nothing of networks. None reads or writes outside what its comment names, and none allocates. All are thread safe.
+ * f32/ holds the network's arithmetic in float, pixels/ what touches pictures and labels. */
 
 /* A row of a convolution as a matrix product: out[p][j] = clamp(bias[j] + sum over taps t and inputs i of a[t][p * a_stride + i]
  * * b[t][i * width + j] + add[p][j]) for pixels p and up to nr output channels j. A 1x1 convolution has one tap, a 3x3 up to
@@ -52,8 +53,9 @@ typedef struct mseg_dwconv_args {
 
 typedef void (*mseg_dwconv_fn)(const mseg_dwconv_args *args);
 
-/** out[i] = in[i] * 2/255 - 1 for n bytes (TensorFlow DeepLab's pre-processing). */
-typedef void (*mseg_normalise_fn)(const uint8_t *in, float *out, int n);
+/** out[3 p + c] = in[3 p + c] * scale[c] + offset[c] for so many pixels p of three bytes. TensorFlow DeepLab's rule: scale 2/255,
+ * offset -1. */
+typedef void (*mseg_normalise_fn)(const uint8_t *in, float *out, int pixels, const float scale[3], const float offset[3]);
 
 /* Output pixels x0 <= x < x1 lie between logit columns left and right. */
 typedef struct mseg_column_run {
@@ -86,7 +88,7 @@ typedef struct mseg_gemm_kernel {
     mseg_pair_sums_fn pair_sums;
 } mseg_gemm_kernel;
 
-/* One kernel set: what runs on one level of instruction set. */
+/* One kernel set: a kernel of every kind. */
 typedef struct mseg_kernels {
     mseg_cpu_level level;
     mseg_gemm_kernel gemm;
@@ -99,7 +101,8 @@ typedef struct mseg_kernels {
     int peak_madds;
 } mseg_kernels;
 
-/** The set of that level (MSEG_CPU_SCALAR always exists), NULL when this build has none. */
-const mseg_kernels *mseg_kernels_for(mseg_cpu_level level);
+/** The set of cpu->level: of every kind the last kernel that cpu->features are enough for and that asks for no later level. The
+ * scalar ones suit every processor, so no kind is missing. */
+mseg_kernels mseg_kernels_for(const mseg_cpu *cpu);
 
 #endif

@@ -1,20 +1,50 @@
 #include "kernels/registry.h"
 
-#define GEMM_ROW(isa, lvl, m, n, v)                                                                                              \
-    [MSEG_CPU_##lvl].level = MSEG_CPU_##lvl,                                                                                     \
-    [MSEG_CPU_##lvl].gemm = {"f32_gemm_" #m "x" #n "__" #isa, mseg_f32_gemm_##m##x##n##__##isa, m, n, v},
-#define DWCONV_ROW(isa, lvl, v)   [MSEG_CPU_##lvl].dwconv = mseg_f32_dwconv3x3__##isa, [MSEG_CPU_##lvl].dwconv_vec = v,
-#define NORMALISE_ROW(isa, lvl)   [MSEG_CPU_##lvl].normalise = mseg_u8_f32_normalise__##isa,
-#define ARGMAX_ROW(isa, lvl)      [MSEG_CPU_##lvl].argmax = mseg_f32_argmax__##isa,
-#define SOFTMAX_ROW(isa, lvl)     [MSEG_CPU_##lvl].softmax = mseg_f32_softmax_add__##isa,
-#define PEAK_ROW(isa, lvl, madds) [MSEG_CPU_##lvl].peak = mseg_fma_peak__##isa, [MSEG_CPU_##lvl].peak_madds = madds,
-#define PAIRS_ROW(isa, lvl)                                                                                                      \
-    [MSEG_CPU_##lvl].gemm.paired = mseg_f32_paired__##isa, [MSEG_CPU_##lvl].gemm.pair_sums = mseg_f32_pair_sums__##isa,
-
-static const mseg_kernels sets[MSEG_CPU_LEVELS] = {
-    MSEG_REGISTRY(GEMM_ROW, DWCONV_ROW, NORMALISE_ROW, ARGMAX_ROW, SOFTMAX_ROW, PEAK_ROW, PAIRS_ROW)};
-
-const mseg_kernels *mseg_kernels_for(mseg_cpu_level level)
+static bool suits(const mseg_cpu *cpu, unsigned needs, mseg_cpu_level prefers)
 {
-    return level < MSEG_CPU_LEVELS && sets[level].gemm.fn ? &sets[level] : NULL;
+    return !(needs & ~cpu->features) && prefers <= cpu->level;
+}
+
+/* Later rows win. */
+mseg_kernels mseg_kernels_for(const mseg_cpu *cpu)
+{
+    mseg_kernels set = {.level = cpu->level};
+
+#define PLAIN                    NULL, NULL
+#define PAIRS(paired, pair_sums) paired, pair_sums
+#define ROW(name, needs, prefers, mr, nr, vec, pack)                                                                             \
+    if (suits(cpu, needs, prefers))                                                                                              \
+        set.gemm = (mseg_gemm_kernel){#name, name, mr, nr, vec, pack};
+#include "kernels/f32/gemm.def"
+
+#define ROW(name, needs, prefers, vec)                                                                                           \
+    if (suits(cpu, needs, prefers)) {                                                                                            \
+        set.dwconv = name;                                                                                                       \
+        set.dwconv_vec = vec;                                                                                                    \
+    }
+#include "kernels/f32/dwconv3x3.def"
+
+#define ROW(name, needs, prefers, madds)                                                                                         \
+    if (suits(cpu, needs, prefers)) {                                                                                            \
+        set.peak = name;                                                                                                         \
+        set.peak_madds = madds;                                                                                                  \
+    }
+#include "kernels/f32/fma_peak.def"
+
+#define ROW(name, needs, prefers)                                                                                                \
+    if (suits(cpu, needs, prefers))                                                                                              \
+        set.normalise = name;
+#include "kernels/pixels/normalise.def"
+
+#define ROW(name, needs, prefers)                                                                                                \
+    if (suits(cpu, needs, prefers))                                                                                              \
+        set.argmax = name;
+#include "kernels/pixels/argmax.def"
+
+#define ROW(name, needs, prefers)                                                                                                \
+    if (suits(cpu, needs, prefers))                                                                                              \
+        set.softmax = name;
+#include "kernels/pixels/softmax_add.def"
+
+    return set;
 }

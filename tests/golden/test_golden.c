@@ -18,11 +18,6 @@
 
 static const char what_is[] = "the outputs of whole models are";
 
-static mseg_cpu_level best_level(void)
-{
-    return mseg_cpu_detect().can_run;
-}
-
 /* ---- one model on one image ---- */
 
 typedef struct job {

@@ -3,7 +3,7 @@
 
 #include "kernels/guard.h"
 #include "kernels/random.h"
-#include "kernels/registry.h"
+#include "kernels/rows.h"
 
 /* The depthwise 3x3 kernels against sums in double, every buffer between guard pages and with NaN in its gaps. */
 
@@ -11,12 +11,13 @@ typedef struct row {
     const char *name;
     mseg_dwconv_fn fn;
     int vec;
-    mseg_cpu_level level;
+    unsigned needs;
 } row;
 
-#define DWCONV(isa, lvl, vec) {"f32_dwconv3x3__" #isa, mseg_f32_dwconv3x3__##isa, vec, MSEG_CPU_##lvl},
-#define OTHER(...)
-static const row rows[] = {MSEG_REGISTRY(OTHER, DWCONV, OTHER, OTHER, OTHER, OTHER, OTHER)};
+#define ROW(name, needs, prefers, vec) {#name, name, vec, needs},
+static const row rows[] = {
+#include "kernels/f32/dwconv3x3.def"
+};
 
 typedef struct shape {
     int stride, rate, channels, pixels, lines;
@@ -149,13 +150,9 @@ static void check_kernel(const row *kernel)
 static void test_every_dwconv_kernel(void **state)
 {
     (void)state;
-    const mseg_cpu_level best = mseg_cpu_detect().can_run;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (rows[i].level <= best)
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (row_runs(rows[i].name, rows[i].needs))
             check_kernel(&rows[i]);
-        else
-            print_message("SKIP: this machine cannot run %s\n", rows[i].name);
-    }
 }
 
 int main(void)

@@ -5,19 +5,22 @@
 
 #include "kernels/guard.h"
 #include "kernels/random.h"
-#include "kernels/registry.h"
+#include "kernels/rows.h"
 
 /* The gemm kernels against sums in double, every buffer between guard pages and with NaN in its gaps. */
 
 typedef struct row {
     mseg_gemm_kernel kernel;
-    mseg_cpu_level level;
+    unsigned needs;
 } row;
 
-#define GEMM(isa, lvl, mr, nr, vec)                                                                                              \
-    {{"f32_gemm_" #mr "x" #nr "__" #isa, mseg_f32_gemm_##mr##x##nr##__##isa, mr, nr, vec}, MSEG_CPU_##lvl},
-#define OTHER(...)
-static const row rows[] = {MSEG_REGISTRY(GEMM, OTHER, OTHER, OTHER, OTHER, OTHER, OTHER)};
+#define PLAIN                                        NULL, NULL
+#define PAIRS(paired, pair_sums)                     paired, pair_sums
+#define ROW(name, needs, prefers, mr, nr, vec, pack) {{#name, name, mr, nr, vec, pack}, needs},
+static const row rows[] = {
+#include "kernels/f32/gemm.def"
+};
+enum { ROWS = sizeof rows / sizeof *rows };
 
 enum { MAX_TAPS = 9, MAX_K = 70, MAX_MR = 32, MAX_NR = 64 };
 enum { ADD_NONE, ADD_SEPARATE, ADD_IN_PLACE, ADD_MODES };
@@ -268,27 +271,22 @@ static void check_kernel(const mseg_gemm_kernel *kernel)
 static void test_every_gemm_kernel(void **state)
 {
     (void)state;
-    const mseg_cpu_level best = mseg_cpu_detect().can_run;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (rows[i].level <= best)
-            check_kernel(&mseg_kernels_for(rows[i].level)->gemm);
-        else
-            print_message("SKIP: this machine cannot run %s\n", rows[i].kernel.name);
-    }
+    for (int i = 0; i < ROWS; i++)
+        if (row_runs(rows[i].kernel.name, rows[i].needs))
+            check_kernel(&rows[i].kernel);
 }
 
 /* Without taps inside the map a convolution is its bias. */
 static void test_no_taps(void **state)
 {
     (void)state;
-    const mseg_cpu_level best = mseg_cpu_detect().can_run;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (int i = 0; i < ROWS; i++) {
         float bias[MAX_NR], c[MAX_MR * MAX_NR];
         const mseg_gemm_kernel *kernel = &rows[i].kernel;
         for (int j = 0; j < kernel->nr; j++)
             bias[j] = (float)j - 2;
         mseg_gemm_args g = {.n = kernel->nr, .k = 5, .bias = bias, .scale = bias, .c = c, .c_stride = MAX_NR, .min = 0, .max = 6};
-        if (rows[i].level > best)
+        if (!row_runs(kernel->name, rows[i].needs))
             continue;
         kernel->fn(&g, 0, kernel->mr);
         for (int p = 0; p < kernel->mr; p++)
@@ -301,12 +299,11 @@ static void test_no_taps(void **state)
 static void test_pair_sums(void **state)
 {
     (void)state;
-    const mseg_cpu_level best = mseg_cpu_detect().can_run;
     guard in;
     guard_open(&in);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const mseg_gemm_kernel *kernel = &mseg_kernels_for(rows[i].level)->gemm;
-        if (rows[i].level > best || !kernel->paired)
+    for (int i = 0; i < ROWS; i++) {
+        const mseg_gemm_kernel *kernel = &rows[i].kernel;
+        if (!kernel->paired || !row_runs(kernel->name, rows[i].needs))
             continue;
         for (int k = 1; k <= 200; k++) {
             enum { PIXELS = 5 };
@@ -335,31 +332,12 @@ static void test_pair_sums(void **state)
     guard_close(&in);
 }
 
-static void test_sets_hold_the_rows(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const mseg_kernels *set = mseg_kernels_for(rows[i].level);
-        assert_non_null(set);
-        assert_int_equal(set->level, rows[i].level);
-        assert_true(set->dwconv && set->normalise && set->argmax && set->peak && set->dwconv_vec > 0 && set->peak_madds > 0);
-        assert_string_equal(set->gemm.name, rows[i].kernel.name);
-        assert_true(set->gemm.fn == rows[i].kernel.fn && set->gemm.mr == rows[i].kernel.mr);
-        assert_true(set->gemm.nr == rows[i].kernel.nr && set->gemm.vec == rows[i].kernel.vec);
-        assert_int_equal(set->gemm.nr % set->dwconv_vec, 0); /* groups of whole panels are whole vectors */
-        assert_true(!set->gemm.paired == !set->gemm.pair_sums && set->gemm.nr % 4 == 0); /* and of whole fours */
-    }
-    assert_non_null(mseg_kernels_for(MSEG_CPU_SCALAR));
-    assert_null(mseg_kernels_for(MSEG_CPU_LEVELS));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_gemm_kernel),
         cmocka_unit_test(test_pair_sums),
         cmocka_unit_test(test_no_taps),
-        cmocka_unit_test(test_sets_hold_the_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

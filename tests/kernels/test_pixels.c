@@ -3,54 +3,70 @@
 
 #include "kernels/guard.h"
 #include "kernels/random.h"
-#include "kernels/registry.h"
+#include "kernels/rows.h"
 
 /* The kernels between pixels and the network: normalise and argmax. */
 
 typedef struct normalise_row {
     const char *name;
     mseg_normalise_fn fn;
-    mseg_cpu_level level;
+    unsigned needs;
 } normalise_row;
 
 typedef struct argmax_row {
     const char *name;
     mseg_argmax_fn fn;
-    mseg_cpu_level level;
+    unsigned needs;
 } argmax_row;
 
-#define NORMALISE(isa, lvl) {"u8_f32_normalise__" #isa, mseg_u8_f32_normalise__##isa, MSEG_CPU_##lvl},
-#define ARGMAX(isa, lvl)    {"f32_argmax__" #isa, mseg_f32_argmax__##isa, MSEG_CPU_##lvl},
-#define OTHER(...)
-static const normalise_row normalise_rows[] = {MSEG_REGISTRY(OTHER, OTHER, NORMALISE, OTHER, OTHER, OTHER, OTHER)};
-static const argmax_row argmax_rows[] = {MSEG_REGISTRY(OTHER, OTHER, OTHER, ARGMAX, OTHER, OTHER, OTHER)};
+#define ROW(name, needs, prefers) {#name, name, needs},
+static const normalise_row normalise_rows[] = {
+#include "kernels/pixels/normalise.def"
+};
+#define ROW(name, needs, prefers) {#name, name, needs},
+static const argmax_row argmax_rows[] = {
+#include "kernels/pixels/argmax.def"
+};
 
-static void check_normalise(const normalise_row *kernel, guard *in_guard, guard *out_guard, int n, guard_side side)
+typedef struct rule {
+    float scale[3], offset[3];
+} rule;
+
+static void check_normalise(const normalise_row *kernel, const rule *by, guard *in_guard, guard *out_guard, int pixels,
+                            guard_side side)
 {
+    const int n = 3 * pixels;
     uint8_t *in = guard_place(in_guard, (size_t)n, side);
     float *out = guard_floats(out_guard, (size_t)n, side);
     for (int i = 0; i < n; i++)
-        in[i] = (uint8_t)(i * 37 + n);
-    kernel->fn(in, out, n);
+        in[i] = (uint8_t)(i * 37 + pixels);
+    kernel->fn(in, out, pixels, by->scale, by->offset);
     for (int i = 0; i < n; i++) {
-        double expected = in[i] * 2.0 / 255 - 1;
-        if (!(fabs((double)out[i] - expected) <= (double)FLT_EPSILON * (expected + 2)))
-            fail_msg("%s, n %d: %d becomes %.9g, not %.9g", kernel->name, n, in[i], (double)out[i], expected);
+        const double product = in[i] * (double)by->scale[i % 3], expected = product + (double)by->offset[i % 3];
+        if (!(fabs((double)out[i] - expected) <= (double)FLT_EPSILON / 2 * (fabs(product) + fabs(expected))))
+            fail_msg("%s, %d pixels: value %d, %d, becomes %.9g, not %.9g", kernel->name, pixels, i, in[i], (double)out[i],
+                     expected);
     }
     guard_check(in_guard);
     guard_check(out_guard);
 }
 
+/* One rule for all channels, and one in which no two numbers are alike. */
 static void test_normalise(void **state)
 {
     (void)state;
+    static const rule rules[] = {
+        {{2.0f / 255, 2.0f / 255, 2.0f / 255}, {-1, -1, -1}},
+        {{1 / 58.4f, 1 / 57.1f, 1 / 57.4f}, {-2.12f, -2.04f, -1.8f}},
+        {{1, -3, 0}, {0, 7, 0.1f}},
+    };
     guard in, out;
-    const mseg_cpu_level best = mseg_cpu_detect().can_run;
     guard_open(&in);
     guard_open(&out);
     for (size_t i = 0; i < sizeof normalise_rows / sizeof *normalise_rows; i++)
-        for (int n = 0; n <= 600 && normalise_rows[i].level <= best; n++) /* from 256 on every byte is among them */
-            check_normalise(&normalise_rows[i], &in, &out, n, n % 3 ? GUARD_END : GUARD_START);
+        for (int pixels = 0; pixels <= 270 && row_runs(normalise_rows[i].name, normalise_rows[i].needs); pixels++)
+            for (int r = 0; r < 3; r++) /* from 256 pixels on every channel has seen every byte */
+                check_normalise(&normalise_rows[i], &rules[r], &in, &out, pixels, pixels % 2 ? GUARD_END : GUARD_START);
     guard_close(&in);
     guard_close(&out);
 }
@@ -125,10 +141,9 @@ static void test_argmax(void **state)
     (void)state;
     static const int classes[] = {1, 2, 21, 150, 256};
     argmax_buffers b;
-    const mseg_cpu_level best = mseg_cpu_detect().can_run;
     for_buffers(&b, guard_open);
     for (size_t i = 0; i < sizeof argmax_rows / sizeof *argmax_rows; i++)
-        for (size_t c = 0; c < sizeof classes / sizeof *classes && argmax_rows[i].level <= best; c++)
+        for (size_t c = 0; c < sizeof classes / sizeof *classes && row_runs(argmax_rows[i].name, argmax_rows[i].needs); c++)
             for (int length = 1; length <= 40; length++) {
                 check_argmax(&argmax_rows[i], &b, classes[c], length, 0, length % 2 ? GUARD_END : GUARD_START);
                 check_argmax(&argmax_rows[i], &b, classes[c], length, 1, length % 2 ? GUARD_START : GUARD_END);
@@ -141,7 +156,6 @@ static void test_argmax_rounded_ties(void **state)
 {
     (void)state;
     enum { CLASSES = 21, PIXELS = 200 };
-    const mseg_cpu_level best = mseg_cpu_detect().can_run;
     float logits[2 * CLASSES], fraction[PIXELS];
     uint8_t labels[PIXELS];
     const mseg_column_run run = {0, PIXELS, 0, 1};
@@ -152,10 +166,11 @@ static void test_argmax_rounded_ties(void **state)
     for (int x = 0; x < PIXELS; x++)
         fraction[x] = random_value(9, (uint64_t)x) + 0.5f;
     for (size_t i = 0; i < sizeof argmax_rows / sizeof *argmax_rows; i++) {
+        if (!row_runs(argmax_rows[i].name, argmax_rows[i].needs))
+            continue;
         memset(labels, 0xFF, sizeof labels);
-        if (argmax_rows[i].level <= best)
-            argmax_rows[i].fn(logits, CLASSES, &run, 1, fraction, labels);
-        for (int x = 0; x < PIXELS && argmax_rows[i].level <= best; x++)
+        argmax_rows[i].fn(logits, CLASSES, &run, 1, fraction, labels);
+        for (int x = 0; x < PIXELS; x++)
             assert_int_equal(labels[x], 0);
     }
 }

@@ -3,19 +3,20 @@
 
 #include "kernels/guard.h"
 #include "kernels/random.h"
-#include "kernels/registry.h"
+#include "kernels/rows.h"
 
 /* The softmax kernels against exp() in double, every buffer between guard pages. */
 
 typedef struct row {
     const char *name;
     mseg_softmax_fn fn;
-    mseg_cpu_level level;
+    unsigned needs;
 } row;
 
-#define SOFTMAX(isa, lvl) {"f32_softmax_add__" #isa, mseg_f32_softmax_add__##isa, MSEG_CPU_##lvl},
-#define OTHER(...)
-static const row rows[] = {MSEG_REGISTRY(OTHER, OTHER, OTHER, OTHER, SOFTMAX, OTHER, OTHER)};
+#define ROW(name, needs, prefers) {#name, name, needs},
+static const row rows[] = {
+#include "kernels/pixels/softmax_add.def"
+};
 
 enum { COLUMNS = 4, RUNS = 3 };
 static const int between[RUNS][2] = {{0, 1}, {1, 2}, {3, 3}};
@@ -93,10 +94,9 @@ static void test_every_softmax_kernel(void **state)
     static const int classes[] = {1, 2, 21, 150, 256};
     static const float ranges[] = {2, 30, 400}; /* the last one underflows */
     static buffers b;
-    const mseg_cpu_level best = mseg_cpu_detect().can_run;
     for_buffers(&b, guard_open);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        for (int c = 0; c < 5 && rows[i].level <= best; c++)
+        for (int c = 0; c < 5 && row_runs(rows[i].name, rows[i].needs); c++)
             for (int length = 1; length <= 40; length++)
                 check_shape(&rows[i], &b, classes[c], length, ranges[(length + c) % 3], length % 2 ? GUARD_END : GUARD_START);
     for_buffers(&b, guard_close);

@@ -119,7 +119,7 @@ static void check_threads(const fixture *f, const net_case *c, const mseg_packed
 static void check_case(const fixture *f, const net_case *c, mseg_cpu_level level, paths *seen)
 {
     for (int unfused = 0; unfused < 2; unfused++) {
-        mseg_packed_net *net = case_net(c, mseg_kernels_for(level), unfused);
+        mseg_packed_net *net = case_net(c, level_kernels(level), unfused);
         for (int i = 0; i<CASE_CACHES; i += c->n_ops> 10 ? 2 : 1)
             check_threads(f, c, net, case_caches[i], unfused, seen);
         mseg_packed_net_close(&net);
@@ -131,7 +131,7 @@ static void check_level(fixture *f, mseg_cpu_level level)
     net_case c;
     paths seen = {0};
     int cases = 0;
-    if (level > mseg_cpu_detect().can_run) {
+    if (level > best_level()) {
         print_message("SKIP: this machine has no %s\n", mseg_cpu_level_name(level));
         skip();
     }
@@ -183,8 +183,8 @@ static void test_pictures(void **state)
         .output = 1,
         .ops = {
             {.kind = CASE_CONV, .n_in = 1, .add = -1, .kernel = 3, .stride = 2, .rate = 1, .channels = 3, .out = 5, .seed = 3}}};
-    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().can_run; level++) {
-        mseg_packed_net *net = case_net(&c, mseg_kernels_for(level), false);
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= best_level(); level++) {
+        mseg_packed_net *net = case_net(&c, level_kernels(level), false);
         mseg_plan *plan = case_plan(&c, net, 1, 1 << 20);
         for (int mirrored = 0; mirrored < 2; mirrored++) {
             mseg_picture bytes = case_picture(WIDTH - 4, HEIGHT - 2, 5);

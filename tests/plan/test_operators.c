@@ -4,6 +4,8 @@
 #include "plan/cases.h"
 #include "plan/stage.h"
 
+#include "kernels/levels.h"
+
 /* Small networks by every kernel set against sums in double, or against themselves layer by layer. */
 
 enum { MAX_THREADS = 3 };
@@ -40,7 +42,7 @@ static void fill(float *values, int count, uint64_t seed, float magnitude)
 static mseg_packed_net *packed(test_net *t, mseg_value output, mseg_cpu_level level, bool unfused)
 {
     assert_int_equal(mseg_net_output(&t->net, output), MSEG_OK);
-    return test_net_pack(t, mseg_kernels_for(level), unfused);
+    return test_net_pack(t, level_kernels(level), unfused);
 }
 
 /* First convolutions of every kernel size at the picture's borders, after another picture has been in the same memory. */
@@ -52,7 +54,7 @@ static void test_stems(void **state)
     fill(pictures[0], SIDE * SIDE * 3, 1, 50);
     fill(pictures[1], SIDE * SIDE * 3, 2, 1);
     fill(weights, OUT * 7 * 7 * 3, 3, 1);
-    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().can_run; level++)
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= best_level(); level++)
         for (int kernel = 1; kernel <= 7; kernel += 2)
             for (int stride = 1; stride <= 2; stride++) {
                 mseg_value value;
@@ -90,7 +92,7 @@ static void test_concatenation_of_unlike_maps(void **state)
     fill(first, CHANNELS * 3, 2, 1);
     fill(second, CHANNELS * 3, 3, 1);
     fill(weights, CHANNELS * 2 * CHANNELS, 4, 1);
-    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().can_run; level++) {
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= best_level(); level++) {
         mseg_value input, maps[2], nothing, value;
         test_net t;
         test_net_open(&t, MSEG_SAME, &input);
@@ -173,7 +175,7 @@ static void test_folding(void **state)
     static float expected[COUNT], once[COUNT];
     const net_case c = {.name = "folding", .width = FOLD_SIDE, .height = FOLD_SIDE};
     const mseg_picture picture = case_picture(FOLD_SIDE, FOLD_SIDE, 9);
-    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().can_run; level++)
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= best_level(); level++)
         for (int variant = 0; variant < 2 * 3 * 2; variant++) {
             const int rate = 1 + variant / 2 % 3;
             const size_t cache = variant / 6 ? 1 << 20 : 1 << 10; /* which splits the block into slices of its channels */
@@ -243,7 +245,7 @@ static void test_magnitudes(void **state)
     fill(picture, MAGNITUDES_SIDE * MAGNITUDES_SIDE * 3, 1, 1);
     fill(second, MAGNITUDES_CHANNELS * MAGNITUDES_CHANNELS, 3, 1);
     memset(second + NO_WEIGHTS * MAGNITUDES_CHANNELS, 0, MAGNITUDES_CHANNELS * sizeof *second);
-    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().can_run; level++)
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= best_level(); level++)
         for (size_t m = 0; m < sizeof magnitudes / sizeof *magnitudes; m++) {
             char what[64];
             mseg_value value;
@@ -299,7 +301,7 @@ static mseg_packed_net *tapped_net(mseg_cpu_level level, bool unfused, int strid
     taps[2] = taps[4] - 2;
     for (int i = 0; i < TAPS; i++)
         assert_int_equal(mseg_net_output(&t.net, taps[i]), MSEG_OK);
-    return test_net_pack(&t, mseg_kernels_for(level), unfused);
+    return test_net_pack(&t, level_kernels(level), unfused);
 }
 
 static bool are_near(const mseg_map *a, const mseg_map *b)
@@ -322,7 +324,7 @@ static void test_outputs_inside_blocks(void **state)
     (void)state;
     const net_case c = {.name = "taps", .width = TAPS_SIDE, .height = TAPS_SIDE};
     mseg_picture picture = case_picture(TAPS_SIDE, TAPS_SIDE, 9);
-    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().can_run; level++)
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= best_level(); level++)
         for (int variant = 0; variant < 2 * 2 * 2; variant++) {
             const int stride = 1 + variant % 2, rate = 1 + variant / 2 % 2;
             mseg_packed_net *nets[2];

@@ -5,6 +5,8 @@
 #include "plan/cases.h"
 #include "plan/stage.h"
 
+#include "kernels/levels.h"
+
 /* Counts, memory and refusals of plans. The program is linked so that calls of the allocators come here first. */
 
 /* ---- allocators ---- */
@@ -46,7 +48,7 @@ void *__wrap_aligned_alloc(size_t alignment, size_t bytes)
 
 static const mseg_kernels *best_kernels(void)
 {
-    return mseg_kernels_for(mseg_cpu_detect().level);
+    return level_kernels(mseg_cpu_detect().level);
 }
 
 /* Calls check for every case and cache size, with a plan for two threads. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/levels.h"
 #include "kernels/random.h"
 #include "labels.h"
 
@@ -73,10 +74,10 @@ static mseg_image blank(int width, int height)
 static void label_map(const fixture *f, const mseg_logits *logits, int width, int height,
                       void (*check)(const mseg_logits *, const mseg_image *, const void *), const void *context)
 {
-    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().can_run; level++)
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= best_level(); level++)
         for (int threads = 1; threads <= MAX_THREADS; threads++) {
             mseg_image image = blank(width, height);
-            assert_int_equal(mseg_labels(&image, logits, mseg_kernels_for(level), f->pools[threads]), MSEG_OK);
+            assert_int_equal(mseg_labels(&image, logits, level_kernels(level), f->pools[threads]), MSEG_OK);
             for (int y = 0; y < height; y++)
                 for (int x = width; x < width + ROW_GAP; x++)
                     assert_int_equal(image.data[(size_t)y * image.stride + (size_t)x], CANARY);
@@ -246,10 +247,10 @@ static void test_sums_of_probabilities(void **state)
         maps[i] =
             (mseg_logits){data[i], sizes[i][0], sizes[i][1], SUM_CLASSES, 33, 33, SUM_WIDTH, SUM_HEIGHT, .mirrored = i == 1};
     }
-    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= mseg_cpu_detect().can_run; level++)
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= best_level(); level++)
         for (int threads = 1; threads <= MAX_THREADS; threads++) {
             memset(sums, 0xff, sizeof sums); /* NaN */
-            assert_int_equal(mseg_sum_probabilities(sums, maps, MAPS, mseg_kernels_for(level), f->pools[threads]), MSEG_OK);
+            assert_int_equal(mseg_sum_probabilities(sums, maps, MAPS, level_kernels(level), f->pools[threads]), MSEG_OK);
             for (int i = 0; i < SUM_CLASSES * SUM_HEIGHT * SUM_WIDTH; i++) {
                 double expected = 0;
                 for (int m = 0; m < MAPS; m++)

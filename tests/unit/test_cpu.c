@@ -54,17 +54,37 @@ static void features_and_choice(void **state)
 {
     (void)state;
     static const char *const flags[] = {"avx2", "fma", "avx512f", "avx512bw", "avx512vl", "avx512dq"};
+    static const unsigned bits[] = {MSEG_HAS_AVX2,     MSEG_HAS_FMA,      MSEG_HAS_AVX512F,
+                                    MSEG_HAS_AVX512BW, MSEG_HAS_AVX512VL, MSEG_HAS_AVX512DQ};
     static account a;
     read_account(&a);
     if (!*a.flags) {
         print_message("SKIP: /proc/cpuinfo has no flags of an x86 processor\n");
         skip();
     }
-    const bool avx2 = all_there(&a, flags, 2), avx512 = all_there(&a, flags, 6), zen4 = avx512 && a.amd && a.family == 25;
     const mseg_cpu cpu = mseg_cpu_detect();
-    assert_int_equal(cpu.can_run, avx512 ? MSEG_CPU_ZEN4 : avx2 ? MSEG_CPU_AVX2 : MSEG_CPU_SCALAR);
-    assert_int_equal(cpu.level, zen4 ? MSEG_CPU_ZEN4 : avx512 ? MSEG_CPU_AVX512 : cpu.can_run);
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(!(cpu.features & bits[i]), !all_there(&a, flags + i, 1));
+    const bool avx2 = all_there(&a, flags, 2), avx512 = all_there(&a, flags, 6), zen4 = avx512 && a.amd && a.family == 25;
+    assert_int_equal(cpu.level, zen4 ? MSEG_CPU_ZEN4 : avx512 ? MSEG_CPU_AVX512 : avx2 ? MSEG_CPU_AVX2 : MSEG_CPU_SCALAR);
     assert_true(cpu.l1_bytes >= 4096 && cpu.l2_bytes > cpu.l1_bytes);
+}
+
+/* Every feature of a level is asked for, and nothing else. */
+static void what_levels_need(void **state)
+{
+    (void)state;
+    static const unsigned avx2 = MSEG_HAS_AVX2 | MSEG_HAS_FMA;
+    static const unsigned avx512 = MSEG_HAS_AVX512F | MSEG_HAS_AVX512BW | MSEG_HAS_AVX512VL | MSEG_HAS_AVX512DQ;
+    for (unsigned features = 0; features <= (avx2 | avx512); features++) {
+        const mseg_cpu cpu = {.features = features};
+        const bool has_avx2 = (features & avx2) == avx2, has_avx512 = has_avx2 && (features & avx512) == avx512;
+        assert_true(mseg_cpu_can_run(&cpu, MSEG_CPU_SCALAR));
+        assert_int_equal(mseg_cpu_can_run(&cpu, MSEG_CPU_AVX2), has_avx2);
+        assert_int_equal(mseg_cpu_can_run(&cpu, MSEG_CPU_AVX512), has_avx512);
+        assert_int_equal(mseg_cpu_can_run(&cpu, MSEG_CPU_ZEN4), has_avx512);
+        assert_false(mseg_cpu_can_run(&cpu, MSEG_CPU_LEVELS));
+    }
 }
 
 static void names(void **state)
@@ -82,6 +102,7 @@ static void names(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(features_and_choice), cmocka_unit_test(names)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(features_and_choice), cmocka_unit_test(what_levels_need),
+                                       cmocka_unit_test(names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,7 +23,7 @@ static void fill(const mseg_input *input, const mseg_bases *bases, int y, float 
     }
     const int seen = y >= picture->height ? 0 : picture->width < width ? picture->width : width;
     if (seen)
-        bases->kernels->normalise(picture->data + (size_t)y * picture->stride, row, seen * 3);
+        bases->kernels->normalise(picture->data + (size_t)y * picture->stride, row, seen, input->scale, input->offset);
     for (int x = seen; x < width; x++)
         memcpy(row + (size_t)x * 3, input->pad, sizeof input->pad);
 }

@@ -22,8 +22,8 @@ static inline __m256 exponential(__m256 x)
     return _mm256_mul_ps(p, _mm256_castsi256_ps(power));
 }
 
-void mseg_f32_softmax_add__avx2(const float *row, int classes, const mseg_column_run *runs, int n_runs, const float *fraction,
-                                float *sums, size_t stride)
+void mseg_pixels_softmax_add__avx2(const float *row, int classes, const mseg_column_run *runs, int n_runs, const float *fraction,
+                                   float *sums, size_t stride)
 {
     const __m256i order = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     __m256 y[CLASSES];

@@ -65,8 +65,8 @@ static inline void add_window(float (*y)[ROOM], int classes, int n, float *sums,
     }
 }
 
-void mseg_f32_softmax_add__avx512(const float *row, int classes, const mseg_column_run *runs, int n_runs, const float *fraction,
-                                  float *sums, size_t stride)
+void mseg_pixels_softmax_add__avx512(const float *row, int classes, const mseg_column_run *runs, int n_runs,
+                                     const float *fraction, float *sums, size_t stride)
 {
     float y[CLASSES][ROOM] __attribute__((aligned(64)));
     int start = 0, filled = 0; /* the window holds pixels start to start + filled */

@@ -4,8 +4,8 @@
 
 enum { CLASSES = 256 };
 
-void mseg_f32_softmax_add__scalar(const float *row, int classes, const mseg_column_run *runs, int n_runs, const float *fraction,
-                                  float *sums, size_t stride)
+void mseg_pixels_softmax_add__scalar(const float *row, int classes, const mseg_column_run *runs, int n_runs,
+                                     const float *fraction, float *sums, size_t stride)
 {
     float y[CLASSES];
     for (int r = 0; r < n_runs; r++) {

@@ -1,7 +1,7 @@
 #include "kernels/registry.h"
 
-void mseg_f32_argmax__scalar(const float *row, int classes, const mseg_column_run *runs, int n_runs, const float *fraction,
-                             uint8_t *labels)
+void mseg_pixels_argmax__scalar(const float *row, int classes, const mseg_column_run *runs, int n_runs, const float *fraction,
+                                uint8_t *labels)
 {
     for (int r = 0; r < n_runs; r++) {
         const float *left = row + (size_t)runs[r].left * (size_t)classes;

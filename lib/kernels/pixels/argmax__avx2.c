@@ -2,8 +2,8 @@
 
 #include "kernels/registry.h"
 
-void mseg_f32_argmax__avx2(const float *row, int classes, const mseg_column_run *runs, int n_runs, const float *fraction,
-                           uint8_t *labels)
+void mseg_pixels_argmax__avx2(const float *row, int classes, const mseg_column_run *runs, int n_runs, const float *fraction,
+                              uint8_t *labels)
 {
     const __m256i order = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     for (int r = 0; r < n_runs; r++) {

@@ -1,7 +1,7 @@
 #include "kernels/registry.h"
 
 /* Without vector instructions asked for, a multiply and an add on whatever the compiler's baseline makes of four lanes. */
-void mseg_fma_peak__scalar(long rounds)
+void mseg_f32_fma_peak__scalar(long rounds)
 {
     enum { LANES = 4, SUMS = 8 };
     float sums[SUMS * LANES] = {0};

@@ -1,7 +1,7 @@
 #include "kernels/registry.h"
 
 /* Twelve independent accumulators cover the latency of two FMA units; assembly, because compilers spill or drop such loops. */
-void mseg_fma_peak__avx2(long rounds)
+void mseg_f32_fma_peak__avx2(long rounds)
 {
     __asm__ volatile("vzeroall" ::
                          : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",

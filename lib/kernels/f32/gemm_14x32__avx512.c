@@ -41,7 +41,9 @@ INLINE void multiply(const mseg_gemm_args *g, size_t p, const int rows, const in
                     __m512 x = _mm512_set1_ps(*(const float *)(base[i / 3] + (size_t)(i % 3) * stride));
 #pragma GCC unroll 2
                     for (int v = 0; v < 2; v++)
-                        if (v < full)
+                        if (v < full && half) /* clang would need more registers than there are to move sums about */
+                            __asm__("vfmadd231ps %2, %1, %0" : "+v"(acc->full[i][v]) : "v"(w[v]), "v"(x));
+                        else if (v < full)
                             acc->full[i][v] = _mm512_fmadd_ps(x, w[v], acc->full[i][v]);
                     if (half)
                         acc->half[i] = _mm256_fmadd_ps(_mm512_castps512_ps256(x), last, acc->half[i]);

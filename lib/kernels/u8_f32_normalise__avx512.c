@@ -1,7 +1,0 @@
-#include "kernels/registry.h"
-#include "kernels/u8_f32_normalise.h"
-
-void mseg_u8_f32_normalise__avx512(const uint8_t *in, float *out, int n)
-{
-    normalise(in, out, n);
-}
