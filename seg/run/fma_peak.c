@@ -1,13 +1,5 @@
-#include <time.h>
-
+#include "base/clock.h"
 #include "seg/model.h"
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 typedef struct burn {
     const mseg_kernels *kernels;
@@ -29,9 +21,9 @@ double mseg_fma_peak(const mseg_model *model, mseg_pool *pool)
     burn b = {model->kernels, 1000000};
     double best = 0;
     for (int i = 0; i < TRIES; i++) {
-        double start = now();
+        const double start = mseg_now_ms();
         mseg_pool_for(pool, threads, burn_part, &b);
-        double rate = (double)b.rounds * b.kernels->peak_madds * threads / (now() - start);
+        const double rate = (double)b.rounds * b.kernels->peak_madds * threads / (mseg_now_ms() - start) * 1e3;
         best = rate > best ? rate : best;
     }
     return best;

@@ -2,9 +2,9 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "seg/run/geometry.h"
 #include "seg/run/labels.h"
 #include "seg/run/resample.h"
@@ -41,13 +41,6 @@ static mseg_status ensure_plan(mseg_session *session, int width, int height, mse
     session->labelled.data = NULL;
     return mseg_plan_replace(&session->plan, session->model->graph, width, height, mseg_pool_threads(session->pool),
                              &session->model->cpu, err);
-}
-
-double mseg_now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
 /* Runs the plan on the picture and fills in the result's logits. */

@@ -26,7 +26,4 @@ mseg_status mseg_session_run(mseg_session *session, const mseg_image *image, int
 /** MSEG_INVAL with a text when the model is a classifier. */
 mseg_status mseg_session_check(const mseg_session *session, mseg_error *err);
 
-/** Milliseconds of a clock that only goes forward. */
-double mseg_now_ms(void);
-
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "seg/run/labels.h"
 #include "seg/run/session.h"
 
