@@ -4,11 +4,6 @@
 
 #include "graph/plan.h"
 
-mseg_run_options mseg_run_options_default(void)
-{
-    return (mseg_run_options){.resize = MSEG_RESIZE_FIT, .pad = MSEG_PAD_SQUARE, .size = 513};
-}
-
 /* The smallest k * step + 1 that is at least length. */
 static int64_t crop_size(int64_t length, int step)
 {
@@ -19,6 +14,16 @@ static int scaled(int length, double scale)
 {
     double value = floor(length * scale + 0.5);
     return value < 1 ? 1 : (int)value;
+}
+
+/* A canvas of w x h pixels, if it may be so large. */
+static mseg_status to_sides(int *width, int *height, int64_t w, int64_t h, mseg_error *err)
+{
+    if (w * h > MSEG_MAX_CANVAS)
+        return mseg_fail(err, MSEG_LIMIT, "a canvas of %lld x %lld pixels is over the limit of 2^30", (long long)w, (long long)h);
+    *width = (int)w;
+    *height = (int)h;
+    return MSEG_OK;
 }
 
 mseg_status mseg_geometry_plan(mseg_geometry *g, int width, int height, int output_stride, const mseg_run_options *options,
@@ -43,9 +48,19 @@ mseg_status mseg_geometry_plan(mseg_geometry *g, int width, int height, int outp
         int64_t holds = options->resize == MSEG_RESIZE_NONE ? crop_size(longer, output_stride) : 0;
         w = h = holds > options->size ? holds : options->size;
     }
-    if (w * h > MSEG_MAX_CANVAS)
-        return mseg_fail(err, MSEG_LIMIT, "a canvas of %lld x %lld pixels is over the limit of 2^30", (long long)w, (long long)h);
-    g->canvas_width = (int)w;
-    g->canvas_height = (int)h;
-    return MSEG_OK;
+    return to_sides(&g->canvas_width, &g->canvas_height, w, h, err);
+}
+
+int64_t mseg_side_at_scale(int side, double scale)
+{
+    return (int64_t)((side - 1) * scale + 1);
+}
+
+mseg_status mseg_geometry_largest(const mseg_geometry *g, const mseg_run_options *options, int *width, int *height,
+                                  mseg_error *err)
+{
+    double most = options->n_scales ? options->scales[0] : 1;
+    for (int i = 1; i < options->n_scales; i++)
+        most = fmax(most, options->scales[i]);
+    return to_sides(width, height, mseg_side_at_scale(g->canvas_width, most), mseg_side_at_scale(g->canvas_height, most), err);
 }

@@ -14,4 +14,11 @@ typedef struct mseg_geometry {
 mseg_status mseg_geometry_plan(mseg_geometry *geometry, int width, int height, int output_stride, const mseg_run_options *options,
                                mseg_error *err);
 
+/** The side of a canvas at one scale. */
+int64_t mseg_side_at_scale(int side, double scale);
+
+/** The largest of the canvases that the options' scales make of the geometry's. MSEG_LIMIT beyond 2^30 pixels. */
+mseg_status mseg_geometry_largest(const mseg_geometry *geometry, const mseg_run_options *options, int *width, int *height,
+                                  mseg_error *err);
+
 #endif

@@ -1,6 +1,8 @@
 #ifndef MSEG_SEG_RUN_SESSION_H
 #define MSEG_SEG_RUN_SESSION_H
 
+/* In: a model and RGB images. Out: class ids of their pixels (labels), probabilities, or the scores of a classifier. */
+
 #include "graph/plan.h"
 #include "seg/model.h"
 #include "seg/run/labels.h"
@@ -18,12 +20,15 @@ struct mseg_session {
     size_t sums_size, resized_size, maps_size;
 };
 
-/** Runs the network on a canvas of width x height with image at its top left: fills in the result's logits and canvas and adds to
- * network_ms. Errors: those of mseg_plan_open. */
-mseg_status mseg_session_run(mseg_session *session, const mseg_image *image, int width, int height, mseg_result *result,
-                             mseg_error *err);
+/** Makes the session's plan one for a canvas of that size. Errors: those of mseg_plan_open. */
+mseg_status mseg_session_ensure_plan(mseg_session *session, int width, int height, mseg_error *err);
 
-/** MSEG_INVAL with a text when the model is a classifier. */
-mseg_status mseg_session_check(const mseg_session *session, mseg_error *err);
+/** Makes *buffer, of *size floats, hold at least n, with nothing kept. Errors: MSEG_NOMEM. */
+mseg_status mseg_session_ensure_floats(float **buffer, size_t *size, size_t n);
+
+/** Labels an image of width x height pixels into the session's labels: fills in the result's and adds to label_ms. runs: as the
+ * session keeps it. Errors: MSEG_NOMEM. */
+mseg_status mseg_session_label(mseg_session *session, int width, int height, const mseg_logits *logits, int runs,
+                               mseg_result *result);
 
 #endif

@@ -5,7 +5,8 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "seg/run/labels.h"
-#include "seg/run/session.h"
+#include "seg/run/once.h"
+#include "seg/run/options.h"
 
 /* Rows labelled and handed over at once. */
 enum { CHUNK = 64 };
@@ -226,7 +227,7 @@ static mseg_status run(tiler *t)
 static mseg_status check(const mseg_session *session, const mseg_tile_options *o, mseg_error *err)
 {
     const int stride = session->model->info.output_stride;
-    if (mseg_session_check(session, err))
+    if (mseg_refuse_classifier(&session->model->info, err))
         return MSEG_INVAL;
     if (o->size <= stride || (o->size - 1) % stride)
         return mseg_fail(err, MSEG_INVAL, "size %d of a tile is not k * %d + 1 with k of at least 1", o->size, stride);
