@@ -25,6 +25,13 @@ static void add_integers(mseg_json *parent, const char *key, const uint64_t *val
         mseg_json_add_int(array, NULL, (int64_t)values[i]);
 }
 
+void mseg_problems_to_json(mseg_json *root, const uint64_t problems[MSEG_PROBLEMS])
+{
+    mseg_json *object = mseg_json_add_object(root, "problems");
+    for (int i = 0; i < MSEG_PROBLEMS; i++)
+        mseg_json_add_int(object, problem_keys[i], (int64_t)problems[i]);
+}
+
 static void add_rows(mseg_json *root, const mseg_counts *counts)
 {
     mseg_json *images = mseg_json_add_array(root, "images");
@@ -63,9 +70,7 @@ static char *counts_text(const mseg_counts *counts)
     else
         mseg_json_add_int(root, "ignore", counts->ignore);
     mseg_json_add_string(root, "settings", counts->settings);
-    mseg_json *problems = mseg_json_add_object(root, "problems");
-    for (int i = 0; i < MSEG_PROBLEMS; i++)
-        mseg_json_add_int(problems, problem_keys[i], (int64_t)counts->problems[i]);
+    mseg_problems_to_json(root, counts->problems);
     mseg_json *confusion = mseg_json_add_array(root, "confusion_rows_are_ground_truth");
     for (size_t t = 0; t < n; t++)
         add_integers(confusion, NULL, counts->confusion + t * n, n);

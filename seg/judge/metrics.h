@@ -1,6 +1,8 @@
 #ifndef MSEG_SEG_JUDGE_METRICS_H
 #define MSEG_SEG_JUDGE_METRICS_H
 
+/* In: class ids of ground truth and predictions, or counts of them. Out: figures of a set, and reports of them. */
+
 #include "seg/mseg.h"
 
 /* Pixels of one class, in one image or in a set. Boundary: the pixels of a region that are near its edge (metrics_boundary.c). */
@@ -80,6 +82,9 @@ mseg_status mseg_counts_append(mseg_counts *counts, mseg_image_row *row);
 /** Memory for a row of that many classes; MSEG_NOMEM leaves *row all zero. */
 mseg_status mseg_image_row_create(mseg_image_row *row, const char *id, int width, int height, int classes);
 void mseg_image_row_free(mseg_image_row *row);
+
+/** Adds the object "problems" to root, keys and numbers. */
+void mseg_problems_to_json(mseg_json *root, const uint64_t problems[MSEG_PROBLEMS]);
 
 /** Sorts the rows by id and refuses two rows of one id, naming the files they came from when paths is not NULL. */
 mseg_status mseg_counts_sort(mseg_counts *counts, const char *const *paths, mseg_error *err);

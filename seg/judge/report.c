@@ -4,11 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const problem_keys[] = {
-#define MSEG_PROBLEM_KEY(name, text) #name,
-    MSEG_PROBLEM(MSEG_PROBLEM_KEY)
-#undef MSEG_PROBLEM_KEY
-};
+#include "seg/judge/metrics.h"
 
 const char *mseg_grouped(char text[32], uint64_t value)
 {
@@ -127,9 +123,7 @@ static void add_images(mseg_json *root, const mseg_score *score)
 
 void mseg_report_add_notes(mseg_json *root, const mseg_score *score)
 {
-    mseg_json *problems = mseg_json_add_object(root, "problems");
-    for (int i = 0; i < MSEG_PROBLEMS; i++)
-        mseg_json_add_int(problems, problem_keys[i], (int64_t)score->problems[i]);
+    mseg_problems_to_json(root, score->problems);
     mseg_json *warnings = mseg_json_add_array(root, "warnings");
     for (int i = 0; i < MSEG_WARNINGS && score->warnings[i]; i++)
         mseg_json_add_string(warnings, NULL, score->warnings[i]);

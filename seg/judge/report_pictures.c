@@ -4,13 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
+#include "seg/draw/draw.h"
 
 enum { PICTURES = 6, SIDE = 320, JPEG_QUALITY = 80, BINS = 20 };
-
-/* Right pixels stay photo; the colours can be told apart by people who do not see red and green alike. */
-static const uint8_t missed[3] = {0, 114, 220}, invented[3] = {240, 150, 0}, confused[3] = {200, 50, 160},
-                     ignored[3] = {128, 128, 128};
 
 /* ---- choosing ---------------------------------------------------------------------------------------------------------- */
 
@@ -73,36 +69,6 @@ static bool find_background(bool background[256], const mseg_score *score)
         if (mseg_is_background(score->per_class[c].name))
             any = background[score->per_class[c].id] = true;
     return any;
-}
-
-/* The photo, pale, under the colours of what is wrong; without a photo, on white. */
-static mseg_status draw_errors(mseg_image *out, const mseg_example *e, const mseg_score *score)
-{
-    const int ignore = score->ignore;
-    bool background[256];
-    find_background(background, score);
-    mseg_status status = mseg_image_create(out, e->truth.width, e->truth.height, 3);
-    for (int y = 0; y < out->height && !status; y++)
-        for (int x = 0; x < out->width; x++) {
-            int t = e->truth.data[(size_t)y * e->truth.stride + (size_t)x];
-            int p = e->prediction.data[(size_t)y * e->prediction.stride + (size_t)x];
-            uint8_t *to = out->data + (size_t)y * out->stride + 3 * (size_t)x;
-            int gray = 235;
-            if (e->photo.data) {
-                const uint8_t *rgb = e->photo.data + (size_t)y * e->photo.stride + 3 * (size_t)x;
-                gray = 96 + (rgb[0] * 54 + rgb[1] * 183 + rgb[2] * 19) * 156 / 65536 + 3;
-            }
-            const uint8_t *mark = t == ignore     ? ignored
-                                  : t == p        ? NULL
-                                  : p == ignore   ? missed
-                                  : background[p] ? missed
-                                  : background[t] ? invented
-                                                  : confused;
-            int strength = !mark ? 0 : mark == ignored ? 90 : 200;
-            for (int c = 0; c < 3; c++)
-                to[c] = (uint8_t)((gray * (256 - strength) + (mark ? mark[c] : 0) * strength) / 256);
-        }
-    return status;
 }
 
 static void put_base64(FILE *file, const uint8_t *bytes, size_t size)
@@ -176,13 +142,15 @@ static mseg_status put_pictures(FILE *file, const mseg_report *report, const cha
 {
     mseg_image errors = {0};
     mseg_status status = MSEG_OK;
+    bool background[256];
     if (e->photo.data)
         status = put_rgb(file, &e->photo, "Photo", id, err);
     if (!status)
         status = put_ids(file, &e->truth, report->palette, "Ground truth", id, err);
     if (!status)
         status = put_ids(file, &e->prediction, report->palette, "Prediction", id, err);
-    if (!status && (status = draw_errors(&errors, e, report->score)))
+    find_background(background, report->score);
+    if (!status && (status = mseg_draw_mistakes(&errors, e, report->score->ignore, background)))
         mseg_fail(err, status, NULL);
     if (!status)
         status = put_rgb(file, &errors, "Errors", id, err);
@@ -221,19 +189,18 @@ static void put_legend(FILE *file, const mseg_score *score)
 {
     bool background[256];
     const bool any = find_background(background, score);
-    static const struct {
-        const uint8_t *rgb;
-        const char *text;
-    } marks[] = {{missed, "missed: predicted as background or as no class"},
-                 {invented, "invented: background predicted as a class"},
-                 {confused, "taken for another class"},
-                 {ignored, "does not count"}};
+    static const char *const texts[] = {[MSEG_MISSED] = "missed: predicted as background or as no class",
+                                        [MSEG_INVENTED] = "invented: background predicted as a class",
+                                        [MSEG_CONFUSED] = "taken for another class",
+                                        [MSEG_UNCOUNTED] = "does not count"};
     fputs("<p class=legend>", file);
     const bool shown[] = {any || score->void_pixels, any, true, true};
-    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+    for (int i = 0; i < MSEG_MISTAKES; i++) {
+        const uint8_t *rgb = mseg_mistake_rgb[i];
         if (shown[i])
-            fprintf(file, "<span><i class=dot style=\"background:#%02x%02x%02x\"></i>%s</span>\n", marks[i].rgb[0],
-                    marks[i].rgb[1], marks[i].rgb[2], marks[i].text);
+            fprintf(file, "<span><i class=dot style=\"background:#%02x%02x%02x\"></i>%s</span>\n", rgb[0], rgb[1], rgb[2],
+                    texts[i]);
+    }
     fputs("</p>\n", file);
 }
 
