@@ -1,5 +1,5 @@
-# cmake -DOUT=palettes.c -P embed.cmake FILE...: writes the C table of seg/palette_data.h.
-set(code "#include \"seg/palette_data.h\"\n\nconst mseg_palette_entry mseg_palette_texts[] = {\n")
+# cmake -DOUT=palettes.c -P embed.cmake FILE...: writes the C table of seg/draw/palette_data.h.
+set(code "#include \"seg/draw/palette_data.h\"\n\nconst mseg_palette_entry mseg_palette_texts[] = {\n")
 set(after_script FALSE)
 math(EXPR last "${CMAKE_ARGC} - 1")
 foreach(i RANGE 1 ${last})

@@ -1,7 +1,8 @@
 #ifndef MSEG_H
 #define MSEG_H
 
-/* mseg: Mobile DeepLabv3 semantic segmentation on ordinary CPUs (arXiv 1801.04381, section 6.3). The one public header: the parts
+/* In: model files, photos and label files. Out: masks, overlays, figures and reports.
+ * mseg: Mobile DeepLabv3 semantic segmentation on ordinary CPUs (arXiv 1801.04381, section 6.3). The one public header: the parts
  * of lib/ that programs need are included here; installing joins them into a single file. */
 
 #include <stdbool.h>

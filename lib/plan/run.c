@@ -1,6 +1,6 @@
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "plan/stage.h"
 
 typedef struct run_context {
@@ -30,23 +30,16 @@ static void run_part(void *argument, int part, int worker)
     step->run(step, &bases, first_unit(step, run->parts, part), first_unit(step, run->parts, part + 1));
 }
 
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
 void mseg_plan_run(mseg_plan *plan, const mseg_picture *picture, mseg_pool *pool)
 {
     run_context run = {.plan = plan, .picture = picture};
-    double before = now_ms();
+    double before = mseg_now_ms();
     for (int i = 0; i < plan->n_steps; i++) {
         mseg_step *step = &plan->steps[i];
         run.step = step;
         run.parts = step->units < plan->threads ? step->units : plan->threads;
         mseg_pool_for(pool, run.parts, run_part, &run);
-        double after = now_ms();
+        double after = mseg_now_ms();
         step->ms = after - before;
         before = after;
     }

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "seg/bootstrap.h"
+#include "seg/judge/bootstrap.h"
 
 /* What pcg32-demo of pcg-random.org prints for state 42, stream 54. */
 static void numbers_are_pcg32(void **state)

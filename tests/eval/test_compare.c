@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "rules.h"
-#include "seg/metrics.h"
+#include "seg/judge/metrics.h"
 
 /* ---- sets of images ---------------------------------------------------------------------------------------------------- */
 

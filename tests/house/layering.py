@@ -1,12 +1,13 @@
 #!/usr/bin/python3
-"""layering.py ROOT: no folder includes what ARCHITECTURE.md does not allow it to include. First shows that it would notice."""
+"""layering.py ROOT [--graph]: no room includes what its row below does not allow (ARCHITECTURE.md), and no includes go round in a
+circle, which header guards would hide. First shows that it would notice. --graph: prints who includes whom, and how often."""
+import collections
 import os
 import re
 import sys
 import tempfile
 
-# Room -> rooms that it may include besides itself.
-LIBS = ['lib/base', 'lib/image', 'lib/kernels', 'lib/net', 'lib/weights', 'lib/plan']
+# Room -> rooms and single files that it may include besides itself. The longest name that a file's path starts with is its room.
 ALLOWED = {
     'lib/base': [],
     'lib/image': ['lib/base'],
@@ -16,15 +17,23 @@ ALLOWED = {
     'lib/plan': ['lib/base', 'lib/kernels', 'lib/net', 'lib/weights'],
     'heads': ['lib/base', 'lib/net', 'lib/weights'],
     'palettes': [],
-    'seg': LIBS + ['heads', 'palettes'],
-    'apps': ['seg/mseg.h'],
+    'seg': ['lib/base', 'lib/image', 'lib/kernels', 'lib/net', 'lib/weights', 'lib/plan', 'heads', 'seg/backbones'],
+    'seg/backbones': ['lib/base', 'lib/net', 'lib/weights', 'heads'],
+    'seg/run': ['lib/base', 'lib/image', 'lib/kernels', 'lib/net', 'lib/plan', 'seg/mseg.h', 'seg/model.h'],
+    'seg/draw': ['lib/base', 'lib/image', 'seg/mseg.h'],
+    'seg/judge': ['lib/base', 'seg/draw', 'seg/mseg.h'],
+    'apps': ['apps/cli', 'apps/eval', 'apps/paper', 'apps/run', 'seg/mseg.h'],
+    'apps/cli': ['seg/mseg.h'],
+    'apps/eval': ['apps/cli', 'seg/mseg.h'],
+    'apps/paper': ['apps/cli', 'seg/mseg.h'],
+    'apps/run': ['apps/cli', 'seg/mseg.h'],
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 
 
 def resolve(root, file, name):
-    """The included file, looked for where the compiler looks."""
-    for folder in [os.path.dirname(file), '', 'lib', 'seg', 'apps']:
+    """The included file, looked for where the compiler looks; programs have seg/mseg.h from the build's folder."""
+    for folder in [os.path.dirname(file)] + (['apps', 'seg'] if file.startswith('apps/') else ['', 'lib']):
         path = os.path.normpath(os.path.join(folder, name))
         if os.path.isfile(os.path.join(root, path)):
             return path
@@ -32,26 +41,64 @@ def resolve(root, file, name):
 
 
 def room_of(path):
-    return next((room for room in ALLOWED if path.startswith(room + '/')), None)
+    return max((room for room in ALLOWED if path.startswith(room + '/')), key=len, default=None)
+
+
+def includes(root):
+    """File -> [(name as written, the file that is meant or None)]."""
+    found = {}
+    for top in sorted({room.split('/')[0] for room in ALLOWED}):
+        for folder, _, names in os.walk(os.path.join(root, top)):
+            for name in names:
+                if name.endswith(('.c', '.h', '.def')):
+                    file = os.path.relpath(os.path.join(folder, name), root)
+                    with open(os.path.join(root, file), encoding='utf-8') as text:
+                        found[file] = [(include, resolve(root, file, include)) for include in INCLUDE.findall(text.read())]
+    return dict(sorted(found.items()))
+
+
+def layering_faults(graph):
+    for file, names in graph.items():
+        room = room_of(file)
+        if room is None:
+            yield f'{file}: is in none of the rooms that layering.py lists'
+            continue
+        for name, target in names:
+            if target is None:
+                yield f'{file}: "{name}" is no file of ours'
+            elif room_of(target) != room and room_of(target) not in ALLOWED[room] and target not in ALLOWED[room]:
+                yield f'{file}: {room} may not include {target}'
+
+
+def circles(graph):
+    done, path = set(), []
+
+    def visit(file):
+        if file in path:
+            yield 'includes go in a circle: ' + ' -> '.join(path[path.index(file):] + [file])
+        elif file not in done:
+            path.append(file)
+            for _, target in graph.get(file, []):
+                if target:
+                    yield from visit(target)
+            done.add(path.pop())
+    for file in graph:
+        yield from visit(file)
 
 
 def faults(root):
-    found = []
-    for room in ALLOWED:
-        for folder, _, names in os.walk(os.path.join(root, room)):
-            for name in sorted(names):
-                if not name.endswith(('.c', '.h')):
-                    continue
-                file = os.path.relpath(os.path.join(folder, name), root)
-                with open(os.path.join(root, file), encoding='utf-8') as text:
-                    includes = INCLUDE.findall(text.read())
-                for include in includes:
-                    target = resolve(root, file, include)
-                    if target is None:
-                        found.append(f'{file}: "{include}" is no file of ours')
-                    elif room_of(target) != room and room_of(target) not in ALLOWED[room] and target not in ALLOWED[room]:
-                        found.append(f'{file}: {room} may not include {target}')
-    return found
+    graph = includes(root)
+    return [*layering_faults(graph), *circles(graph)]
+
+
+def print_graph(graph):
+    counts = {room: collections.Counter() for room in ALLOWED}
+    for file, names in graph.items():
+        counts[room_of(file)].update(room_of(target) for _, target in names)
+    for room, targets in counts.items():
+        others = ', '.join(f'{target} {n}' for target, n in sorted(targets.items()) if target != room)
+        if any(room_of(file) == room for file in graph):
+            print(f'{room} -> {others}' if others else room)
 
 
 def tree(files):
@@ -65,21 +112,37 @@ def tree(files):
 
 
 def notices():
-    headers = {'lib/base/a.h': '', 'lib/image/i.h': '', 'lib/kernels/k.h': '', 'seg/mseg.h': '#include "base/a.h"\n', 'seg/own.h': ''}
-    good = {'lib/image/i.c': '#include "image/i.h"\n#include "base/a.h"\n', 'apps/main.c': '#include "mseg.h"\n',
-            'seg/s.c': '#include "kernels/k.h"\n#include "seg/own.h"\n'}
+    good = {'lib/base/a.h': '', 'lib/image/i.h': '', 'lib/kernels/k.h': '', 'lib/kernels/f32/rows.def': '', 'apps/main.h': '',
+            'seg/mseg.h': '#include "base/a.h"\n', 'seg/model.h': '#include "seg/mseg.h"\n', 'seg/draw/d.h': '',
+            'seg/run/r.h': '', 'apps/cli/own.h': '#include "mseg.h"\n', 'apps/main.c': '#include "mseg.h"\n#include "cli/own.h"\n',
+            'lib/image/i.c': '#include "image/i.h"\n#include "base/a.h"\n', 'seg/judge/j.c': '#include "seg/draw/d.h"\n',
+            'lib/kernels/f32/k.c': '#include "kernels/k.h"\n#include "kernels/f32/rows.def"\n',
+            'seg/s.c': '#include "kernels/k.h"\n#include "seg/model.h"\n',
+            'seg/run/r.c': '#include "seg/model.h"\n#include "seg/run/r.h"\n'}
     bad = [('lib/image/i.c', '  #  include "kernels/k.h"\n'), ('lib/kernels/k.c', '#include "../image/i.h"\n'),
            ('lib/base/b.c', '#include "seg/mseg.h"\n'), ('apps/main.c', '#include "own.h"\n'),
-           ('apps/main.c', '#include "base/a.h"\n'), ('heads/h.c', '#include "image/i.h"\n'), ('seg/s.c', '#include "gone.h"\n')]
-    with tree({**headers, **good}) as root:
+           ('apps/main.c', '#include "base/a.h"\n'), ('apps/main.c', '#include "../seg/model.h"\n'),
+           ('apps/cli/own.c', '#include "main.h"\n'), ('heads/h.c', '#include "image/i.h"\n'), ('seg/s.c', '#include "gone.h"\n'),
+           ('seg/s.c', '#include "seg/run/r.h"\n'), ('seg/draw/d.c', '#include "seg/model.h"\n'),
+           ('seg/draw/d.c', '#include "seg/run/r.h"\n'), ('seg/run/r.c', '#include "seg/draw/d.h"\n'),
+           ('seg/judge/j.c', '#include "kernels/k.h"\n'), ('lib/kernels/f32/rows.def', '#include "image/i.h"\n'),
+           ('lib/new/n.c', ''), ('lib/base/a.h', '#include "base/a.h"\n')]
+    with tree(good) as root:
         assert faults(root) == [], faults(root)
     for path, text in bad:
-        with tree({**headers, **good, path: text}) as root:
+        with tree({**good, path: text}) as root:
             assert len(faults(root)) == 1, (path, text, faults(root))
+    circle = {'lib/base/a.h': '#include "b.h"\n', 'lib/base/b.h': '#include "base/c.h"\n', 'lib/base/c.h': '#include "a.h"\n'}
+    with tree({**good, **circle}) as root:
+        found = faults(root)
+        assert found == ['includes go in a circle: lib/base/a.h -> lib/base/b.h -> lib/base/c.h -> lib/base/a.h'], found
 
 
 notices()
-problems = faults(sys.argv[1])
-assert any(name.endswith('.c') for name in os.listdir(os.path.join(sys.argv[1], 'lib/base'))), 'not the source tree'
-print('\n'.join(problems) or 'every include keeps to the layering')
+source = sys.argv[1]
+assert any(name.endswith('.c') for name in os.listdir(os.path.join(source, 'lib/base'))), 'not the source tree'
+problems = faults(source)
+if '--graph' in sys.argv[2:]:
+    print_graph(includes(source))
+print('\n'.join(problems) or 'every include keeps to the layering, and none goes in a circle')
 sys.exit(bool(problems))

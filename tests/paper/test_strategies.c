@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "mseg.h"
-#include "seg/session.h"
+#include "seg/run/session.h"
 #include "shared.h"
 
 /* Multi-scale + flip of trained models on photos against PyTorch in float64, whose labels lie in $MSEG_SHARED or in ../shared

@@ -12,7 +12,7 @@
 
 #include "kernels/levels.h"
 #include "kernels/random.h"
-#include "labels.h"
+#include "seg/run/labels.h"
 
 /* mseg_labels against PyTorch's align_corners interpolation (goldens.txt) and against NUMERICS.md's formula in double, with every
  * kernel set and one to three threads, in an image whose rows are longer than its width. */

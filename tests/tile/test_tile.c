@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "kernels/random.h"
-#include "seg/tile.h"
+#include "seg/run/tile.h"
 
 #define GOLDEN MSEG_TESTS_DIR "/image/golden/"
 

@@ -1,0 +1,40 @@
+#ifndef MSEG_SEG_JUDGE_REPORT_H
+#define MSEG_SEG_JUDGE_REPORT_H
+
+#include "seg/mseg.h"
+
+/** 2740709056 -> "2,740,709,056". */
+const char *mseg_grouped(char text[32], uint64_t value);
+
+/** Ignored pixels of the ground truth / all pixels; NaN without any. */
+double mseg_ignored_share(const mseg_score *score);
+
+/** The next "name: value" of the settings from *line on, which moves past it; false at the end. */
+bool mseg_next_setting(const char **line, char name[64], char value[512]);
+
+/** The JSON report, to be freed with free(); NULL when memory ran out. */
+char *mseg_report_json_text(const mseg_report *report);
+
+/** Adds problems and warnings to an object. */
+void mseg_report_add_notes(mseg_json *root, const mseg_score *score);
+
+/** Writes the best and worst images with their pictures (report_pictures.c). */
+mseg_status mseg_report_pictures(FILE *file, const mseg_report *report, mseg_error *err);
+
+/** Text with & < > and quotes escaped. */
+void mseg_html_text(FILE *file, const char *text);
+
+/** The start of a page up to <main>; css: what the page has besides the common style sheet. */
+void mseg_html_head(FILE *file, const char *title, const char *css);
+
+/** A command line as it was typed; NULL: nothing. */
+void mseg_html_command(FILE *file, const char *command);
+
+/** JSON inside a script element: "<" occurs in its strings only and must not end the element. */
+void mseg_html_data(FILE *file, const char *json);
+
+/** The style sheet and the script of the page. */
+extern const char mseg_report_css[];
+extern const char mseg_report_js[];
+
+#endif

@@ -1,0 +1,63 @@
+#include <math.h>
+
+#include "seg/run/once.h"
+
+static void softmax(const float *logits, int n, float *out)
+{
+    float most = logits[0];
+    double sum = 0;
+    for (int i = 1; i < n; i++)
+        most = logits[i] > most ? logits[i] : most;
+    for (int i = 0; i < n; i++)
+        sum += exp((double)logits[i] - (double)most);
+    for (int i = 0; i < n; i++)
+        out[i] = (float)(exp((double)logits[i] - (double)most) / sum);
+}
+
+static mseg_status check(const mseg_session *session, const mseg_image *image, int size, double crop, mseg_error *err)
+{
+    if (!session->model->info.classifier)
+        return mseg_fail(err, MSEG_INVAL, "the model is not a classifier: 'mseg run' runs it");
+    if (mseg_image_check(image, 3, "image", err))
+        return MSEG_INVAL;
+    if (size < 1)
+        return mseg_fail(err, MSEG_INVAL, "size %d is not at least 1", size);
+    if (!(crop > 0 && crop <= 1))
+        return mseg_fail(err, MSEG_INVAL, "crop %g is not between 0 and 1", crop);
+    return MSEG_OK;
+}
+
+/* crop of each side; the pixels are the image's. */
+static mseg_image central_part(const mseg_image *image, double crop)
+{
+    mseg_image part = *image;
+    const int left = (int)(image->width * (1 - crop) / 2), top = (int)(image->height * (1 - crop) / 2);
+    part.width -= 2 * left;
+    part.height -= 2 * top;
+    part.data += (size_t)top * part.stride + (size_t)left * 3;
+    return part;
+}
+
+mseg_status mseg_classify(mseg_session *session, const mseg_image *image, int size, double crop, const float **scores,
+                          mseg_error *err)
+{
+    const int classes = session->model->info.classes;
+    mseg_image resized = {0};
+    mseg_result result = {0};
+    *scores = NULL;
+    session->labelled.data = NULL;
+    if (check(session, image, size, crop, err))
+        return MSEG_INVAL;
+    const mseg_image part = central_part(image, crop);
+    mseg_status status = mseg_image_resize(&resized, &part, size, size, err);
+    if (!status && (status = mseg_session_ensure_floats(&session->sums, &session->sums_size, (size_t)classes)))
+        mseg_fail(err, status, NULL);
+    if (!status)
+        status = mseg_session_run(session, &resized, size, size, &result, err);
+    if (!status) {
+        softmax(result.logits, classes, session->sums);
+        *scores = session->sums;
+    }
+    mseg_image_free(&resized);
+    return status;
+}

@@ -1,0 +1,24 @@
+#ifndef MSEG_SEG_RUN_GEOMETRY_H
+#define MSEG_SEG_RUN_GEOMETRY_H
+
+#include "seg/mseg.h"
+
+/* Sizes of an image on its way to the network. */
+typedef struct mseg_geometry {
+    int scaled_width, scaled_height; /* after --resize */
+    int canvas_width, canvas_height; /* after --pad; the image is at its top left */
+} mseg_geometry;
+
+/** How an image of that size is laid on a canvas (NUMERICS.md, "Pre-processing"). Errors: MSEG_INVAL, MSEG_LIMIT for canvases
+ * beyond 2^30 pixels. */
+mseg_status mseg_geometry_plan(mseg_geometry *geometry, int width, int height, int output_stride, const mseg_run_options *options,
+                               mseg_error *err);
+
+/** The side of a canvas at one scale. */
+int64_t mseg_side_at_scale(int side, double scale);
+
+/** The largest of the canvases that the options' scales make of the geometry's. MSEG_LIMIT beyond 2^30 pixels. */
+mseg_status mseg_geometry_largest(const mseg_geometry *geometry, const mseg_run_options *options, int *width, int *height,
+                                  mseg_error *err);
+
+#endif

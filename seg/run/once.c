@@ -1,0 +1,67 @@
+#include "seg/run/once.h"
+
+#include "base/clock.h"
+
+mseg_picture mseg_picture_of(const mseg_image *image)
+{
+    return (mseg_picture){.data = image->data, .stride = image->stride, .width = image->width, .height = image->height};
+}
+
+void mseg_session_run_picture(mseg_session *session, const mseg_picture *picture, mseg_result *result)
+{
+    double start = mseg_now_ms();
+    session->labelled.data = NULL;
+    mseg_plan_run(session->plan, picture, session->pool);
+    const mseg_map logits = mseg_plan_output(session->plan, 0);
+    result->logits = logits.data;
+    result->logits_width = logits.width;
+    result->logits_height = logits.height;
+    result->classes = logits.channels;
+    result->canvas_width = session->width;
+    result->canvas_height = session->height;
+    result->network_ms += mseg_now_ms() - start;
+}
+
+mseg_status mseg_session_run(mseg_session *session, const mseg_image *image, int width, int height, mseg_result *result,
+                             mseg_error *err)
+{
+    mseg_status status = mseg_session_ensure_plan(session, width, height, err);
+    if (status)
+        return status;
+    const mseg_picture picture = mseg_picture_of(image);
+    mseg_session_run_picture(session, &picture, result);
+    return MSEG_OK;
+}
+
+mseg_status mseg_session_forward(mseg_session *session, const mseg_image *canvas, mseg_result *result, mseg_error *err)
+{
+    *result = (mseg_result){0};
+    if (mseg_image_check(canvas, 3, "canvas", err))
+        return MSEG_INVAL;
+    result->scaled_width = canvas->width;
+    result->scaled_height = canvas->height;
+    return mseg_session_run(session, canvas, canvas->width, canvas->height, result, err);
+}
+
+mseg_logits mseg_logits_of(const mseg_result *r)
+{
+    return (mseg_logits){.data = r->logits,
+                         .width = r->logits_width,
+                         .height = r->logits_height,
+                         .classes = r->classes,
+                         .canvas_width = r->canvas_width,
+                         .canvas_height = r->canvas_height,
+                         .scaled_width = r->scaled_width,
+                         .scaled_height = r->scaled_height};
+}
+
+mseg_status mseg_run_once(mseg_session *session, const mseg_image *image, const mseg_image *input, const mseg_geometry *g,
+                          mseg_result *result, mseg_error *err)
+{
+    mseg_status status = mseg_session_run(session, input, g->canvas_width, g->canvas_height, result, err);
+    if (status)
+        return status;
+    const mseg_logits logits = mseg_logits_of(result);
+    status = mseg_session_label(session, image->width, image->height, &logits, 1, result);
+    return status ? mseg_fail(err, status, NULL) : MSEG_OK;
+}

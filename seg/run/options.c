@@ -1,0 +1,31 @@
+#include "seg/run/options.h"
+
+mseg_run_options mseg_run_options_default(void)
+{
+    return (mseg_run_options){.resize = MSEG_RESIZE_FIT, .pad = MSEG_PAD_SQUARE, .size = 513};
+}
+
+mseg_status mseg_refuse_classifier(const mseg_model_info *info, mseg_error *err)
+{
+    return info->classifier ? mseg_fail(err, MSEG_INVAL, "the model is an ImageNet classifier: 'mseg classify' runs it")
+                            : MSEG_OK;
+}
+
+mseg_status mseg_run_options_check(const mseg_run_options *options, const mseg_model_info *info, mseg_error *err)
+{
+    const int stride = info->output_stride;
+    if (mseg_refuse_classifier(info, err))
+        return MSEG_INVAL;
+    if (options->resize != MSEG_RESIZE_FIT && options->resize != MSEG_RESIZE_NONE && options->resize != MSEG_RESIZE_STRETCH)
+        return mseg_fail(err, MSEG_INVAL, "resize %d is not one of mseg_resize", (int)options->resize);
+    if (options->pad != MSEG_PAD_SQUARE && options->pad != MSEG_PAD_TIGHT)
+        return mseg_fail(err, MSEG_INVAL, "pad %d is not one of mseg_pad", (int)options->pad);
+    if (options->size < 1 || (options->size - 1) % stride)
+        return mseg_fail(err, MSEG_INVAL, "size %d is not k * %d + 1", options->size, stride);
+    if (options->n_scales < 0 || options->n_scales > MSEG_MOST_SCALES)
+        return mseg_fail(err, MSEG_INVAL, "n_scales %d is not between 0 and %d", options->n_scales, MSEG_MOST_SCALES);
+    for (int i = 0; i < options->n_scales; i++)
+        if (!(options->scales[i] >= 0.01 && options->scales[i] <= 16))
+            return mseg_fail(err, MSEG_INVAL, "scales[%d], %g, is not between 0.01 and 16", i, options->scales[i]);
+    return MSEG_OK;
+}

@@ -1,0 +1,72 @@
+#include "base/clock.h"
+#include "seg/run/once.h"
+#include "seg/run/options.h"
+#include "seg/run/scales.h"
+
+mseg_status mseg_session_prepare(mseg_session *session, const mseg_run_options *options, mseg_error *err)
+{
+    const mseg_run_options defaults = mseg_run_options_default();
+    const mseg_model_info *info = &session->model->info;
+    mseg_geometry g;
+    int width = 0, height = 0;
+    options = options ? options : &defaults;
+    mseg_status status = mseg_run_options_check(options, info, err);
+    if (status || (options->pad == MSEG_PAD_TIGHT && options->resize != MSEG_RESIZE_STRETCH))
+        return status; /* else no canvas is smaller than that of one pixel */
+    status = mseg_geometry_plan(&g, 1, 1, info->output_stride, options, err);
+    if (!status)
+        status = mseg_geometry_largest(&g, options, &width, &height, err);
+    return status ? status : mseg_session_ensure_plan(session, width, height, err);
+}
+
+/* Checks what comes in and lays the image on its canvas. */
+static mseg_status lay_out(mseg_geometry *g, const mseg_image *image, const mseg_run_options *options,
+                           const mseg_model_info *info, mseg_error *err)
+{
+    int width, height;
+    mseg_status status = mseg_run_options_check(options, info, err);
+    if (!status)
+        status = mseg_image_check(image, 3, "image", err);
+    if (!status)
+        status = mseg_geometry_plan(g, image->width, image->height, info->output_stride, options, err);
+    return status ? status : mseg_geometry_largest(g, options, &width, &height, err);
+}
+
+/* *input: the image at its scaled size, itself or what *resized becomes. */
+static mseg_status resize(const mseg_image **input, mseg_image *resized, const mseg_image *image, const mseg_geometry *g,
+                          mseg_result *result, mseg_error *err)
+{
+    const double start = mseg_now_ms();
+    *input = image;
+    if (g->scaled_width != image->width || g->scaled_height != image->height) {
+        mseg_status status = mseg_image_resize(resized, image, g->scaled_width, g->scaled_height, err);
+        if (status)
+            return status;
+        *input = resized;
+    }
+    result->resize_ms = mseg_now_ms() - start;
+    result->scaled_width = g->scaled_width;
+    result->scaled_height = g->scaled_height;
+    return MSEG_OK;
+}
+
+mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const mseg_run_options *options, mseg_result *result,
+                         mseg_error *err)
+{
+    const mseg_run_options defaults = mseg_run_options_default();
+    const mseg_image *input;
+    mseg_image resized = {0};
+    mseg_geometry g;
+    *result = (mseg_result){0};
+    session->labelled.data = NULL;
+    options = options ? options : &defaults;
+    mseg_status status = lay_out(&g, image, options, &session->model->info, err);
+    if (!status)
+        status = resize(&input, &resized, image, &g, result, err);
+    if (!status && (options->n_scales || options->flip))
+        status = mseg_run_scales(session, image, input, &g, options, result, err);
+    else if (!status)
+        status = mseg_run_once(session, image, input, &g, result, err);
+    mseg_image_free(&resized);
+    return status;
+}

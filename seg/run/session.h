@@ -1,0 +1,34 @@
+#ifndef MSEG_SEG_RUN_SESSION_H
+#define MSEG_SEG_RUN_SESSION_H
+
+/* In: a model and RGB images. Out: class ids of their pixels (labels), probabilities, or the scores of a classifier. */
+
+#include "plan/plan.h"
+#include "seg/model.h"
+#include "seg/run/labels.h"
+
+struct mseg_session {
+    const mseg_model *model;
+    mseg_pool *pool;
+    mseg_plan *plan; /* for the canvas below */
+    int width, height;
+    mseg_image labels;
+    mseg_logits labelled; /* what they were made of; data NULL: that is gone */
+    int runs;             /* labelled holds logits (1), or is planar: the sum of so many maps of probabilities */
+    /* multi-scale: probabilities, the canvas at one scale, the logits of all scales */
+    float *sums, *resized, *maps;
+    size_t sums_size, resized_size, maps_size;
+};
+
+/** Makes the session's plan one for a canvas of that size. Errors: those of mseg_plan_open. */
+mseg_status mseg_session_ensure_plan(mseg_session *session, int width, int height, mseg_error *err);
+
+/** Makes *buffer, of *size floats, hold at least n, with nothing kept. Errors: MSEG_NOMEM. */
+mseg_status mseg_session_ensure_floats(float **buffer, size_t *size, size_t n);
+
+/** Labels an image of width x height pixels into the session's labels: fills in the result's and adds to label_ms. runs: as the
+ * session keeps it. Errors: MSEG_NOMEM. */
+mseg_status mseg_session_label(mseg_session *session, int width, int height, const mseg_logits *logits, int runs,
+                               mseg_result *result);
+
+#endif

@@ -1,0 +1,269 @@
+#include "seg/run/tile.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "seg/run/labels.h"
+#include "seg/run/once.h"
+#include "seg/run/options.h"
+
+/* Rows labelled and handed over at once. */
+enum { CHUNK = 64 };
+
+/* ---- one axis ---- */
+
+mseg_tile_options mseg_tile_options_default(void)
+{
+    return (mseg_tile_options){.size = 513, .overlap = -1};
+}
+
+static int divide_up(int a, int b)
+{
+    return a / b + (a % b > 0);
+}
+
+mseg_tile_axis mseg_tile_axis_of(int length, int output_stride, const mseg_tile_options *options)
+{
+    const int last = (options->size - 1) / output_stride; /* points of a tile, less one */
+    const int overlap = options->overlap < 0 ? last / 4 : divide_up(options->overlap, output_stride);
+    mseg_tile_axis axis = {.points = divide_up(length - 1, output_stride) + 1, .side = last + 1, .tiles = 1};
+    if (axis.points > axis.side)
+        axis.tiles += divide_up(axis.points - axis.side, last - overlap);
+    return axis;
+}
+
+int mseg_tile_origin(const mseg_tile_axis *axis, int t)
+{
+    return axis->tiles == 1 ? 0 : (int)((int64_t)(axis->points - axis->side) * t / (axis->tiles - 1));
+}
+
+/* How far point p of the picture lies inside of tile t, from 1 at its border; 0 outside. */
+static int depth(const mseg_tile_axis *axis, int t, int p)
+{
+    if (t < 0 || t >= axis->tiles)
+        return 0;
+    const int before = p - mseg_tile_origin(axis, t) + 1, after = axis->side + 1 - before;
+    const int least = before < after ? before : after;
+    return least < 0 ? 0 : least;
+}
+
+void mseg_tile_weights(const mseg_tile_axis *axis, int t, float *weights)
+{
+    const int origin = mseg_tile_origin(axis, t);
+    for (int i = 0; i < axis->side; i++) {
+        const int own = depth(axis, t, origin + i);
+        int64_t sum = own;
+        for (int side = -1; side <= 1; side += 2)
+            for (int u = t + side, d; (d = depth(axis, u, origin + i)) > 0; u += side)
+                sum += d;
+        weights[i] = (float)own / (float)sum;
+    }
+}
+
+/* ---- the picture ---- */
+
+/* Rows that the picture moves down through: of the photo, and of the blended logits [rows][points][classes]. */
+typedef struct tiler {
+    mseg_session *session;
+    mseg_image_reader *reader;
+    mseg_tile_fn take;
+    void *context;
+    mseg_tiled *result;
+    mseg_error *err;
+    int width, height, stride, size; /* stride: of the output */
+    mseg_tile_axis across, down;
+    mseg_image photo; /* rows from next on, room for size + stride + 1 */
+    int read;         /* rows read from the file */
+    int next;         /* the next row to hand over */
+    float *logits;    /* rows from first on, room for side + 2 */
+    size_t row;       /* floats in one of them */
+    int first;
+    int classes;
+    float *weights_across, *weights_down; /* of the tile in work */
+    mseg_image labels;                    /* CHUNK rows and the one below them */
+} tiler;
+
+static int min(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static mseg_status open_tiler(tiler *t)
+{
+    mseg_status status = mseg_image_create(&t->photo, t->width, min(t->height, t->size + t->stride + 1), 3);
+    if (!status)
+        status = mseg_image_create(&t->labels, t->width, CHUNK + 1, 1);
+    if (!mseg_mul((size_t)t->across.points, (size_t)t->classes * sizeof *t->logits, &t->row))
+        return MSEG_NOMEM;
+    t->logits = mseg_alloc_array(t->row, (size_t)t->down.side + 2);
+    t->row /= sizeof *t->logits;
+    t->weights_across = mseg_alloc_array((size_t)t->across.side, sizeof *t->weights_across);
+    t->weights_down = mseg_alloc_array((size_t)t->down.side, sizeof *t->weights_down);
+    return t->logits && t->weights_across && t->weights_down ? status : MSEG_NOMEM;
+}
+
+static void close_tiler(tiler *t)
+{
+    mseg_image_free(&t->photo);
+    mseg_image_free(&t->labels);
+    mseg_free(&t->logits);
+    mseg_free(&t->weights_across);
+    mseg_free(&t->weights_down);
+}
+
+/* Lets go of the rows above next and reads on to row end (not included). */
+static mseg_status move_photo(tiler *t, int kept_from, int end)
+{
+    const double start = mseg_now_ms();
+    const size_t stride = t->photo.stride;
+    const int kept = t->read - t->next;
+    memmove(t->photo.data, t->photo.data + (size_t)(t->next - kept_from) * stride, (size_t)kept * stride);
+    mseg_status status = mseg_image_reader_rows(t->reader, t->photo.data + (size_t)kept * stride, stride, end - t->read, t->err);
+    t->read = end;
+    t->result->decode_ms += mseg_now_ms() - start;
+    return status;
+}
+
+/* Lets go of the logits that no row from next on lies between. */
+static void move_logits(tiler *t)
+{
+    const int rows = t->down.side + 2, gone = t->next / t->stride - t->first;
+    const size_t kept = (size_t)(rows - gone) * t->row;
+    memmove(t->logits, t->logits + (size_t)gone * t->row, kept * sizeof *t->logits);
+    memset(t->logits + kept, 0, (size_t)gone * t->row * sizeof *t->logits);
+    t->first += gone;
+}
+
+/* Adds the tile's logits [side, side, classes], whose first point is (column, row) of the picture's, by their weights. */
+static void blend(tiler *t, const float *tile, int column, int row)
+{
+    const int columns = min(t->across.side, t->across.points - column), rows = min(t->down.side, t->down.points - row);
+    for (int y = 0; y < rows; y++) {
+        const float *from = tile + (size_t)y * (size_t)t->across.side * (size_t)t->classes;
+        float *to = t->logits + (size_t)(row + y - t->first) * t->row + (size_t)column * (size_t)t->classes;
+        for (int x = 0; x < columns; x++, from += t->classes, to += t->classes) {
+            const float weight = t->weights_down[y] * t->weights_across[x];
+            for (int c = 0; c < t->classes; c++)
+                to[c] += weight * from[c];
+        }
+    }
+}
+
+static mseg_status run_tiles(tiler *t, int row)
+{
+    mseg_result forward = {0};
+    const int y = row * t->stride;
+    for (int i = 0; i < t->across.tiles; i++) {
+        const int column = mseg_tile_origin(&t->across, i), x = column * t->stride;
+        const mseg_image tile = {.width = min(t->size, t->width - x),
+                                 .height = min(t->size, t->height - y),
+                                 .channels = 3,
+                                 .stride = t->photo.stride,
+                                 .data = t->photo.data + (size_t)(y - t->next) * t->photo.stride + (size_t)x * 3};
+        mseg_status status = mseg_session_run(t->session, &tile, t->size, t->size, &forward, t->err);
+        if (status)
+            return status;
+        mseg_tile_weights(&t->across, i, t->weights_across);
+        blend(t, forward.logits, column, row);
+    }
+    t->result->network_ms += forward.network_ms;
+    return MSEG_OK;
+}
+
+/* Labels and hands over the rows from next to end (not included); the row after them can be labelled, too. */
+static mseg_status hand_over(tiler *t, int end)
+{
+    const mseg_logits logits = {.data = t->logits,
+                                .first_row = t->first,
+                                .width = t->across.points,
+                                .height = t->down.points,
+                                .classes = t->classes,
+                                .canvas_width = (t->across.points - 1) * t->stride + 1,
+                                .canvas_height = (t->down.points - 1) * t->stride + 1,
+                                .scaled_width = t->width,
+                                .scaled_height = t->height};
+    mseg_image photo = t->photo, labels = t->labels;
+    while (t->next < end) {
+        const int n = min(CHUNK, end - t->next);
+        const bool last = t->next + n == t->height;
+        const double start = mseg_now_ms();
+        labels.height = last ? n : n + 1;
+        mseg_status status = mseg_label_rows(&labels, t->next, t->height, &logits, t->session->model->kernels, t->session->pool);
+        t->result->label_ms += mseg_now_ms() - start;
+        if (status)
+            return mseg_fail(t->err, status, NULL);
+        photo.height = labels.height = n;
+        const mseg_tile_rows rows = {t->next, &photo, &labels, last ? NULL : labels.data + (size_t)n * labels.stride};
+        if ((status = t->take(t->context, &rows, t->err)))
+            return status;
+        photo.data += (size_t)n * photo.stride;
+        t->next += n;
+    }
+    return MSEG_OK;
+}
+
+static mseg_status run(tiler *t)
+{
+    mseg_status status = MSEG_OK;
+    for (int i = 0, kept_from = 0; i < t->down.tiles && !status; i++) {
+        const int row = mseg_tile_origin(&t->down, i);
+        const bool last = i + 1 == t->down.tiles;
+        status = move_photo(t, kept_from, last ? t->height : row * t->stride + t->size);
+        if (status)
+            return status;
+        kept_from = t->next;
+        move_logits(t);
+        mseg_tile_weights(&t->down, i, t->weights_down);
+        status = run_tiles(t, row);
+        /* Logits from the next tile's first row on are not finished, and the row after those handed over must be. */
+        const int end = last ? t->height : (mseg_tile_origin(&t->down, i + 1) - 1) * t->stride - 1;
+        if (!status)
+            status = hand_over(t, end);
+    }
+    return status;
+}
+
+static mseg_status check(const mseg_session *session, const mseg_tile_options *o, mseg_error *err)
+{
+    const int stride = session->model->info.output_stride;
+    if (mseg_refuse_classifier(&session->model->info, err))
+        return MSEG_INVAL;
+    if (o->size <= stride || (o->size - 1) % stride)
+        return mseg_fail(err, MSEG_INVAL, "size %d of a tile is not k * %d + 1 with k of at least 1", o->size, stride);
+    if ((int64_t)o->size * o->size > MSEG_MAX_CANVAS)
+        return mseg_fail(err, MSEG_LIMIT, "a tile of %d x %d pixels is over the limit of 2^30", o->size, o->size);
+    if (o->overlap > o->size - 1 - stride)
+        return mseg_fail(err, MSEG_INVAL, "overlap %d is more than the %d that tiles of %d can share", o->overlap,
+                         o->size - 1 - stride, o->size);
+    return MSEG_OK;
+}
+
+mseg_status mseg_segment_tiled(mseg_session *session, mseg_image_reader *reader, const mseg_tile_options *options,
+                               mseg_tile_fn take, void *context, mseg_tiled *result, mseg_error *err)
+{
+    const mseg_tile_options used = options ? *options : mseg_tile_options_default();
+    *result = (mseg_tiled){0};
+    mseg_status status = check(session, &used, err);
+    if (status)
+        return status;
+    tiler t = {.session = session,
+               .reader = reader,
+               .take = take,
+               .context = context,
+               .result = result,
+               .err = err,
+               .width = mseg_image_reader_width(reader),
+               .height = mseg_image_reader_height(reader),
+               .stride = session->model->info.output_stride,
+               .size = used.size,
+               .classes = session->model->info.classes};
+    t.across = mseg_tile_axis_of(t.width, t.stride, &used);
+    t.down = mseg_tile_axis_of(t.height, t.stride, &used);
+    result->tiles_across = t.across.tiles;
+    result->tiles_down = t.down.tiles;
+    status = open_tiler(&t);
+    status = status ? mseg_fail(err, status, NULL) : run(&t);
+    close_tiler(&t);
+    return status;
+}

@@ -1,0 +1,25 @@
+#ifndef MSEG_SEG_RUN_TILE_H
+#define MSEG_SEG_RUN_TILE_H
+
+#include "seg/mseg.h"
+
+/* Tiles along one axis, in points of the logits' grid: point i stands for pixel i * output stride of the picture, in every tile,
+ * because tiles start at points and are k * output stride + 1 pixels long. */
+typedef struct mseg_tile_axis {
+    int points; /* of the picture: the last one at its last pixel or beyond */
+    int side;   /* points of a tile, k + 1 */
+    int tiles;
+} mseg_tile_axis;
+
+/** As few tiles of size pixels as cover length pixels with neighbours sharing at least overlap. */
+mseg_tile_axis mseg_tile_axis_of(int length, int output_stride, const mseg_tile_options *options);
+
+/** First point of tile t. Tiles are spread evenly and the last one ends with the picture, so that only a picture smaller than a
+ * tile is padded by more than output stride - 1 pixels. */
+int mseg_tile_origin(const mseg_tile_axis *axis, int t);
+
+/** The share of tile t in each of its side points: proportional to the distance from the outside of the tile, the shares of all
+ * tiles at a point adding up to one. */
+void mseg_tile_weights(const mseg_tile_axis *axis, int t, float *weights);
+
+#endif
