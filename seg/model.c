@@ -112,7 +112,7 @@ static mseg_status build(mseg_net *net, mseg_model_info *info, const mseg_weight
     info->output_stride = options->output_stride ? options->output_stride : trained_stride ? trained_stride : 16;
     if (!backbone)
         return mseg_fail(err, MSEG_UNSUPPORTED, "no backbone that mseg knows: MobileNetV2, MobileNetV1 or ResNet");
-    net->input = mseg_input_deeplab;
+    net->input = mseg_weights_input(weights);
     mseg_status status = backbone->build(&builder, info->output_stride, &features);
     if (!status)
         status = append_head(&builder, features, info->output_stride, &logits, info);

@@ -4,6 +4,7 @@
 #include "base/cpu.h"
 #include "base/pool.h"
 #include "plan/packed.h"
+#include "plan/picture.h"
 
 enum { MSEG_MAX_CANVAS = 1 << 30 }; /* pixels */
 
@@ -11,16 +12,6 @@ enum { MSEG_MAX_CANVAS = 1 << 30 }; /* pixels */
  * every loop's block size; then, picture by picture, the net's output maps. Making a plan can fail, running it cannot and never
  * allocates. A plan belongs to one thread, or one pool's threads, at a time. */
 typedef struct mseg_plan mseg_plan;
-
-/* The picture that a run reads: RGB bytes at the canvas' top left, the rest of the canvas being the input rule's pad; or a whole
- * canvas of values that have gone through the rule already. */
-typedef struct mseg_picture {
-    const uint8_t *data;
-    size_t stride; /* bytes from row to row */
-    int width, height;
-    const float *normalised; /* when not NULL: [canvas height, canvas width, 3] instead of data */
-    bool mirrored;           /* the canvas is read from right to left */
-} mseg_picture;
 
 /* An output of the net, valid until the next run: channel c of pixel (x, y) is data[y * row + x * pixel + c]. What a convolution
  * made and no depthwise one reads is dense: [height, width, channels]. */

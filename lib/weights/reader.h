@@ -15,6 +15,7 @@ struct mseg_weights {
     int count, capacity;
     size_t bytes; /* of all tensors */
     mseg_padding padding;
+    mseg_input input;
     mseg_weights_origin origin;
 };
 

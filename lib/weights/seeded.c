@@ -13,6 +13,7 @@ mseg_status mseg_weights_seeded(mseg_weights **weights)
         return MSEG_NOMEM;
     (*weights)->size = SIZE_MAX / 4; /* no file limits them */
     (*weights)->origin.format = "seeded";
+    (*weights)->input = mseg_input_deeplab;
     return MSEG_OK;
 }
 

@@ -61,6 +61,7 @@ mseg_status mseg_weights_open_memory(mseg_weights **weights, const uint8_t *data
         return mseg_fail(err, MSEG_NOMEM, NULL);
     w->data = data;
     w->size = size;
+    w->input = mseg_input_deeplab;
     mseg_status status = read_weights(w, err);
     if (status == MSEG_OK)
         *weights = w;
@@ -161,6 +162,11 @@ const mseg_tensor *mseg_weights_at(const mseg_weights *weights, int index)
 mseg_padding mseg_weights_padding(const mseg_weights *weights)
 {
     return weights->padding;
+}
+
+mseg_input mseg_weights_input(const mseg_weights *weights)
+{
+    return weights->input;
 }
 
 mseg_weights_origin mseg_weights_origin_of(const mseg_weights *weights)

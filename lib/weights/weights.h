@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "net/input.h"
 #include "net/padding.h"
 
 /* MSEG_SEEDED: no stored data, pseudo-random values made from the tensor's name (weights/seeded.h). */
@@ -47,6 +48,9 @@ int mseg_weights_count(const mseg_weights *weights);
 const mseg_tensor *mseg_weights_at(const mseg_weights *weights, int index);
 
 mseg_padding mseg_weights_padding(const mseg_weights *weights);
+
+/** How a picture enters the network; TensorFlow DeepLab's rule unless the file says otherwise. */
+mseg_input mseg_weights_input(const mseg_weights *weights);
 
 /** Where weights come from: "tflite" etc., the checksum of the whole file (SHA-256, FIPS 180-4, in hexadecimal; "" for weights
  * without a file), the output stride and the input side of the file's own graph (0: unknown). */

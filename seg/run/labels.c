@@ -92,9 +92,9 @@ static void run_rows(void *context, int part, int worker)
 
 static mseg_status run(label_job *job, int width, int height, const mseg_logits *l, mseg_pool *pool)
 {
-    const mseg_axis across = {width, l->scaled_width, l->canvas_width, l->width, l->mirrored};
+    const mseg_axis across = {width, l->scaled_width, l->canvas_width, l->width, l->mirrored, l->sampling};
     job->logits = l;
-    job->rows = (mseg_axis){height, l->scaled_height, l->canvas_height, l->height, false};
+    job->rows = (mseg_axis){height, l->scaled_height, l->canvas_height, l->height, false, l->sampling};
     job->parts = mseg_pool_threads(pool);
     job->line = l->planar ? (size_t)l->width + (size_t)width : (size_t)l->width * (size_t)l->classes;
     job->lines = mseg_alloc_array(job->line, (size_t)job->parts * sizeof *job->lines);
@@ -145,7 +145,7 @@ static void sum_rows(void *context, int part, int worker)
             memset(row + (size_t)c * plane, 0, (size_t)width * sizeof *row);
         for (int i = 0; i < job->n; i++) {
             const mseg_logits *l = &job->maps[i];
-            const mseg_axis rows = {height, height, l->canvas_height, l->height, false};
+            const mseg_axis rows = {height, height, l->canvas_height, l->height, false, l->sampling};
             int top, bottom;
             float f;
             mseg_axis_at(&rows, y, &top, &bottom, &f);
@@ -170,8 +170,8 @@ mseg_status mseg_sum_probabilities(float *sums, const mseg_logits *maps, int n, 
         status = MSEG_NOMEM;
     for (int i = 0; i < n && !status; i++) {
         const mseg_logits *l = &maps[i];
-        status = mseg_columns_of(&job.columns[i],
-                                 &(mseg_axis){l->scaled_width, l->scaled_width, l->canvas_width, l->width, l->mirrored});
+        status = mseg_columns_of(
+            &job.columns[i], &(mseg_axis){l->scaled_width, l->scaled_width, l->canvas_width, l->width, l->mirrored, l->sampling});
     }
     if (!status)
         mseg_pool_for(pool, job.parts, sum_rows, &job);

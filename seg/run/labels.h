@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "image/image.h"
 #include "kernels/kernels.h"
+#include "net/input.h"
 
 /* Where the image lies on the canvas and what the network made of it. */
 typedef struct mseg_logits {
@@ -17,6 +18,7 @@ typedef struct mseg_logits {
     bool planar;
     bool mirrored; /* the network saw the canvas turned left to right (not planar) */
     int first_row; /* data starts with this row of height (not planar) */
+    mseg_sampling sampling;
 } mseg_logits;
 
 /** The row that lies f of the way between rows top and bottom of a map that is not planar: line [width, classes]. */

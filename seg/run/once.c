@@ -43,7 +43,7 @@ mseg_status mseg_session_forward(mseg_session *session, const mseg_image *canvas
     return mseg_session_run(session, canvas, canvas->width, canvas->height, result, err);
 }
 
-mseg_logits mseg_logits_of(const mseg_result *r)
+mseg_logits mseg_logits_of(const mseg_model *model, const mseg_result *r)
 {
     return (mseg_logits){.data = r->logits,
                          .width = r->logits_width,
@@ -52,7 +52,8 @@ mseg_logits mseg_logits_of(const mseg_result *r)
                          .canvas_width = r->canvas_width,
                          .canvas_height = r->canvas_height,
                          .scaled_width = r->scaled_width,
-                         .scaled_height = r->scaled_height};
+                         .scaled_height = r->scaled_height,
+                         .sampling = model->net->net.input.sampling};
 }
 
 mseg_status mseg_run_once(mseg_session *session, const mseg_image *image, const mseg_image *input, const mseg_geometry *g,
@@ -61,7 +62,7 @@ mseg_status mseg_run_once(mseg_session *session, const mseg_image *image, const 
     mseg_status status = mseg_session_run(session, input, g->canvas_width, g->canvas_height, result, err);
     if (status)
         return status;
-    const mseg_logits logits = mseg_logits_of(result);
+    const mseg_logits logits = mseg_logits_of(session->model, result);
     status = mseg_session_label(session, image->width, image->height, &logits, 1, result);
     return status ? mseg_fail(err, status, NULL) : MSEG_OK;
 }

@@ -13,8 +13,8 @@ void mseg_session_run_picture(mseg_session *session, const mseg_picture *picture
 mseg_status mseg_session_run(mseg_session *session, const mseg_image *image, int width, int height, mseg_result *result,
                              mseg_error *err);
 
-/** The logits of the result's last run. */
-mseg_logits mseg_logits_of(const mseg_result *result);
+/** The logits of the result's last run by that model. */
+mseg_logits mseg_logits_of(const mseg_model *model, const mseg_result *result);
 
 /** Labels image from one run on the canvas; input: image at its scaled size. Errors: those of mseg_plan_open, MSEG_NOMEM. */
 mseg_status mseg_run_once(mseg_session *session, const mseg_image *image, const mseg_image *input, const mseg_geometry *g,

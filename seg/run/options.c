@@ -11,17 +11,22 @@ mseg_status mseg_refuse_classifier(const mseg_model_info *info, mseg_error *err)
                             : MSEG_OK;
 }
 
-mseg_status mseg_run_options_check(const mseg_run_options *options, const mseg_model_info *info, mseg_error *err)
+mseg_canvas_rule mseg_canvas_rule_of(const mseg_model *model)
 {
-    const int stride = info->output_stride;
-    if (mseg_refuse_classifier(info, err))
+    return (mseg_canvas_rule){model->info.output_stride, model->net->net.input.sampling};
+}
+
+mseg_status mseg_run_options_check(const mseg_run_options *options, const mseg_model *model, mseg_error *err)
+{
+    const mseg_canvas_rule rule = mseg_canvas_rule_of(model);
+    if (mseg_refuse_classifier(&model->info, err))
         return MSEG_INVAL;
     if (options->resize != MSEG_RESIZE_FIT && options->resize != MSEG_RESIZE_NONE && options->resize != MSEG_RESIZE_STRETCH)
         return mseg_fail(err, MSEG_INVAL, "resize %d is not one of mseg_resize", (int)options->resize);
     if (options->pad != MSEG_PAD_SQUARE && options->pad != MSEG_PAD_TIGHT)
         return mseg_fail(err, MSEG_INVAL, "pad %d is not one of mseg_pad", (int)options->pad);
-    if (options->size < 1 || (options->size - 1) % stride)
-        return mseg_fail(err, MSEG_INVAL, "size %d is not k * %d + 1", options->size, stride);
+    if (!mseg_side_suits(options->size, &rule))
+        return mseg_fail(err, MSEG_INVAL, "size %d is not k * %d + 1", options->size, rule.output_stride);
     if (options->n_scales < 0 || options->n_scales > MSEG_MOST_SCALES)
         return mseg_fail(err, MSEG_INVAL, "n_scales %d is not between 0 and %d", options->n_scales, MSEG_MOST_SCALES);
     for (int i = 0; i < options->n_scales; i++)

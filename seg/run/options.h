@@ -1,7 +1,8 @@
 #ifndef MSEG_SEG_RUN_OPTIONS_H
 #define MSEG_SEG_RUN_OPTIONS_H
 
-#include "seg/mseg.h"
+#include "seg/model.h"
+#include "seg/run/geometry.h"
 
 enum { MSEG_MOST_SCALES = sizeof((mseg_run_options *)0)->scales / sizeof(double) };
 
@@ -9,6 +10,8 @@ enum { MSEG_MOST_SCALES = sizeof((mseg_run_options *)0)->scales / sizeof(double)
 mseg_status mseg_refuse_classifier(const mseg_model_info *info, mseg_error *err);
 
 /** Whether a model that makes masks can run with these. Errors: MSEG_INVAL with a text that names the field. */
-mseg_status mseg_run_options_check(const mseg_run_options *options, const mseg_model_info *info, mseg_error *err);
+mseg_status mseg_run_options_check(const mseg_run_options *options, const mseg_model *model, mseg_error *err);
+
+mseg_canvas_rule mseg_canvas_rule_of(const mseg_model *model);
 
 #endif

@@ -88,13 +88,13 @@ mseg_status mseg_probabilities(mseg_session *session, int first, int n, float *o
     probability_job job = {.logits = l,
                            .kernels = session->model->kernels,
                            .labels = labels,
-                           .rows = {labels->height, l->scaled_height, l->canvas_height, l->height, false},
+                           .rows = {labels->height, l->scaled_height, l->canvas_height, l->height, false, l->sampling},
                            .runs = session->runs,
                            .first = first,
                            .count = n,
                            .parts = mseg_pool_threads(session->pool),
                            .out = out};
-    const mseg_axis across = {labels->width, l->scaled_width, l->canvas_width, l->width, false};
+    const mseg_axis across = {labels->width, l->scaled_width, l->canvas_width, l->width, false, l->sampling};
     job.line = ((size_t)l->width + (size_t)labels->width) * (size_t)l->classes;
     job.lines = mseg_alloc_array(job.line, (size_t)job.parts * sizeof *job.lines);
     mseg_status status = mseg_columns_of(&job.columns, &across);

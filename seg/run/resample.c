@@ -11,7 +11,8 @@ typedef float quad __attribute__((vector_size(16)));
 
 typedef struct resample_job {
     float *out;
-    const mseg_image *image;
+    const mseg_picture *picture;
+    const mseg_input *input;
     const mseg_kernels *kernels;
     mseg_axis rows;
     int width, canvas_width;
@@ -21,17 +22,6 @@ typedef struct resample_job {
     size_t line;
     int parts;
 } resample_job;
-
-/* Row y of the canvas. */
-static void canvas_row(const resample_job *job, int y, float *row)
-{
-    static const float scale[3] = {2.0f / 255, 2.0f / 255, 2.0f / 255}, offset[3] = {-1, -1, -1};
-    const mseg_image *image = job->image;
-    const int filled = y < image->height ? image->width : 0;
-    if (filled)
-        job->kernels->normalise(image->data + (size_t)y * image->stride, row, filled, scale, offset);
-    memset(row + (size_t)filled * 3, 0, (size_t)(job->canvas_width - filled) * 3 * sizeof *row);
-}
 
 static quad between_pixels(const resample_job *job, const float *source, int x)
 {
@@ -64,8 +54,8 @@ static void run_rows(void *context, int part, int worker)
         float f;
         mseg_axis_at(&job->rows, y, &low, &high, &f);
         if (low != held) {
-            canvas_row(job, low, top);
-            canvas_row(job, high, bottom);
+            mseg_picture_row(job->picture, job->input, job->kernels, low, job->canvas_width, top);
+            mseg_picture_row(job->picture, job->input, job->kernels, high, job->canvas_width, bottom);
             held = low;
         }
         for (size_t i = 0; i < (size_t)job->canvas_width * 3; i++)
@@ -74,15 +64,16 @@ static void run_rows(void *context, int part, int worker)
     }
 }
 
-mseg_status mseg_resample(float *out, int width, int height, const mseg_image *image, int canvas_width, int canvas_height,
-                          const mseg_kernels *kernels, mseg_pool *pool)
+mseg_status mseg_resample(float *out, int width, int height, const mseg_picture *picture, int canvas_width, int canvas_height,
+                          const mseg_input *input, const mseg_kernels *kernels, mseg_pool *pool)
 {
-    /* Output pixel x is at x * (canvas - 1) / (width - 1): an axis of width pixels that a canvas as large spans. */
-    const mseg_axis across = {width, width, width, canvas_width, false};
+    /* Output pixels are an axis that a canvas as large spans. */
+    const mseg_axis across = {width, width, width, canvas_width, false, input->sampling};
     resample_job job = {.out = out,
-                        .image = image,
+                        .picture = picture,
+                        .input = input,
                         .kernels = kernels,
-                        .rows = {height, height, height, canvas_height, false},
+                        .rows = {height, height, height, canvas_height, false, input->sampling},
                         .width = width,
                         .canvas_width = canvas_width,
                         .parts = mseg_pool_threads(pool)};

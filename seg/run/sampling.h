@@ -5,12 +5,14 @@
 
 #include "base/status.h"
 #include "kernels/kernels.h"
+#include "net/input.h"
 
 /* Where one axis of an image samples an axis of k map columns: the image's n pixels lie scaled on the first part of a canvas
- * whose size pixels the map's columns span, corners aligned (NUMERICS.md, "Back to the original"). */
+ * whose size pixels the map's columns span by the net's sampling rule (NUMERICS.md, "Back to the original"). */
 typedef struct mseg_axis {
     int n, scaled, size, k;
     bool mirrored; /* the canvas was turned left to right */
+    mseg_sampling sampling;
 } mseg_axis;
 
 /** Pixel x lies between columns *low and *high, *fraction of the way. */

@@ -19,12 +19,19 @@ typedef struct scales_job {
     int n_maps;
 } scales_job;
 
+static mseg_sampling sampling_of(const scales_job *job)
+{
+    return job->session->model->net->net.input.sampling;
+}
+
 /* Floats of the logits that the canvas at one scale gives rise to, at most. */
 static size_t most_logits(const scales_job *job, double scale)
 {
     const mseg_model_info *info = &job->session->model->info;
-    const size_t width = (size_t)mseg_side_at_scale(job->g->canvas_width, scale) / (size_t)info->output_stride + 1;
-    const size_t height = (size_t)mseg_side_at_scale(job->g->canvas_height, scale) / (size_t)info->output_stride + 1;
+    const size_t width =
+        (size_t)mseg_side_at_scale(job->g->canvas_width, scale, sampling_of(job)) / (size_t)info->output_stride + 1;
+    const size_t height =
+        (size_t)mseg_side_at_scale(job->g->canvas_height, scale, sampling_of(job)) / (size_t)info->output_stride + 1;
     return width * height * (size_t)info->classes;
 }
 
@@ -54,8 +61,8 @@ static mseg_status resize_canvas(const scales_job *job, int width, int height, m
         mseg_status status =
             mseg_session_ensure_floats(&session->resized, &session->resized_size, (size_t)width * (size_t)height * 3);
         if (!status)
-            status = mseg_resample(session->resized, width, height, job->input, job->g->canvas_width, job->g->canvas_height,
-                                   session->model->kernels, session->pool);
+            status = mseg_resample(session->resized, width, height, picture, job->g->canvas_width, job->g->canvas_height,
+                                   &session->model->net->net.input, session->model->kernels, session->pool);
         if (status)
             return mseg_fail(job->err, status, NULL);
         picture->normalised = session->resized;
@@ -68,7 +75,7 @@ static mseg_status resize_canvas(const scales_job *job, int width, int height, m
 static void keep_logits(scales_job *job, bool mirrored, float **to)
 {
     mseg_logits *map = &job->maps[job->n_maps++];
-    *map = mseg_logits_of(job->result);
+    *map = mseg_logits_of(job->session->model, job->result);
     map->canvas_width = job->g->canvas_width;
     map->canvas_height = job->g->canvas_height;
     map->mirrored = mirrored;
@@ -80,8 +87,8 @@ static void keep_logits(scales_job *job, bool mirrored, float **to)
 
 static mseg_status run_scale(scales_job *job, double scale, float **to)
 {
-    const int width = (int)mseg_side_at_scale(job->g->canvas_width, scale);
-    const int height = (int)mseg_side_at_scale(job->g->canvas_height, scale);
+    const int width = (int)mseg_side_at_scale(job->g->canvas_width, scale, sampling_of(job));
+    const int height = (int)mseg_side_at_scale(job->g->canvas_height, scale, sampling_of(job));
     mseg_picture picture;
     mseg_status status = mseg_session_ensure_plan(job->session, width, height, job->err);
     if (!status)

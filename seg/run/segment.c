@@ -6,30 +6,31 @@
 mseg_status mseg_session_prepare(mseg_session *session, const mseg_run_options *options, mseg_error *err)
 {
     const mseg_run_options defaults = mseg_run_options_default();
-    const mseg_model_info *info = &session->model->info;
+    const mseg_canvas_rule rule = mseg_canvas_rule_of(session->model);
     mseg_geometry g;
     int width = 0, height = 0;
     options = options ? options : &defaults;
-    mseg_status status = mseg_run_options_check(options, info, err);
+    mseg_status status = mseg_run_options_check(options, session->model, err);
     if (status || (options->pad == MSEG_PAD_TIGHT && options->resize != MSEG_RESIZE_STRETCH))
         return status; /* else no canvas is smaller than that of one pixel */
-    status = mseg_geometry_plan(&g, 1, 1, info->output_stride, options, err);
+    status = mseg_geometry_plan(&g, 1, 1, &rule, options, err);
     if (!status)
-        status = mseg_geometry_largest(&g, options, &width, &height, err);
+        status = mseg_geometry_largest(&g, &rule, options, &width, &height, err);
     return status ? status : mseg_session_ensure_plan(session, width, height, err);
 }
 
 /* Checks what comes in and lays the image on its canvas. */
-static mseg_status lay_out(mseg_geometry *g, const mseg_image *image, const mseg_run_options *options,
-                           const mseg_model_info *info, mseg_error *err)
+static mseg_status lay_out(mseg_geometry *g, const mseg_image *image, const mseg_run_options *options, const mseg_model *model,
+                           mseg_error *err)
 {
+    const mseg_canvas_rule rule = mseg_canvas_rule_of(model);
     int width, height;
-    mseg_status status = mseg_run_options_check(options, info, err);
+    mseg_status status = mseg_run_options_check(options, model, err);
     if (!status)
         status = mseg_image_check(image, 3, "image", err);
     if (!status)
-        status = mseg_geometry_plan(g, image->width, image->height, info->output_stride, options, err);
-    return status ? status : mseg_geometry_largest(g, options, &width, &height, err);
+        status = mseg_geometry_plan(g, image->width, image->height, &rule, options, err);
+    return status ? status : mseg_geometry_largest(g, &rule, options, &width, &height, err);
 }
 
 /* *input: the image at its scaled size, itself or what *resized becomes. */
@@ -60,7 +61,7 @@ mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const m
     *result = (mseg_result){0};
     session->labelled.data = NULL;
     options = options ? options : &defaults;
-    mseg_status status = lay_out(&g, image, options, &session->model->info, err);
+    mseg_status status = lay_out(&g, image, options, session->model, err);
     if (!status)
         status = resize(&input, &resized, image, &g, result, err);
     if (!status && (options->n_scales || options->flip))

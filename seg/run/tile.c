@@ -229,6 +229,8 @@ static mseg_status check(const mseg_session *session, const mseg_tile_options *o
     const int stride = session->model->info.output_stride;
     if (mseg_refuse_classifier(&session->model->info, err))
         return MSEG_INVAL;
+    if (session->model->net->net.input.sampling != MSEG_ALIGN_CORNERS)
+        return mseg_fail(err, MSEG_UNSUPPORTED, "tiles are for models whose maps have aligned corners");
     if (o->size <= stride || (o->size - 1) % stride)
         return mseg_fail(err, MSEG_INVAL, "size %d of a tile is not k * %d + 1 with k of at least 1", o->size, stride);
     if ((int64_t)o->size * o->size > MSEG_MAX_CANVAS)

@@ -148,17 +148,18 @@ static void check_level(fixture *f, mseg_cpu_level level)
 
 /* ---- how a picture is given ---- */
 
-/* The canvas that case_picture lies on, normalised in double, right to left when mirrored. */
-static float *canvas_of(const mseg_picture *picture, int width, int height, bool mirrored)
+/* The canvas that a picture lies on, by the input rule in double, right to left when mirrored. */
+static float *canvas_of(const mseg_picture *picture, const mseg_input *input, int width, int height, bool mirrored)
 {
     float *canvas = calloc((size_t)width * (size_t)height * 3, sizeof *canvas);
     assert_non_null(canvas);
-    for (int y = 0; y < height && y < picture->height; y++)
-        for (int x = 0; x < width && x < picture->width; x++)
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x++)
             for (int c = 0; c < 3; c++) {
-                int to = mirrored ? width - 1 - x : x;
-                canvas[(y * width + to) * 3 + c] =
-                    (float)(picture->data[(size_t)y * picture->stride + (size_t)(x * 3 + c)] * 2.0 / 255 - 1);
+                const bool inside = y < picture->height && x < picture->width;
+                const double byte = inside ? picture->data[(size_t)y * picture->stride + (size_t)(x * 3 + c)] : 0;
+                canvas[(y * width + (mirrored ? width - 1 - x : x)) * 3 + c] =
+                    inside ? (float)(byte * (double)input->scale[c] + (double)input->offset[c]) : input->pad[c];
             }
     return canvas;
 }
@@ -175,6 +176,7 @@ static void test_pictures(void **state)
 {
     (void)state;
     enum { WIDTH = 13, HEIGHT = 9 };
+    static const mseg_input other = {.scale = {0.5f, 0.01f, 1}, .offset = {-1, 2, -3}, .pad = {0.25f, -7, 1}};
     const net_case c = {
         .name = "picture",
         .width = WIDTH,
@@ -185,10 +187,14 @@ static void test_pictures(void **state)
             {.kind = CASE_CONV, .n_in = 1, .add = -1, .kernel = 3, .stride = 2, .rate = 1, .channels = 3, .out = 5, .seed = 3}}};
     for (mseg_cpu_level level = MSEG_CPU_SCALAR; level <= best_level(); level++) {
         mseg_packed_net *net = case_net(&c, level_kernels(level), false);
-        mseg_plan *plan = case_plan(&c, net, 1, 1 << 20);
-        for (int mirrored = 0; mirrored < 2; mirrored++) {
+        for (int variant = 0; variant < 4; variant++) {
+            const bool mirrored = variant % 2;
+            net->run.input = variant / 2 ? other : mseg_input_deeplab;
+            mseg_plan *plan = case_plan(&c, net, 1, 1 << 20);
             mseg_picture bytes = case_picture(WIDTH - 4, HEIGHT - 2, 5);
-            float *straight = canvas_of(&bytes, WIDTH, HEIGHT, false), *seen = canvas_of(&bytes, WIDTH, HEIGHT, mirrored);
+            const mseg_input *input = &net->run.input;
+            float *straight = canvas_of(&bytes, input, WIDTH, HEIGHT, false);
+            float *seen = canvas_of(&bytes, input, WIDTH, HEIGHT, mirrored);
             float expected[7 * 5 * 5];
             memcpy(expected, test_run(plan, &(mseg_picture){.normalised = seen}, NULL), sizeof expected);
             bytes.mirrored = mirrored;
@@ -198,8 +204,8 @@ static void test_pictures(void **state)
             case_picture_free(&bytes);
             free(straight);
             free(seen);
+            mseg_plan_close(&plan);
         }
-        mseg_plan_close(&plan);
         mseg_packed_net_close(&net);
     }
 }

@@ -17,14 +17,21 @@
 #define SQUARE  MSEG_PAD_SQUARE
 #define TIGHT   MSEG_PAD_TIGHT
 
-static mseg_geometry plan(int width, int height, int output_stride, mseg_resize resize, mseg_pad pad, int size)
+static mseg_geometry plan_by(mseg_sampling sampling, int width, int height, int output_stride, mseg_resize resize, mseg_pad pad,
+                             int size)
 {
+    const mseg_canvas_rule rule = {output_stride, sampling};
     mseg_geometry g;
     mseg_error err;
     const mseg_run_options options = {.resize = resize, .pad = pad, .size = size};
-    if (mseg_geometry_plan(&g, width, height, output_stride, &options, &err))
+    if (mseg_geometry_plan(&g, width, height, &rule, &options, &err))
         fail_msg("%d x %d: %s", width, height, err.text);
     return g;
+}
+
+static mseg_geometry plan(int width, int height, int output_stride, mseg_resize resize, mseg_pad pad, int size)
+{
+    return plan_by(MSEG_ALIGN_CORNERS, width, height, output_stride, resize, pad, size);
 }
 
 static void test_by_hand(void **state)
@@ -121,6 +128,29 @@ static void test_rules(void **state)
     }
 }
 
+/* Without aligned corners canvases need not be k * stride + 1. */
+static void test_canvases_without_aligned_corners(void **state)
+{
+    (void)state;
+    const mseg_canvas_rule aligned = {16, MSEG_ALIGN_CORNERS};
+    assert_true(mseg_side_suits(513, &aligned) && mseg_side_suits(1, &aligned));
+    assert_false(mseg_side_suits(512, &aligned) || mseg_side_suits(0, &aligned));
+    assert_int_equal(mseg_side_at_scale(513, 0.75, MSEG_ALIGN_CORNERS), 385);
+    for (mseg_sampling sampling = MSEG_HALF_PIXEL; sampling <= MSEG_LEGACY; sampling++) {
+        const mseg_canvas_rule rule = {16, sampling};
+        assert_true(mseg_side_suits(512, &rule) && mseg_side_suits(500, &rule) && mseg_side_suits(513, &rule));
+        assert_false(mseg_side_suits(0, &rule));
+        assert_int_equal(mseg_side_at_scale(512, 0.75, sampling), 384);
+        assert_int_equal(mseg_side_at_scale(512, 0.001, sampling), 1);
+        mseg_geometry g = plan_by(sampling, 500, 375, 16, FIT, SQUARE, 512);
+        assert_true(g.scaled_width == 512 && g.scaled_height == 384 && g.canvas_width == 512 && g.canvas_height == 512);
+        g = plan_by(sampling, 500, 375, 16, NONE, TIGHT, 512);
+        assert_true(g.canvas_width == 512 && g.canvas_height == 384);
+        g = plan_by(sampling, 1, 16, 16, NONE, TIGHT, 512);
+        assert_true(g.canvas_width == 16 && g.canvas_height == 16);
+    }
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -142,8 +172,9 @@ static void test_refusals(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mseg_geometry g;
         mseg_error err = {0};
+        const mseg_canvas_rule rule = {16, MSEG_ALIGN_CORNERS};
         const mseg_run_options options = {.resize = cases[i].resize, .pad = cases[i].pad, .size = cases[i].size};
-        assert_int_equal(mseg_geometry_plan(&g, cases[i].width, cases[i].height, 16, &options, &err), cases[i].status);
+        assert_int_equal(mseg_geometry_plan(&g, cases[i].width, cases[i].height, &rule, &options, &err), cases[i].status);
         assert_true(!cases[i].status || err.text[0]);
     }
 }
@@ -158,10 +189,8 @@ static void test_defaults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_by_hand),
-        cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_by_hand),  cmocka_unit_test(test_rules),    cmocka_unit_test(test_canvases_without_aligned_corners),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_defaults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
