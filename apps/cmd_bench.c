@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/json.h"
 #include "cli/clock.h"
 #include "cli/model.h"
 #include "cli/network.h"

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "cli/guard.h"
 #include "cli/inputs.h"
 #include "cli/lines.h"

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "cli/model.h"
 #include "cli/network.h"
 #include "cli/options.h"

@@ -1,19 +1,10 @@
-# What is installed: program, library, header, pkg-config file, CMake package, man page, models' list.
+# What is installed: program, libraries, header, pkg-config file, CMake package, man page, models' list.
 include(CMakePackageConfigHelpers)
 file(RELATIVE_PATH MSEG_PREFIX_UP /x/${CMAKE_INSTALL_LIBDIR}/pkgconfig /x) # so that the prefix can be chosen when installing
-file(RELATIVE_PATH MSEG_LIB_FROM_BIN /x/${CMAKE_INSTALL_BINDIR} /x/${CMAKE_INSTALL_LIBDIR})
-set_target_properties(mseg PROPERTIES INSTALL_RPATH "$ORIGIN/${MSEG_LIB_FROM_BIN}") # the program finds a shared library there
 
-# Who links the static library links what it needs, without --static; a shared one names that itself.
+# The shared library names itself what it needs; for the static one pkg-config --static says it.
 set(MSEG_REQUIRES "libpng libjpeg libcjson nettle")
 set(MSEG_LIBS "-pthread -lm")
-if(BUILD_SHARED_LIBS)
-  set(MSEG_PRIVATE .private)
-  set(MSEG_LIBS_LINES "Libs: -L\${libdir} -lmseg\nLibs.private: ${MSEG_LIBS}")
-else()
-  set(MSEG_PRIVATE "")
-  set(MSEG_LIBS_LINES "Libs: -L\${libdir} -lmseg ${MSEG_LIBS}")
-endif()
 configure_file(seg/mseg.pc.in mseg.pc @ONLY)
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/mseg)
@@ -21,7 +12,7 @@ configure_package_config_file(seg/mseg-config.cmake.in mseg-config.cmake INSTALL
 write_basic_package_version_file(mseg-config-version.cmake COMPATIBILITY SameMinorVersion)
 
 install(TARGETS mseg)
-install(TARGETS mseg_lib EXPORT mseg-targets)
+install(TARGETS mseg_static mseg_shared EXPORT mseg-targets)
 install(EXPORT mseg-targets NAMESPACE mseg:: DESTINATION ${package})
 install(FILES ${PROJECT_BINARY_DIR}/mseg-config.cmake ${PROJECT_BINARY_DIR}/mseg-config-version.cmake DESTINATION ${package})
 install(FILES ${PROJECT_BINARY_DIR}/include/mseg.h TYPE INCLUDE)

@@ -12,9 +12,17 @@
 #include "seg/builtin.h"
 #include "weights/load.h"
 
+#define TEXT_OF(number)              #number
+#define VERSION(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
+
 const char *mseg_version(void)
 {
-    return MSEG_VERSION;
+    return VERSION(MSEG_VERSION_MAJOR, MSEG_VERSION_MINOR, MSEG_VERSION_PATCH);
+}
+
+int mseg_version_number(void)
+{
+    return MSEG_VERSION_NUMBER;
 }
 
 mseg_model_options mseg_model_options_default(void)

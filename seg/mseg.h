@@ -14,16 +14,24 @@
 extern "C" {
 #endif
 
-#include "base/json.h"
-#include "base/output.h"
+#include "base/api.h"
 #include "base/pool.h"
 #include "base/status.h"
 #include "image/image.h"
 #include "image/reader.h"
 #include "image/row_writer.h"
 
-/** "MAJOR.MINOR.PATCH". */
-const char *mseg_version(void);
+/* The version of this header. Until 1.0.0 a new minor version may change the interface, and the shared library's soname is
+ * libmseg.so.0.MINOR; after that only a new major one may, and the soname is libmseg.so.MAJOR. */
+#define MSEG_VERSION_MAJOR 0
+#define MSEG_VERSION_MINOR 1
+#define MSEG_VERSION_PATCH 0
+/* For comparisons: 100 is 0.1.0, 10203 is 1.2.3. */
+#define MSEG_VERSION_NUMBER (MSEG_VERSION_MAJOR * 10000 + MSEG_VERSION_MINOR * 100 + MSEG_VERSION_PATCH)
+
+/** The version of the library that runs: "MAJOR.MINOR.PATCH", and as MSEG_VERSION_NUMBER. */
+MSEG_API const char *mseg_version(void);
+MSEG_API int mseg_version_number(void);
 
 /* ---- models ------------------------------------------------------------------------------------------------------------ */
 
@@ -37,28 +45,28 @@ typedef struct mseg_model_options {
 } mseg_model_options;
 
 /** Output stride 0, cpu from the environment variable MSEG_CPU (NULL when unset), fused. */
-mseg_model_options mseg_model_options_default(void);
+MSEG_API mseg_model_options mseg_model_options_default(void);
 
 /** Opens a model file. options may be NULL. Errors: those of the reader, MSEG_INVAL for a bad option, MSEG_MISMATCH for weights
  * whose shapes do not fit together. */
-mseg_status mseg_model_open(mseg_model **model, const char *path, const mseg_model_options *options, mseg_error *err);
+MSEG_API mseg_status mseg_model_open(mseg_model **model, const char *path, const mseg_model_options *options, mseg_error *err);
 
 /** A model with pseudo-random weights, for benchmarks and for counting: NETWORK[:OPTION]..., e.g. "mnv2:0.5:aspp". NETWORK: mnv2,
  * mnv1, resnet14, resnet50, resnet101. OPTION: a width multiplier, aspp, separable, nopool, last, exact, beta, imagenet,
  * classes=N (docs/mseg.1 tells what they are); 21 classes by default. The same description gives the same weights everywhere.
  * Errors: MSEG_NOENT when no network is called so, MSEG_INVAL, MSEG_NOMEM. */
-mseg_status mseg_model_open_random(mseg_model **model, const char *architecture, const mseg_model_options *options,
-                                   mseg_error *err);
+MSEG_API mseg_status mseg_model_open_random(mseg_model **model, const char *architecture, const mseg_model_options *options,
+                                            mseg_error *err);
 
 /** The model that is part of the library: Mobile DeepLabv3, width 0.5, 21 VOC classes (docs/own-model.md). Its canvas is 321.
  * options may be NULL. Errors: MSEG_INVAL for a bad option, MSEG_NOMEM. */
-mseg_status mseg_model_open_builtin(mseg_model **model, const mseg_model_options *options, mseg_error *err);
+MSEG_API mseg_status mseg_model_open_builtin(mseg_model **model, const mseg_model_options *options, mseg_error *err);
 
 /** Whether what is before the description's first colon is a network's name. */
-bool mseg_architecture_known(const char *description);
+MSEG_API bool mseg_architecture_known(const char *description);
 
 /** NULL-safe; sets *model to NULL. */
-void mseg_model_close(mseg_model **model);
+MSEG_API void mseg_model_close(mseg_model **model);
 
 /* The texts belong to the model. */
 typedef struct mseg_model_info {
@@ -78,7 +86,7 @@ typedef struct mseg_model_info {
     int trained_output_stride, trained_width, trained_height; /* what the file's own graph uses; 0 = unknown */
 } mseg_model_info;
 
-mseg_model_info mseg_model_describe(const mseg_model *model);
+MSEG_API mseg_model_info mseg_model_describe(const mseg_model *model);
 
 /* ---- running ----------------------------------------------------------------------------------------------------------- */
 
@@ -100,22 +108,22 @@ typedef struct mseg_run_options {
     bool flip;
 } mseg_run_options;
 
-mseg_run_options mseg_run_options_default(void);
+MSEG_API mseg_run_options mseg_run_options_default(void);
 
 /* A plan with its memory, for one thread (or one pool's group of threads) at a time. Plans are remade when the canvas size
  * changes. */
 typedef struct mseg_session mseg_session;
 
 /** pool may be NULL (one thread); it and model must outlive the session. */
-mseg_status mseg_session_open(mseg_session **session, const mseg_model *model, mseg_pool *pool, mseg_error *err);
+MSEG_API mseg_status mseg_session_open(mseg_session **session, const mseg_model *model, mseg_pool *pool, mseg_error *err);
 
 /** Checks the options (NULL: the defaults) against the model and, when no image can have a smaller canvas, plans for that: what
  * would fail for every image fails here, before the first. Errors: MSEG_INVAL with a text that names the field, MSEG_LIMIT,
  * MSEG_NOMEM. */
-mseg_status mseg_session_prepare(mseg_session *session, const mseg_run_options *options, mseg_error *err);
+MSEG_API mseg_status mseg_session_prepare(mseg_session *session, const mseg_run_options *options, mseg_error *err);
 
 /** NULL-safe; sets *session to NULL. */
-void mseg_session_close(mseg_session **session);
+MSEG_API void mseg_session_close(mseg_session **session);
 
 typedef struct mseg_result {
     mseg_image labels;   /* 1 channel of class ids, size of the input image; owned by the session until its next run */
@@ -128,20 +136,20 @@ typedef struct mseg_result {
 
 /** Segments one RGB image (3 channels). options may be NULL. Errors: MSEG_NOMEM, MSEG_LIMIT,
  * MSEG_INVAL with a text that names the field. */
-mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const mseg_run_options *options, mseg_result *result,
-                         mseg_error *err);
+MSEG_API mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const mseg_run_options *options,
+                                  mseg_result *result, mseg_error *err);
 
 /** Probabilities of the classes in rows first .. first + n - 1 of the image that mseg_segment labelled, when the session has done
  * nothing else since: the softmax of the logits at each pixel, with scales or flip its mean over the runs: out [n, width,
  * classes]. The first maximum of a pixel is its label: where rounding would make it another class, the label's number is raised
  * to the next one above. Errors: MSEG_INVAL when there are no such rows, MSEG_NOMEM. */
-mseg_status mseg_probabilities(mseg_session *session, int first, int n, float *out, mseg_error *err);
+MSEG_API mseg_status mseg_probabilities(mseg_session *session, int first, int n, float *out, mseg_error *err);
 
 /** Classifies one RGB image with a classifier model: its central part (crop of each side, 0.875 in slim's evaluation) is
  * stretched to size x size. *scores: probabilities of the model's classes, owned by the session until its next run. Errors: as
  * mseg_segment; MSEG_INVAL for other models. */
-mseg_status mseg_classify(mseg_session *session, const mseg_image *image, int size, double crop, const float **scores,
-                          mseg_error *err);
+MSEG_API mseg_status mseg_classify(mseg_session *session, const mseg_image *image, int size, double crop, const float **scores,
+                                   mseg_error *err);
 
 /* Large pictures: overlapping tiles at full resolution, their logits blended. */
 typedef struct mseg_tile_options {
@@ -150,7 +158,7 @@ typedef struct mseg_tile_options {
                     size - 1 - output stride; negative (default): a quarter of the side */
 } mseg_tile_options;
 
-mseg_tile_options mseg_tile_options_default(void);
+MSEG_API mseg_tile_options mseg_tile_options_default(void);
 
 /* Finished rows of a tiled picture. */
 typedef struct mseg_tile_rows {
@@ -173,8 +181,8 @@ typedef struct mseg_tiled {
  * canvas of N x N, 3 W (N + S + 1) for photo rows, 4 C (W/S + 2) (N/S + 3 + threads) for logits and 70 W for labels and tables;
  * the decoder (image/reader.h) and the callback come on top. options may be NULL. Errors: those of the reader and of take,
  * MSEG_INVAL, MSEG_NOMEM. */
-mseg_status mseg_segment_tiled(mseg_session *session, mseg_image_reader *reader, const mseg_tile_options *options,
-                               mseg_tile_fn take, void *context, mseg_tiled *result, mseg_error *err);
+MSEG_API mseg_status mseg_segment_tiled(mseg_session *session, mseg_image_reader *reader, const mseg_tile_options *options,
+                                        mseg_tile_fn take, void *context, mseg_tiled *result, mseg_error *err);
 
 /* ---- inspecting a plan ------------------------------------------------------------------------------------------------- */
 
@@ -202,18 +210,18 @@ typedef struct mseg_plan_info {
 } mseg_plan_info;
 
 /** Plans for that canvas (any sides >= 1) and describes the plan. */
-mseg_status mseg_session_plan(mseg_session *session, int width, int height, mseg_plan_info *info, mseg_error *err);
+MSEG_API mseg_status mseg_session_plan(mseg_session *session, int width, int height, mseg_plan_info *info, mseg_error *err);
 
 /** Layer 0 <= index < layers of the session's current plan; all zero, with "" as its kind, when there is no such layer or plan.
  */
-mseg_layer mseg_session_layer(const mseg_session *session, int index);
+MSEG_API mseg_layer mseg_session_layer(const mseg_session *session, int index);
 
 /** Runs the current plan on a canvas-sized RGB image, to logits only: what the benchmarks time. */
-mseg_status mseg_session_forward(mseg_session *session, const mseg_image *canvas, mseg_result *result, mseg_error *err);
+MSEG_API mseg_status mseg_session_forward(mseg_session *session, const mseg_image *canvas, mseg_result *result, mseg_error *err);
 
 /** Multiply-adds a second that the model's kernel set reaches in registers with the pool's threads (NULL: one) at once, measured
  * now for about 50 ms: what no convolution can beat. */
-double mseg_fma_peak(const mseg_model *model, mseg_pool *pool);
+MSEG_API double mseg_fma_peak(const mseg_model *model, mseg_pool *pool);
 
 /* ---- masks and overlays ------------------------------------------------------------------------------------------------ */
 
@@ -231,29 +239,29 @@ typedef struct mseg_palette {
 /** A built-in palette ("voc", "cityscapes", "ade20k") or else a text file: lines "id r g b name" (# comments) with any ids from 0
  * to 255, or CVAT's labelmap.txt, lines "name:r,g,b:parts:actions" whose ids are their order. Free with mseg_palette_free. On
  * failure *palette is all zero. Errors: MSEG_NOENT, MSEG_IO, MSEG_FORMAT, MSEG_LIMIT, MSEG_NOMEM. */
-mseg_status mseg_palette_load(mseg_palette *palette, const char *name_or_file, mseg_error *err);
+MSEG_API mseg_status mseg_palette_load(mseg_palette *palette, const char *name_or_file, mseg_error *err);
 
 /** Frees the names and zeroes *palette; safe on an all-zero one. */
-void mseg_palette_free(mseg_palette *palette);
+MSEG_API void mseg_palette_free(mseg_palette *palette);
 
 /** The i-th built-in palette's name, NULL past the end. */
-const char *mseg_palette_name(int index);
+MSEG_API const char *mseg_palette_name(int index);
 
 /** The text of the built-in palette of that name, a file as mseg_palette_load reads it; NULL when there is none. */
-const char *mseg_palette_text(const char *name);
+MSEG_API const char *mseg_palette_text(const char *name);
 
 /** Whether a class of that name is what is behind all others: "background" in any case, also between underscores (labelme).
  * NULL: no. */
-bool mseg_is_background(const char *name);
+MSEG_API bool mseg_is_background(const char *name);
 
 /** Blends the masks' colours over the photo (alpha 0: photo, 1: colour; background stays photo) and draws the class boundaries.
  * *out is created. Sizes must agree (MSEG_MISMATCH). */
-mseg_status mseg_overlay(mseg_image *out, const mseg_image *photo, const mseg_image *labels, const mseg_palette *palette,
-                         double alpha, mseg_error *err);
+MSEG_API mseg_status mseg_overlay(mseg_image *out, const mseg_image *photo, const mseg_image *labels, const mseg_palette *palette,
+                                  double alpha, mseg_error *err);
 
 /** The same for some rows of a picture; below: the labels of the row after them, NULL at the bottom. */
-mseg_status mseg_overlay_rows(mseg_image *out, const mseg_image *photo, const mseg_image *labels, const uint8_t *below,
-                              const mseg_palette *palette, double alpha, mseg_error *err);
+MSEG_API mseg_status mseg_overlay_rows(mseg_image *out, const mseg_image *photo, const mseg_image *labels, const uint8_t *below,
+                                       const mseg_palette *palette, double alpha, mseg_error *err);
 
 /* ---- judging ----------------------------------------------------------------------------------------------------------- */
 
@@ -271,18 +279,18 @@ typedef struct mseg_mask_rules {
 } mseg_mask_rules;
 
 /** Every class and the ignore label map to themselves. palette must outlive the rules. */
-void mseg_mask_rules_init(mseg_mask_rules *rules, const mseg_palette *palette, int ignore);
+MSEG_API void mseg_mask_rules_init(mseg_mask_rules *rules, const mseg_palette *palette, int ignore);
 
 /** Whether class id does not count by the rules of the ground truth: it is the ignore label, or the map leaves it out and makes
  * no other id that class. */
-bool mseg_mask_ignores(const mseg_mask_rules *rules, int id);
+MSEG_API bool mseg_mask_ignores(const mseg_mask_rules *rules, int id);
 
 /** Replaces the map by a text file of lines "from to" (# comments): from an id or * for all others, to a class or "ignore". */
-mseg_status mseg_mask_map_load(mseg_mask_rules *rules, const char *path, mseg_error *err);
+MSEG_API mseg_status mseg_mask_map_load(mseg_mask_rules *rules, const char *path, mseg_error *err);
 
 /** Replaces the map by that of masks whose id 0 is no class and whose classes start with 1, as ADE20K has them: 0 and 255 become
  * the ignore label, every other id one less. The rules must have an ignore label. */
-void mseg_mask_reduce_zero(mseg_mask_rules *rules);
+MSEG_API void mseg_mask_reduce_zero(mseg_mask_rules *rules);
 
 /** Reads a label map: indexed or gray PNG (ids as stored, mapped) or RGB PNG (colours looked up in the palette, not mapped:
  * MSEG_MISMATCH where the map makes another class of one). ids->data then holds classes and ignore labels. *unknown (may be NULL)
@@ -291,8 +299,8 @@ void mseg_mask_reduce_zero(mseg_mask_rules *rules);
  * are all the classes' (or the ignore label's) but stand at other indices; an RGB file of three equal channels that are ids as
  * well as colours and mean different classes. Equal channels that are not all colours of the palette are ids. On failure *ids is
  * all zero. Thread safe. */
-mseg_status mseg_mask_read(mseg_image *ids, const char *path, const mseg_mask_rules *rules, const mseg_limits *limits,
-                           uint64_t *unknown, mseg_error *err);
+MSEG_API mseg_status mseg_mask_read(mseg_image *ids, const char *path, const mseg_mask_rules *rules, const mseg_limits *limits,
+                                    uint64_t *unknown, mseg_error *err);
 
 /* What can go wrong with the images of a set, counted: key and text. The first MSEG_PROBLEM_missing_ignored of them are mistakes,
  * the others were asked for. */
@@ -313,7 +321,7 @@ typedef enum mseg_problem {
         MSEG_PROBLEMS
 } mseg_problem;
 
-const char *mseg_problem_text(mseg_problem problem);
+MSEG_API const char *mseg_problem_text(mseg_problem problem);
 
 /* Exact counts over a set of images: confusion matrix, boundary pixels, one row per image. Sums do not depend on the order. One
  * thread at a time; several threads count into objects of their own and merge them. */
@@ -322,31 +330,31 @@ typedef struct mseg_counts mseg_counts;
 /** rules: those of the ground truth; they tell the classes, the ignore label and which classes do not count (mseg_mask_ignores).
  * settings: lines "name: value" that a report shows and that must agree when counts are merged; may be NULL. Errors: MSEG_INVAL,
  * MSEG_NOMEM. */
-mseg_status mseg_counts_open(mseg_counts **counts, const mseg_mask_rules *rules, const char *settings, mseg_error *err);
+MSEG_API mseg_status mseg_counts_open(mseg_counts **counts, const mseg_mask_rules *rules, const char *settings, mseg_error *err);
 
 /** NULL-safe; sets *counts to NULL. */
-void mseg_counts_close(mseg_counts **counts);
+MSEG_API void mseg_counts_close(mseg_counts **counts);
 
 /** Counts one image: 1-channel ids of equal size. Pixels whose ground truth is the ignore label or a class that does not count
  * are left out; elsewhere, these in the prediction are void: a miss of the true class and a false alarm of none. On failure
  * nothing is counted; MSEG_MISMATCH for different sizes and for ids that are neither class nor ignore label. */
-mseg_status mseg_counts_add(mseg_counts *counts, const char *id, const mseg_image *truth, const mseg_image *prediction,
-                            mseg_error *err);
+MSEG_API mseg_status mseg_counts_add(mseg_counts *counts, const char *id, const mseg_image *truth, const mseg_image *prediction,
+                                     mseg_error *err);
 
 /** The name of class id; NULL when it is not among the classes. */
-const char *mseg_counts_class_name(const mseg_counts *counts, int id);
+MSEG_API const char *mseg_counts_class_name(const mseg_counts *counts, int id);
 
-void mseg_counts_note(mseg_counts *counts, mseg_problem problem, uint64_t times);
+MSEG_API void mseg_counts_note(mseg_counts *counts, mseg_problem problem, uint64_t times);
 
 /** Moves what from holds to counts; from is left empty. MSEG_MISMATCH when classes, ignore label or settings differ. */
-mseg_status mseg_counts_merge(mseg_counts *counts, mseg_counts *from, mseg_error *err);
+MSEG_API mseg_status mseg_counts_merge(mseg_counts *counts, mseg_counts *from, mseg_error *err);
 
 /** Writes a JSON file of integers. MSEG_MISMATCH when two rows have one id. */
-mseg_status mseg_counts_save(mseg_counts *counts, const char *path, mseg_error *err);
+MSEG_API mseg_status mseg_counts_save(mseg_counts *counts, const char *path, mseg_error *err);
 
 /** Reads and merges n >= 1 files. Damaged files (whose sums do not agree), other classes or settings and images that occur in two
  * files are refused; the text names the files. */
-mseg_status mseg_counts_load(mseg_counts **counts, const char *const *paths, int n, mseg_error *err);
+MSEG_API mseg_status mseg_counts_load(mseg_counts **counts, const char *const *paths, int n, mseg_error *err);
 
 typedef struct mseg_class_score {
     int id;
@@ -385,11 +393,11 @@ typedef struct mseg_score {
 
 /** Computes the figures; the score refers to counts, which must outlive it. average: by id, the classes of the means; NULL: all.
  * MSEG_MISMATCH when two rows have one id, MSEG_INVAL when average has no class that counts, MSEG_NOMEM. */
-mseg_status mseg_score_open(mseg_score *score, mseg_counts *counts, const bool average[256], mseg_error *err);
-void mseg_score_close(mseg_score *score);
+MSEG_API mseg_status mseg_score_open(mseg_score *score, mseg_counts *counts, const bool average[256], mseg_error *err);
+MSEG_API void mseg_score_close(mseg_score *score);
 
 /** Whether any image or line of a list was faulty: the exit status of a program should say so. */
-bool mseg_score_has_mistakes(const mseg_score *score);
+MSEG_API bool mseg_score_has_mistakes(const mseg_score *score);
 
 /* The images of one id, for the report's examples; the report frees them. photo may stay empty. */
 typedef struct mseg_example {
@@ -407,12 +415,12 @@ typedef struct mseg_report {
 } mseg_report;
 
 /** Figures for a terminal; unicode: bars of block characters, else of #. */
-void mseg_report_text(FILE *file, const mseg_report *report, bool unicode);
+MSEG_API void mseg_report_text(FILE *file, const mseg_report *report, bool unicode);
 /** One line per class, then one of what is ignored in the ground truth and void in the predictions. */
-void mseg_report_csv(FILE *file, const mseg_report *report);
-mseg_status mseg_report_json(FILE *file, const mseg_report *report, mseg_error *err);
+MSEG_API void mseg_report_csv(FILE *file, const mseg_report *report);
+MSEG_API mseg_status mseg_report_json(FILE *file, const mseg_report *report, mseg_error *err);
 /** One self-contained page. */
-mseg_status mseg_report_html(FILE *file, const mseg_report *report, mseg_error *err);
+MSEG_API mseg_status mseg_report_html(FILE *file, const mseg_report *report, mseg_error *err);
 
 /* ---- two sets of predictions compared ---------------------------------------------------------------------------------- */
 
@@ -464,14 +472,14 @@ typedef struct mseg_comparison {
  * MSEG_MISMATCH when classes, ignored ones, ignore label, images or their ground truth differ (the text is about b), MSEG_INVAL
  * for samples and when there is no image or nothing to average, MSEG_LIMIT, MSEG_NOMEM; *out is then all zero. Settings may
  * differ. Comparisons are independent of each other, but a and b are sorted: one thread at a time may use them. */
-mseg_status mseg_comparison_open(mseg_comparison *out, mseg_counts *a, mseg_counts *b, const bool average[256], int samples,
-                                 uint64_t seed, mseg_error *err);
+MSEG_API mseg_status mseg_comparison_open(mseg_comparison *out, mseg_counts *a, mseg_counts *b, const bool average[256],
+                                          int samples, uint64_t seed, mseg_error *err);
 
 /** Safe on an all-zero comparison, which it leaves. */
-void mseg_comparison_close(mseg_comparison *comparison);
+MSEG_API void mseg_comparison_close(mseg_comparison *comparison);
 
 /** 1 or -1 when the interval lies above or below 0, 0 when it holds 0 or there is none. */
-int mseg_difference_sign(const mseg_difference *difference);
+MSEG_API int mseg_difference_sign(const mseg_difference *difference);
 
 typedef struct mseg_comparison_report {
     const mseg_comparison *comparison;
@@ -480,11 +488,11 @@ typedef struct mseg_comparison_report {
 } mseg_comparison_report;
 
 /** Tables for a terminal; the ten images that improved most and the ten that lost most. */
-void mseg_comparison_text(FILE *file, const mseg_comparison_report *report);
+MSEG_API void mseg_comparison_text(FILE *file, const mseg_comparison_report *report);
 /** All figures, all images. */
-mseg_status mseg_comparison_json(FILE *file, const mseg_comparison_report *report, mseg_error *err);
+MSEG_API mseg_status mseg_comparison_json(FILE *file, const mseg_comparison_report *report, mseg_error *err);
 /** One self-contained page, with the JSON in it. */
-mseg_status mseg_comparison_html(FILE *file, const mseg_comparison_report *report, mseg_error *err);
+MSEG_API mseg_status mseg_comparison_html(FILE *file, const mseg_comparison_report *report, mseg_error *err);
 
 #ifdef __cplusplus
 }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "cli/say.h"
 
 #define BUILTIN_MODEL "builtin"

@@ -1,6 +1,7 @@
 #ifndef CLI_MODEL_H
 #define CLI_MODEL_H
 
+#include "base/json.h"
 #include "mseg.h"
 
 /* The model that is run when none is named. */

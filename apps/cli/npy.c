@@ -1,4 +1,5 @@
 #include "cli/npy.h"
+#include "base/output.h"
 
 #include <string.h>
 

@@ -1,6 +1,7 @@
 #ifndef CLI_NPY_H
 #define CLI_NPY_H
 
+#include "base/output.h"
 #include "mseg.h"
 
 /** Opens a NumPy file of float32 [height, width, classes]: what is written to out->file are its numbers, and mseg_output_commit

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/output.h"
 #include "cli/say.h"
 
 /* N of /dev/fd/N and of what Linux calls that; -1: path is none of these. */

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/output.h"
 #include "cli/progress.h"
 #include "mseg.h"
 

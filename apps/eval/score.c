@@ -1,6 +1,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
+#include "base/parallel.h"
 #include "cli/model.h"
 #include "cli/progress.h"
 #include "cli/say.h"

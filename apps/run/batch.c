@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/parallel.h"
 #include "cli/say.h"
 #include "run/run.h"
 

@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "base/json.h"
 #include "cli/model.h"
 #include "cli/say.h"
 #include "run/run.h"

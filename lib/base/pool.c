@@ -1,4 +1,4 @@
-#include "base/pool.h"
+#include "base/parallel.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,6 +1,8 @@
 #ifndef MSEG_BASE_STATUS_H
 #define MSEG_BASE_STATUS_H
 
+#include "base/api.h"
+
 /* Status codes and their texts come from this one list. */
 #define MSEG_STATUS(X)                                                                                                           \
     X(OK, "success")                                                                                                             \
@@ -26,14 +28,15 @@ typedef struct mseg_error {
 } mseg_error;
 
 /** The code's general text, never NULL. Thread safe. */
-const char *mseg_status_text(mseg_status status);
+MSEG_API const char *mseg_status_text(mseg_status status);
 
 /** Fills *err (may be NULL) with status and a printf-formatted text and returns status, so that callers can write
  * `return mseg_fail(err, MSEG_FORMAT, "...")`. A NULL format stands for the code's general text. */
-mseg_status mseg_fail(mseg_error *err, mseg_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+MSEG_API mseg_status mseg_fail(mseg_error *err, mseg_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /** Fills *err (may be NULL) with "what: " (nothing when NULL) and the text of an errno: MSEG_NOENT for what is not there,
  * MSEG_NOMEM (then without what), MSEG_IO for all others. Returns that status. */
-mseg_status mseg_fail_errno(mseg_error *err, const char *what, int code);
+MSEG_API mseg_status mseg_fail_errno(mseg_error *err, const char *what, int code);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/api.h"
 #include "base/status.h"
 
 /* An 8-bit picture in memory, rows top to bottom, channels interleaved. */
@@ -21,17 +22,17 @@ typedef struct mseg_limits {
 } mseg_limits;
 
 /** 178,956,970 pixels (as Pillow's bomb limit) and 1 GiB. */
-mseg_limits mseg_limits_default(void);
+MSEG_API mseg_limits mseg_limits_default(void);
 
 /** A zeroed image of that size, stride = width * channels. Free with mseg_image_free. MSEG_INVAL for sizes below 1. */
-mseg_status mseg_image_create(mseg_image *image, int width, int height, int channels);
+MSEG_API mseg_status mseg_image_create(mseg_image *image, int width, int height, int channels);
 
 /** MSEG_INVAL with a text that names the field, "what: ..." in front, unless the image has pixels, channels of them (0: 1 or 3)
  * and a stride that holds a row. */
-mseg_status mseg_image_check(const mseg_image *image, int channels, const char *what, mseg_error *err);
+MSEG_API mseg_status mseg_image_check(const mseg_image *image, int channels, const char *what, mseg_error *err);
 
 /** Frees the pixels and zeroes *image; safe on an all-zero image. */
-void mseg_image_free(mseg_image *image);
+MSEG_API void mseg_image_free(mseg_image *image);
 
 typedef enum mseg_orientation { MSEG_EXIF_APPLY, MSEG_EXIF_IGNORE } mseg_orientation;
 
@@ -39,8 +40,8 @@ typedef enum mseg_orientation { MSEG_EXIF_APPLY, MSEG_EXIF_IGNORE } mseg_orienta
  * 16 bits scaled to 8 with rounding, CMYK/YCCK converted. EXIF orientation (JPEG, PNG) is applied or ignored. Truncated or
  * damaged files are refused (MSEG_FORMAT), oversized ones too (MSEG_LIMIT); other kinds of picture are named in the text
  * (MSEG_FORMAT). limits may be NULL (defaults). On failure *image is all zero. Thread safe. */
-mseg_status mseg_image_read(mseg_image *image, const char *path, mseg_orientation orientation, const mseg_limits *limits,
-                            mseg_error *err);
+MSEG_API mseg_status mseg_image_read(mseg_image *image, const char *path, mseg_orientation orientation, const mseg_limits *limits,
+                                     mseg_error *err);
 
 /* The colours that an indexed PNG holds. */
 typedef struct mseg_colors {
@@ -51,24 +52,24 @@ typedef struct mseg_colors {
 /** Reads a PNG without interpreting it: indexed -> 1 channel of palette indices as stored, gray (1 to 16 bits, unscaled) -> 1
  * channel, RGB/RGBA 8 bits -> 3 channels. *colors (may be NULL) is the palette of an indexed one. 16 bits: MSEG_UNSUPPORTED for
  * colours and for values above 255. For label maps: EXIF orientation is never applied. */
-mseg_status mseg_image_read_labels(mseg_image *image, mseg_colors *colors, const char *path, const mseg_limits *limits,
-                                   mseg_error *err);
+MSEG_API mseg_status mseg_image_read_labels(mseg_image *image, mseg_colors *colors, const char *path, const mseg_limits *limits,
+                                            mseg_error *err);
 
 /** Writes an 8-bit indexed PNG: ids are the stored indices (1 channel), palette gives r, g, b for each of entries ids (<= 256).
  * Whole or not at all (base/output.h). Strict C before C23 (-pedantic) wants a cast for a palette that is not const. */
-mseg_status mseg_image_write_indexed(const char *path, const mseg_image *ids, const uint8_t (*palette)[3], int entries,
-                                     mseg_error *err);
+MSEG_API mseg_status mseg_image_write_indexed(const char *path, const mseg_image *ids, const uint8_t (*palette)[3], int entries,
+                                              mseg_error *err);
 
 /** Writes an 8-bit gray or RGB PNG; whole or not at all. */
-mseg_status mseg_image_write_png(const char *path, const mseg_image *image, mseg_error *err);
+MSEG_API mseg_status mseg_image_write_png(const char *path, const mseg_image *image, mseg_error *err);
 
 /** Encodes as PNG (entries > 0: indexed, else gray or RGB) or JPEG (quality 1..100) in memory, for reports; free() the bytes. */
-mseg_status mseg_image_encode_png(const mseg_image *image, const uint8_t (*palette)[3], int entries, uint8_t **bytes,
-                                  size_t *size, mseg_error *err);
-mseg_status mseg_image_encode_jpeg(const mseg_image *image, int quality, uint8_t **bytes, size_t *size, mseg_error *err);
+MSEG_API mseg_status mseg_image_encode_png(const mseg_image *image, const uint8_t (*palette)[3], int entries, uint8_t **bytes,
+                                           size_t *size, mseg_error *err);
+MSEG_API mseg_status mseg_image_encode_jpeg(const mseg_image *image, int quality, uint8_t **bytes, size_t *size, mseg_error *err);
 
 /** Antialiased bilinear resize: triangle filter whose support grows with the downscale, rounded to 8 bits, as Pillow's
  * Image.resize(BILINEAR) (within 1 level). *out is created (same channels). Source: Pillow's Resample.c. */
-mseg_status mseg_image_resize(mseg_image *out, const mseg_image *in, int width, int height, mseg_error *err);
+MSEG_API mseg_status mseg_image_resize(mseg_image *out, const mseg_image *in, int width, int height, mseg_error *err);
 
 #endif

@@ -1,6 +1,8 @@
 #ifndef MSEG_IMAGE_READER_H
 #define MSEG_IMAGE_READER_H
 
+#include "base/api.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,17 +14,17 @@
 typedef struct mseg_image_reader mseg_image_reader;
 
 /** Reads the header. limits may be NULL (defaults). On failure *reader is NULL. Errors: as mseg_image_read. */
-mseg_status mseg_image_reader_open(mseg_image_reader **reader, const char *path, mseg_orientation orientation,
-                                   const mseg_limits *limits, mseg_error *err);
+MSEG_API mseg_status mseg_image_reader_open(mseg_image_reader **reader, const char *path, mseg_orientation orientation,
+                                            const mseg_limits *limits, mseg_error *err);
 
-int mseg_image_reader_width(const mseg_image_reader *reader);
-int mseg_image_reader_height(const mseg_image_reader *reader);
+MSEG_API int mseg_image_reader_width(const mseg_image_reader *reader);
+MSEG_API int mseg_image_reader_height(const mseg_image_reader *reader);
 
 /** Reads the next n rows to rows, stride bytes apart. With the last row of the picture the end of the file is checked, too. After
  * a failure only closing is left. Errors: as mseg_image_read; MSEG_INVAL when there are fewer than n. */
-mseg_status mseg_image_reader_rows(mseg_image_reader *reader, uint8_t *rows, size_t stride, int n, mseg_error *err);
+MSEG_API mseg_status mseg_image_reader_rows(mseg_image_reader *reader, uint8_t *rows, size_t stride, int n, mseg_error *err);
 
 /** NULL-safe; sets *reader to NULL. */
-void mseg_image_reader_close(mseg_image_reader **reader);
+MSEG_API void mseg_image_reader_close(mseg_image_reader **reader);
 
 #endif

@@ -1,6 +1,8 @@
 #ifndef MSEG_IMAGE_ROW_WRITER_H
 #define MSEG_IMAGE_ROW_WRITER_H
 
+#include "base/api.h"
+
 #include <stdint.h>
 
 #include "image/image.h"
@@ -17,16 +19,17 @@ typedef struct mseg_png_format {
 typedef struct mseg_row_writer mseg_row_writer;
 
 /** On failure *writer is NULL. Errors: those of mseg_output_open, MSEG_INVAL, MSEG_NOMEM. */
-mseg_status mseg_row_writer_open(mseg_row_writer **writer, const char *path, const mseg_png_format *format, mseg_error *err);
+MSEG_API mseg_status mseg_row_writer_open(mseg_row_writer **writer, const char *path, const mseg_png_format *format,
+                                          mseg_error *err);
 
 /** Writes the next rows->height rows, of the PNG's width and channels. After a failure only discarding is left. Errors: MSEG_IO,
  * MSEG_INVAL for rows of another kind, too many of them or ids that the palette has no entry for. */
-mseg_status mseg_row_writer_put(mseg_row_writer *writer, const mseg_image *rows, mseg_error *err);
+MSEG_API mseg_status mseg_row_writer_put(mseg_row_writer *writer, const mseg_image *rows, mseg_error *err);
 
 /** Puts the file in place. *writer is NULL afterwards, whatever happened. MSEG_INVAL when rows are missing. */
-mseg_status mseg_row_writer_commit(mseg_row_writer **writer, mseg_error *err);
+MSEG_API mseg_status mseg_row_writer_commit(mseg_row_writer **writer, mseg_error *err);
 
 /** Throws the file away; NULL-safe; sets *writer to NULL. */
-void mseg_row_writer_discard(mseg_row_writer **writer);
+MSEG_API void mseg_row_writer_discard(mseg_row_writer **writer);
 
 #endif

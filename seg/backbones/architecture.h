@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "base/api.h"
 #include "weights/weights.h"
 
 /** Seeded weights (weights/seeded.h) of a network described as NETWORK[:OPTION]...
@@ -16,6 +17,6 @@
 mseg_status mseg_architecture_weights(mseg_weights **weights, const char *description, mseg_error *err);
 
 /** Whether the description's NETWORK exists. */
-bool mseg_architecture_known(const char *description);
+MSEG_API bool mseg_architecture_known(const char *description);
 
 #endif

@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "base/alloc.h"
+#include "base/json.h"
 #include "image/file.h"
 #include "seg/draw/palette_data.h"
 #include "seg/mseg.h"

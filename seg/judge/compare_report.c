@@ -1,3 +1,4 @@
+#include "base/json.h"
 #include "seg/judge/compare.h"
 
 #include <math.h>

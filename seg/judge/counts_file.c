@@ -1,3 +1,5 @@
+#include "base/json.h"
+#include "base/output.h"
 #include "seg/judge/metrics.h"
 
 #include <limits.h>

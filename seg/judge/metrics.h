@@ -3,6 +3,7 @@
 
 /* In: class ids of ground truth and predictions, or counts of them. Out: figures of a set, and reports of them. */
 
+#include "base/json.h"
 #include "seg/mseg.h"
 
 /* Pixels of one class, in one image or in a set. Boundary: the pixels of a region that are near its edge (metrics_boundary.c). */

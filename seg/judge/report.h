@@ -1,6 +1,7 @@
 #ifndef MSEG_SEG_JUDGE_REPORT_H
 #define MSEG_SEG_JUDGE_REPORT_H
 
+#include "base/json.h"
 #include "seg/mseg.h"
 
 /** 2740709056 -> "2,740,709,056". */

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/parallel.h"
 #include "seg/model.h"
 
 typedef struct burn {

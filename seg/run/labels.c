@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/parallel.h"
 #include "seg/run/sampling.h"
 
 typedef struct label_job {

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/parallel.h"
 #include "seg/run/labels.h"
 #include "seg/run/sampling.h"
 #include "seg/run/session.h"

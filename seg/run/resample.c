@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/parallel.h"
 #include "seg/run/sampling.h"
 
 /* A pixel of three floats and one that belongs to its neighbour: four are loaded and stored at once, source rows have some to

@@ -2,6 +2,6 @@ add_test(NAME house_layering COMMAND ${PYTHON3} ${CMAKE_CURRENT_SOURCE_DIR}/hous
 # Sanitizers add symbols of their own.
 if(NOT MSEG_SANITIZE)
   add_test(NAME house_symbols COMMAND ${PYTHON3} ${CMAKE_CURRENT_SOURCE_DIR}/house/symbols.py ${CMAKE_C_COMPILER}
-                                      $<TARGET_FILE:mseg_lib> $<TARGET_OBJECTS:mseg>
+                                      $<TARGET_FILE:mseg_static> $<TARGET_OBJECTS:mseg>
            COMMAND_EXPAND_LISTS)
 endif()

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "base/pool.h"
+#include "base/parallel.h"
 
 enum { MOST_TASKS = 300, MOST_THREADS = 8 };
 

@@ -35,17 +35,9 @@ static void print(const mseg_result *result, size_t png, size_t jpeg)
     for (int y = 0; y < result->labels.height; y++)
         for (int x = 0; x < result->labels.width; x++)
             sum = (sum * 31 + result->labels.data[(size_t)y * result->labels.stride + (size_t)x]) % 1000003;
-    mseg_json *line = mseg_json_object();
-    mseg_json_add_string(line, "version", mseg_version());
-    mseg_json_add_int(line, "width", result->labels.width);
-    mseg_json_add_int(line, "height", result->labels.height);
-    mseg_json_add_int(line, "classes", result->classes);
-    mseg_json_add_int(line, "sum", (int64_t)sum);
-    mseg_json_add_bool(line, "encoded", png > 0 && jpeg > 0);
-    char *text = mseg_json_print(line, false);
-    puts(text ? text : "out of memory");
-    free(text);
-    mseg_json_free(&line);
+    printf("{\"version\": \"%s\", \"width\": %d, \"height\": %d, \"classes\": %d, \"sum\": %lu, \"encoded\": %s}\n",
+           mseg_version(), result->labels.width, result->labels.height, result->classes, sum,
+           png > 0 && jpeg > 0 ? "true" : "false");
 }
 
 int main(void)
