@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""layering.py ROOT [--graph]: no room includes what its row below does not allow (ARCHITECTURE.md), and no includes go round in a
+"""layering.py ROOT [--graph]: no room includes what its row below does not allow (docs/architecture.md), and no includes go round in a
 circle, which header guards would hide. First shows that it would notice. --graph: prints who includes whom, and how often."""
 import collections
 import os
