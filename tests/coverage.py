@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 
-ROOMS = ['lib/base', 'lib/image', 'lib/kernels', 'lib/graph', 'lib/weights', 'heads', 'seg', 'apps']
+ROOMS = ['lib/base', 'lib/image', 'lib/kernels', 'lib/net', 'lib/weights', 'lib/plan', 'heads', 'seg', 'apps']
 NEEDS = {'avx2': {'avx2', 'fma'}, 'avx512': {'avx512f', 'avx512bw', 'avx512vl', 'avx512dq'}}
 NEEDS['zen4'] = NEEDS['avx512']
 

@@ -68,8 +68,9 @@ MSEG_API mseg_status mseg_image_encode_png(const mseg_image *image, const uint8_
                                            size_t *size, mseg_error *err);
 MSEG_API mseg_status mseg_image_encode_jpeg(const mseg_image *image, int quality, uint8_t **bytes, size_t *size, mseg_error *err);
 
-/** Antialiased bilinear resize: triangle filter whose support grows with the downscale, rounded to 8 bits, as Pillow's
- * Image.resize(BILINEAR) (within 1 level). *out is created (same channels). Source: Pillow's Resample.c. */
+/** Antialiased bilinear resize: triangle filter whose support grows with the downscale, rounded to 8 bits, bit for bit as
+ * Pillow's Image.resize(BILINEAR). *out is created (same channels). Errors: MSEG_INVAL for sizes below 1, MSEG_NOMEM. Source:
+ * Pillow's Resample.c. */
 MSEG_API mseg_status mseg_image_resize(mseg_image *out, const mseg_image *in, int width, int height, mseg_error *err);
 
 #endif

@@ -1,7 +1,8 @@
 #ifndef MSEG_NET_INPUT_H
 #define MSEG_NET_INPUT_H
 
-/* How positions of two grids over the same picture belong together, where they are resized (NUMERICS: docs/numerics.md).
+/* How positions of two grids over the same picture belong together, where one is resized to the other
+ * (docs/numerics.md, "Back to the photo").
  * MSEG_ALIGN_CORNERS: the corner pixels' centres meet (align_corners), MSEG_HALF_PIXEL: the pictures' edges meet, MSEG_LEGACY:
  * the first pixels' centres meet and the sizes give the step (TensorFlow 1's default). */
 typedef enum mseg_sampling { MSEG_ALIGN_CORNERS, MSEG_HALF_PIXEL, MSEG_LEGACY } mseg_sampling;

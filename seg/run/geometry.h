@@ -19,8 +19,8 @@ typedef struct mseg_canvas_rule {
 /** Whether a side suits. Of canvases without aligned corners any does. */
 bool mseg_side_suits(int side, const mseg_canvas_rule *rule);
 
-/** How an image of that size is laid on a canvas (NUMERICS.md, "Pre-processing"). Errors: MSEG_INVAL, MSEG_LIMIT for canvases
- * beyond 2^30 pixels. */
+/** How an image of that size is laid on a canvas (docs/numerics.md, "The picture's entry"). Errors: MSEG_INVAL, MSEG_LIMIT for
+ * canvases beyond 2^30 pixels. */
 mseg_status mseg_geometry_plan(mseg_geometry *geometry, int width, int height, const mseg_canvas_rule *rule,
                                const mseg_run_options *options, mseg_error *err);
 

@@ -8,7 +8,7 @@
 #include "net/input.h"
 
 /* Where one axis of an image samples an axis of k map columns: the image's n pixels lie scaled on the first part of a canvas
- * whose size pixels the map's columns span by the net's sampling rule (NUMERICS.md, "Back to the original"). */
+ * whose size pixels the map's columns span by the net's sampling rule (docs/numerics.md, "Back to the photo"). */
 typedef struct mseg_axis {
     int n, scaled, size, k;
     bool mirrored; /* the canvas was turned left to right */

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""layering.py ROOT [--graph]: no room includes what its row below does not allow (ARCHITECTURE.md), and no includes go round in a
-circle, which header guards would hide. First shows that it would notice. --graph: prints who includes whom, and how often."""
+"""layering.py ROOT [--graph | --table]: no room includes what its row below does not allow, docs/architecture.md has the same rows, and
+no includes go round in a circle, which header guards would hide. First shows that it would notice. --graph: prints who includes whom,
+and how often; --table: the rows as that page has them."""
 import collections
 import os
 import re
@@ -101,6 +102,16 @@ def print_graph(graph):
             print(f'{room} -> {others}' if others else room)
 
 
+def table():
+    return [f'| `{room}` | {", ".join(f"`{name}`" for name in names) or "nothing of ours"} |' for room, names in ALLOWED.items()]
+
+
+def page_faults(page):
+    """Where the page's rows, those of two cells that begin with a room, differ from the ones above."""
+    rows = [line for line in page.splitlines() if line.count('|') == 3 and line[3:].split('`')[0] in ALLOWED]
+    return [] if rows == table() else ['docs/architecture.md: its table of who may include whom is not what --table prints']
+
+
 def tree(files):
     """A throw-away source tree."""
     root = tempfile.TemporaryDirectory()
@@ -136,13 +147,19 @@ def notices():
     with tree({**good, **circle}) as root:
         found = faults(root)
         assert found == ['includes go in a circle: lib/base/a.h -> lib/base/b.h -> lib/base/c.h -> lib/base/a.h'], found
+    page = ['| room | may include |', '|---|---|', *table(), '| `other` | text |', '| `lib/base` | a | row | of another table |']
+    assert not page_faults('\n'.join(page))
+    assert page_faults('\n'.join(page[:-3])) and page_faults('\n'.join(page).replace('`lib/net`, ', ''))
 
 
 notices()
 source = sys.argv[1]
 assert any(name.endswith('.c') for name in os.listdir(os.path.join(source, 'lib/base'))), 'not the source tree'
-problems = faults(source)
+with open(os.path.join(source, 'docs/architecture.md'), encoding='utf-8') as text:
+    problems = faults(source) + page_faults(text.read())
 if '--graph' in sys.argv[2:]:
     print_graph(includes(source))
+if '--table' in sys.argv[2:]:
+    print('\n'.join(table()))
 print('\n'.join(problems) or 'every include keeps to the layering, and none goes in a circle')
 sys.exit(bool(problems))

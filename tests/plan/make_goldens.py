@@ -332,7 +332,7 @@ def network_cases():
 
 
 def counted_cases():
-    """Full networks, shapes and counts only. The totals are those of NUMERICS.md ("Counts to reproduce")."""
+    """Full networks, shapes and counts only. The totals are those of docs/numerics.md ("Counts")."""
     for name, side, output_stride, blocks, stem, aspp, madds, params in (
             ("count_os32", 513, 32, WIDTH_1, 32, False, 1607243456, 2097013), ("count_os16", 513, 16, WIDTH_1, 32, False, 2740709056, 2097013),
             ("count_os8", 513, 8, WIDTH_1, 32, False, 8825853632, 2097013), ("count_os16_aspp", 513, 16, WIDTH_1, 32, True, 5363508928, None),

@@ -93,7 +93,7 @@ static void test_running_allocates_nothing(void **state)
 
 /* ---- counts ---- */
 
-/* The script counts elements of PyTorch's tensors; its totals for the full networks are NUMERICS.md's. */
+/* The script counts elements of PyTorch's tensors; its totals for the full networks are those of docs/numerics.md, "Counts". */
 static void check_counts(const net_case *c, const mseg_packed_net *net)
 {
     mseg_plan *plan = case_plan(c, net, 1, 1 << 20);

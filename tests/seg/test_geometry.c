@@ -9,7 +9,8 @@
 #include "kernels/random.h"
 #include "seg/run/geometry.h"
 
-/* mseg_geometry_plan against NUMERICS.md, "Pre-processing": cases worked out by hand, then the rules by integer arithmetic. */
+/* mseg_geometry_plan against docs/numerics.md, "The picture's entry": cases worked out by hand, then the rules by integer
+ * arithmetic. */
 
 #define FIT     MSEG_RESIZE_FIT
 #define NONE    MSEG_RESIZE_NONE

@@ -14,8 +14,8 @@
 #include "kernels/random.h"
 #include "seg/run/labels.h"
 
-/* mseg_labels against PyTorch's align_corners interpolation (goldens.txt) and against NUMERICS.md's formula in double, with every
- * kernel set and one to three threads, in an image whose rows are longer than its width. */
+/* mseg_labels against PyTorch's align_corners interpolation (goldens.txt) and against docs/numerics.md's formula in double, with
+ * every kernel set and one to three threads, in an image whose rows are longer than its width. */
 
 enum { MAX_THREADS = 3, CANARY = 0xEE, ROW_GAP = 5 };
 
@@ -143,7 +143,8 @@ static void test_align_corners(void **state)
 
 /* ---- the formula ---- */
 
-/* NUMERICS.md, "Back to the original": where output pixel x of size lies among count logits, of the canvas as it is or turned. */
+/* docs/numerics.md, "Back to the photo": where output pixel x of size lies among count logits, of the canvas as it is or turned.
+ */
 static double formula(int x, int size, int scaled, int canvas, int count, bool mirrored)
 {
     double u = (x + 0.5) * scaled / size - 0.5;

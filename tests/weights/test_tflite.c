@@ -356,7 +356,8 @@ static void check_structure(const mseg_weights *weights, const int *channels, in
     assert_int_equal(mseg_weights_padding(weights), MSEG_SAME);
 }
 
-/* Parameter counts: NUMERICS.md; of the classifier, the sum of arXiv 1801.04381's table 2 with 1001 classes, batch norms folded.
+/* Parameter counts: docs/numerics.md, "Counts"; of the classifier, the sum of arXiv 1801.04381's table 2 with 1001 classes, batch
+ * norms folded.
  */
 static void real_models_are_read_whole(void **state)
 {
