@@ -15,7 +15,7 @@ typedef struct mseg_emitter {
     mseg_status status;
 } mseg_emitter;
 
-/** Appends the steps of groups[0] and of those after it that stream from it; returns how many groups that are (f32.c). */
+/** Appends the steps of groups[0] and of those after it that stream from it; returns how many groups that are (steps.c). */
 int mseg_emit_groups(mseg_emitter *emitter, const mseg_group *groups, int n);
 
 /** Appends an empty step that begins with that layer and has so many passes. */
