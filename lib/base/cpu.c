@@ -60,9 +60,7 @@ bool mseg_cpu_can_run(const mseg_cpu *cpu, mseg_cpu_level level)
 
 mseg_cpu mseg_cpu_detect(void)
 {
-    mseg_cpu cpu = {.features = detect_features(),
-                    .l1_bytes = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, 32 << 10),
-                    .l2_bytes = cache_bytes(_SC_LEVEL2_CACHE_SIZE, 512 << 10)};
+    mseg_cpu cpu = {.features = detect_features(), .l2_bytes = cache_bytes(_SC_LEVEL2_CACHE_SIZE, 512 << 10)};
     for (mseg_cpu_level level = MSEG_CPU_SCALAR; level < MSEG_CPU_LEVELS; level++)
         if (mseg_cpu_can_run(&cpu, level) && (level != MSEG_CPU_ZEN4 || is_zen4()))
             cpu.level = level;

@@ -28,7 +28,6 @@ typedef enum mseg_cpu_level { MSEG_CPU_SCALAR, MSEG_CPU_AVX2, MSEG_CPU_AVX512, M
 typedef struct mseg_cpu {
     unsigned features;    /* MSEG_HAS_*: what it can run */
     mseg_cpu_level level; /* what it prefers: the kernel set of choice */
-    size_t l1_bytes;      /* data cache of one core */
     size_t l2_bytes;      /* second-level cache of one core */
 } mseg_cpu;
 

@@ -19,13 +19,13 @@ static bool is_less_work(const mseg_net_layer *projection, const mseg_net_layer 
     return k * n < k * m + m * n;
 }
 
-/* Whether the only other readers of the projection's output are global pools. */
+/* Whether the only other reader of the projection's output is a global pool, if any. */
 static bool has_no_other_readers(const mseg_net *net, mseg_value projection, mseg_value conv)
 {
+    int pools = 0;
     for (int i = 0; i < net->count; i++)
-        if (i != conv && mseg_layer_reads(&net->layers[i], projection) && net->layers[i].kind != MSEG_GLOBAL_POOL)
-            return false;
-    return !mseg_net_is_output(net, projection);
+        pools += i != conv && mseg_layer_reads(&net->layers[i], projection) && net->layers[i].kind == MSEG_GLOBAL_POOL;
+    return pools <= 1 && mseg_net_readers(net, projection) == pools + 1;
 }
 
 /* The convolution that is to be one with projection, -1: none. */

@@ -65,6 +65,8 @@ static mseg_status check_conv(const mseg_net *net, const mseg_net_layer *conv, b
 static mseg_status check(const mseg_net *net, const mseg_net_layer *layer, bool *vector)
 {
     *vector = layer->kind == MSEG_GLOBAL_POOL;
+    if (layer->kind == MSEG_INPUT || mseg_net_find(net, layer->name) >= 0)
+        return MSEG_INVAL;
     if (layer->kernel < 1 || layer->kernel % 2 == 0 || layer->stride < 1 || layer->rate < 1 || layer->channels < 1)
         return MSEG_INVAL;
     if (layer->kind == MSEG_CONV)
@@ -72,6 +74,8 @@ static mseg_status check(const mseg_net *net, const mseg_net_layer *layer, bool 
     if (layer->n_in != 1 || layer->add >= 0 || !is_map(net, layer->in[0]) ||
         layer->channels != net->layers[layer->in[0]].channels)
         return MSEG_INVAL;
+    if (layer->kind == MSEG_MAX_POOL && layer->rate != 1)
+        return MSEG_UNSUPPORTED;
     return layer->kind != MSEG_DEPTHWISE || layer->kernel == 3 ? MSEG_OK : MSEG_UNSUPPORTED;
 }
 
@@ -152,6 +156,14 @@ void mseg_net_free(mseg_net *net)
 }
 
 /* ---- questions ---- */
+
+mseg_value mseg_net_find(const mseg_net *net, const char *name)
+{
+    for (int i = 0; i < net->count; i++)
+        if (!strcmp(net->layers[i].name, name))
+            return i;
+    return -1;
+}
 
 bool mseg_net_is_output(const mseg_net *net, mseg_value value)
 {

@@ -56,7 +56,8 @@ typedef struct mseg_net {
  * MSEG_NOMEM, MSEG_INVAL. */
 mseg_status mseg_net_picture(mseg_net *net, mseg_value *out);
 
-/** Appends a layer. Errors: MSEG_NOMEM, MSEG_INVAL (shapes that do not fit together), MSEG_UNSUPPORTED. */
+/** Appends a layer. Errors: MSEG_NOMEM, MSEG_INVAL (shapes that do not fit together, a name that another layer has),
+ * MSEG_UNSUPPORTED. */
 mseg_status mseg_net_add(mseg_net *net, const mseg_net_layer *layer, mseg_value *out);
 
 /** Marks a value, any but the picture, as the next output. Errors: MSEG_INVAL, MSEG_LIMIT. */
@@ -64,6 +65,9 @@ mseg_status mseg_net_output(mseg_net *net, mseg_value value);
 
 /** Frees the layers and zeroes *net. */
 void mseg_net_free(mseg_net *net);
+
+/** The layer of that name, -1: none. No two have one name. */
+mseg_value mseg_net_find(const mseg_net *net, const char *name);
 
 /** Layers that read a value; being an output counts as one more. */
 int mseg_net_readers(const mseg_net *net, mseg_value value);

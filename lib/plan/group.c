@@ -77,7 +77,8 @@ static mseg_group group_at(const mseg_packed_net *packed, int index)
         return g;
     g.depthwise = at;
     const int pools = pools_of(net, at);
-    if (is_pointwise(net, at + 1) && net->layers[at + 1].in[0] == at && mseg_net_readers(net, at) == pools + 1) {
+    if (is_pointwise(net, at + 1) && net->layers[at + 1].in[0] == at && net->layers[at + 1].add != at &&
+        mseg_net_readers(net, at) == pools + 1) {
         g.pointwise = ++at;
         g.pooled = pools > 0;
     }
@@ -87,10 +88,10 @@ static mseg_group group_at(const mseg_packed_net *packed, int index)
 
 /* ---- how a block's work is divided ---- */
 
-/* Whole panels of the expansion. Every further group of channels reads and writes the output once more, which was measured to
- * cost more than streaming weights from the last-level cache does, from 9 pixels a row on: so groups are for working sets beyond
+/* Whole panels of the expansion. Every further slice reads and writes the output once more, which was measured to
+ * cost more than streaming weights from the last-level cache does, from 9 pixels a row on: so slices are for working sets beyond
  * what a core has of that, taken as CACHES second-level caches. */
-static int width_at_a_time(const mseg_packed_net *net, const mseg_group *g, const struct mseg_size *sizes, const mseg_cpu *cpu)
+static int slice_of(const mseg_packed_net *net, const mseg_group *g, const struct mseg_size *sizes, const mseg_cpu *cpu)
 {
     enum { CACHES = 8 };
     const int expanded = mseg_group_expanded(&net->run, g);
@@ -102,9 +103,9 @@ static int width_at_a_time(const mseg_packed_net *net, const mseg_group *g, cons
                    (size_t)(MSEG_BLOCK_ROWS * out->width);
     size_t bytes = ((size_t)expand->in_channels + (size_t)net->run.layers[g->pointwise].channels + 9 + rings) * sizeof(float);
     size_t budget = cpu->l2_bytes * CACHES;
-    int groups = (int)(((size_t)expanded * bytes + budget - 1) / budget);
-    int width = (int)mseg_round_up((size_t)((expanded + groups - 1) / groups), (size_t)net->kernels->gemm.nr);
-    return width < expanded ? width : expanded;
+    int slices = (int)(((size_t)expanded * bytes + budget - 1) / budget);
+    int slice = (int)mseg_round_up((size_t)((expanded + slices - 1) / slices), (size_t)net->kernels->gemm.nr);
+    return slice < expanded ? slice : expanded;
 }
 
 static void divide(const mseg_packed_net *net, mseg_group *g, const struct mseg_size *sizes, const mseg_cpu *cpu)
@@ -112,7 +113,7 @@ static void divide(const mseg_packed_net *net, mseg_group *g, const struct mseg_
     const mseg_net_layer *depthwise = &net->run.layers[g->depthwise];
     if (depthwise->stride == 1 && depthwise->rate <= sizes[depthwise->in[0]].height)
         g->classes = depthwise->rate;
-    g->width = width_at_a_time(net, g, sizes, cpu);
+    g->slice = slice_of(net, g, sizes, cpu);
 }
 
 /* Stages of a group, without sums for pairs. */
@@ -131,19 +132,20 @@ int mseg_group_stages(const mseg_net *net, const mseg_group *g)
 int mseg_group_passes(const mseg_net *net, const mseg_group *g)
 {
     const int expanded = mseg_group_expanded(net, g);
-    return g->depthwise < 0 ? 2 /* a vector's share, and the rest */ : g->classes * ((expanded + g->width - 1) / g->width);
+    return g->depthwise < 0 ? 1 : g->classes * ((expanded + g->slice - 1) / g->slice);
 }
 
 /* Whether a block may stream from the group before, whose step has stages in one pass: nobody else wants the map between them,
- * and it is too large to keep in the cache. */
+ * and it is too large to keep in the cache. Not from one that averages its rows: those on the border of two threads would be
+ * written by both. */
 static bool may_stream(const mseg_packed_net *net, const mseg_group *before, const mseg_group *g, int stages,
                        const struct mseg_size *sizes, const mseg_cpu *cpu)
 {
-    enum { MOST = 12 };
+    enum { MOST = 12 }; /* and sums for pairs, one a convolution: MSEG_MAX_STAGES */
     const mseg_value map = before->first + before->n - 1;
     const mseg_net_layer *first = &net->run.layers[g->first];
-    if (net->unfused || g->depthwise < 0 || first->in[0] != map || mseg_net_readers(&net->run, map) != 1 || stages + 4 > MOST ||
-        (g->pointwise >= 0 && net->run.layers[g->pointwise].add >= 0))
+    if (net->unfused || g->depthwise < 0 || before->pooled || first->in[0] != map || mseg_net_readers(&net->run, map) != 1 ||
+        stages + 4 > MOST || (g->pointwise >= 0 && net->run.layers[g->pointwise].add >= 0))
         return false;
     size_t bytes = (size_t)sizes[map].width * (size_t)sizes[map].height * mseg_value_floats(net, map) * sizeof(float);
     return bytes > 2 * cpu->l2_bytes;
@@ -156,12 +158,12 @@ int mseg_group_layers(mseg_group *groups, const mseg_packed_net *net, const stru
     for (int i = 1; i < net->run.count; i += groups[n++].n) { /* the picture is read by the first convolution's own pass */
         mseg_group *g = &groups[n];
         *g = group_at(net, i);
-        g->width = mseg_group_expanded(&net->run, g);
+        g->slice = mseg_group_expanded(&net->run, g);
         g->streams = one_pass && may_stream(net, g - 1, g, stages, sizes, cpu);
         if (!g->streams && g->depthwise >= 0)
             divide(net, g, sizes, cpu);
         stages = (g->streams ? stages : 0) + stages_of(&net->run, g);
-        one_pass = g->classes == 1 && g->width == mseg_group_expanded(&net->run, g) &&
+        one_pass = g->classes == 1 && g->slice == mseg_group_expanded(&net->run, g) &&
                    net->run.layers[g->first].kind != MSEG_GLOBAL_POOL;
     }
     return n;

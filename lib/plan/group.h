@@ -18,7 +18,7 @@ typedef struct mseg_group {
     bool pooled;                      /* global pools read the depthwise map, by the averages of its rows */
     bool streams;                     /* joins the step of the group before, whose map is a ring then */
     int classes; /* a block's rows y, y + classes ... need only one another (atrous rate at stride 1): passes of their own */
-    int width;   /* channels of the expanded map at a time, the projection adding up (the paper's t-way split) */
+    int slice;   /* channels of the expanded map at a time, the projection adding up (the paper's t-way split) */
 } mseg_group;
 
 /** Groups the layers of net->run, whose maps have these sizes: groups has room for as many as layers; returns how many there are.

@@ -1,9 +1,11 @@
 #include "plan/packed.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "weights/load.h"
 
-enum { MAX_TAPS = 196, ROWS = 4 /* of a projection at a time */ };
+enum { ROWS = 4 }; /* of a projection at a time */
 
 /* weights [n][k] and bias [n] of conv after projection. Room: row [k], rows of projection [m rounded up to ROWS][k]. */
 static void multiply(const mseg_layer_weights *projection, const mseg_layer_weights *conv, mseg_layer_weights *product,
@@ -38,6 +40,9 @@ static mseg_status load_product(mseg_layer_weights *conv, const mseg_weights *we
     float *rows = NULL;
     double *row = NULL;
     mseg_status status = mseg_weights_load(&projection, weights, layer->through, layer->in_channels, err);
+    if (!status && (projection.out != conv->in || projection.kernel != 1))
+        status = mseg_fail(err, MSEG_MISMATCH, "%s.weight takes %d channels, %s makes %d", layer->name, conv->in, layer->through,
+                           projection.out);
     if (status)
         goto done;
     const size_t k = (size_t)projection.in, m = (size_t)projection.out;
@@ -49,8 +54,7 @@ static mseg_status load_product(mseg_layer_weights *conv, const mseg_weights *we
         status = mseg_fail(err, MSEG_NOMEM, NULL);
         goto done;
     }
-    for (size_t i = 0; i < m * k; i++)
-        rows[i] = projection.weight[i];
+    memcpy(rows, projection.weight, m * k * sizeof *rows);
     multiply(&projection, conv, &product, row, rows);
     const mseg_layer_weights old = *conv;
     *conv = product;
@@ -67,11 +71,11 @@ done:
 static mseg_status pack_conv(mseg_packed_layer *packed, const mseg_net *net, const mseg_net_layer *conv,
                              const mseg_layer_weights *weights, const mseg_gemm_kernel *gemm)
 {
-    size_t offsets[MAX_TAPS], vector_offset = 0, first = 0;
+    size_t offsets[MSEG_MAX_TAPS], vector_offset = 0, first = 0;
     int taps = 0, channels = 0;
     packed->merged_columns = conv->in[0] == 0 && conv->kernel > 1;
     const int columns = packed->merged_columns ? 1 : conv->kernel;
-    if (conv->n_in * conv->kernel * columns > MAX_TAPS)
+    if (conv->n_in * conv->kernel * columns > MSEG_MAX_TAPS)
         return MSEG_UNSUPPORTED;
     for (int i = 0; i < conv->n_in; i++) {
         const mseg_net_layer *in = &net->layers[conv->in[i]];
@@ -104,6 +108,15 @@ static mseg_status pack_depthwise(mseg_packed_layer *packed, const mseg_net_laye
     return packed->depthwise && packed->bias ? MSEG_OK : MSEG_NOMEM;
 }
 
+/* The net may have been made for other weights. */
+static mseg_status check_shape(const mseg_net_layer *layer, const mseg_layer_weights *weights, mseg_error *err)
+{
+    if (weights->out == layer->channels && weights->kernel == layer->kernel)
+        return MSEG_OK;
+    return mseg_fail(err, MSEG_MISMATCH, "%s.weight makes %d channels by %dx%d, the network's layer %d by %dx%d", layer->name,
+                     weights->out, weights->kernel, weights->kernel, layer->channels, layer->kernel, layer->kernel);
+}
+
 static mseg_status pack_layer(mseg_packed_net *p, int index, const mseg_weights *weights, mseg_error *err)
 {
     const mseg_net_layer *layer = &p->run.layers[index];
@@ -113,6 +126,8 @@ static mseg_status pack_layer(mseg_packed_net *p, int index, const mseg_weights 
     packed->vector_in = -1;
     if (layer->kind == MSEG_CONV) {
         status = mseg_weights_load(&values, weights, layer->name, *layer->through ? 0 : layer->in_channels, err);
+        if (!status)
+            status = check_shape(layer, &values, err);
         if (!status && *layer->through)
             status = load_product(&values, weights, layer, err);
         if (!status && (status = pack_conv(packed, &p->run, layer, &values, &p->kernels->gemm)))

@@ -6,8 +6,6 @@
 
 #include "base/alloc.h"
 
-enum { MAX_NR = 64 };
-
 int mseg_panel_width(const mseg_panels *panels, int n0)
 {
     int left = panels->n - n0;
@@ -41,7 +39,7 @@ static bool has_other_sign(const mseg_panels *panels, int k)
  * other sign already. */
 static void sum_pairs(const float *lines, int width, int k, int columns, float *pairs)
 {
-    double sums[MAX_NR] = {0};
+    double sums[MSEG_MAX_NR] = {0};
     for (int i = 0; i < k / 4 * 4; i += 2, lines += 2 * width)
         for (int j = 0; j < columns; j++)
             sums[j] += (double)lines[j] * (double)lines[width + j];
@@ -80,7 +78,7 @@ static void pair_panel(mseg_panels *panels, int n0)
 {
     const int width = mseg_panel_width(panels, n0), columns = paired_columns(panels, n0), lines = panels->taps * panels->k;
     float *panel = panels->data + panel_offset(panels, n0), *scale = panels->scale + n0;
-    double squares[MAX_NR] = {0};
+    double squares[MSEG_MAX_NR] = {0};
     for (int i = 0; i < lines; i++)
         for (int j = 0; j < columns; j++)
             squares[j] += (double)panel[i * width + j] * (double)panel[i * width + j];

@@ -18,6 +18,9 @@ typedef struct mseg_panels {
     float *scale, *pairs;
 } mseg_panels;
 
+/* The most taps of a convolution (a 7x7 one of four maps), and the widest panel. */
+enum { MSEG_MAX_TAPS = 196, MSEG_MAX_NR = 64 };
+
 /** Packs src, whose output channel j holds tap t's k inputs at src[j * row + offsets[t]]. Free data with mseg_free. */
 mseg_status mseg_panels_pack(mseg_panels *panels, const mseg_gemm_kernel *kernel, const float *src, size_t row,
                              const size_t *offsets, int taps, int k, int n);

@@ -39,7 +39,8 @@ static bool reserve(mseg_plan *plan, const mseg_group *groups, int n)
 {
     size_t passes = 0, stages = 0;
     for (int i = 0; i < n; i++) {
-        const size_t more = (size_t)mseg_group_passes(&plan->net->run, &groups[i]);
+        const bool has_vector = plan->net->layers[groups[i].first].vector_in >= 0; /* whose share is a step before */
+        const size_t more = (size_t)mseg_group_passes(&plan->net->run, &groups[i]) + has_vector;
         passes += more;
         stages += more * (size_t)mseg_group_stages(&plan->net->run, &groups[i]);
     }

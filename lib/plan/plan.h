@@ -14,7 +14,7 @@ enum { MSEG_MAX_CANVAS = 1 << 30 }; /* pixels */
 typedef struct mseg_plan mseg_plan;
 
 /* An output of the net, valid until the next run: channel c of pixel (x, y) is data[y * row + x * pixel + c]. What a convolution
- * made and no depthwise one reads is dense: [height, width, channels]. */
+ * made and no layer reads is dense: [height, width, channels]. */
 typedef struct mseg_map {
     const float *data;
     int width, height, channels;

@@ -61,11 +61,11 @@ static void emit_passes(mseg_emitter *e, mseg_step *step, const mseg_group *g, c
 {
     const int expanded = mseg_group_expanded(&e->net->run, g);
     const mseg_block_rows rows = rows_of(e, step, g, in, out);
-    mseg_emit_zeros(step, mseg_emit_f32_zeros(e, layer_at(e, g->depthwise), in->width, g->width));
+    mseg_emit_zeros(step, mseg_emit_f32_zeros(e, layer_at(e, g->depthwise), in->width, g->slice));
     const size_t base = step->scratch_bytes; /* behind the zeros, passes take turns in the same scratch */
     size_t largest = base;
-    for (int first = 0; first < expanded; first += g->width) {
-        const mseg_slice s = {first, expanded - first < g->width ? expanded - first : g->width};
+    for (int first = 0; first < expanded; first += g->slice) {
+        const mseg_slice s = {first, expanded - first < g->slice ? expanded - first : g->slice};
         for (int c = 0, unit = 0; c < g->classes; c++) {
             const mseg_block_rows class = every_of(&rows, c, g->classes);
             step->scratch_bytes = base;
@@ -107,7 +107,7 @@ static void emit_chain(mseg_emitter *e, mseg_step *step, const mseg_group *group
         const mseg_rows out = i + 1 < n ? ring_between(e, step, &groups[i], &groups[i + 1]) : mseg_emit_value(e, step, last);
         if (groups[i].depthwise >= 0) {
             const mseg_block_rows rows = rows_of(e, step, &groups[i], &in, &out);
-            mseg_emit_f32_block(e, step, pass, &groups[i], (mseg_slice){0, groups[i].width}, &rows, false);
+            mseg_emit_f32_block(e, step, pass, &groups[i], (mseg_slice){0, groups[i].slice}, &rows, false);
         } else {
             mseg_emit_f32_layer(e, step, pass, groups[i].first, bias_tensor, &out);
         }

@@ -12,7 +12,7 @@ static const mseg_tensor *find(const mseg_weights *weights, const char *layer, c
     return mseg_weights_find(weights, name);
 }
 
-int mseg_weights_has(const mseg_weights *weights, const char *layer)
+bool mseg_weights_has(const mseg_weights *weights, const char *layer)
 {
     return find(weights, layer, "weight") != NULL;
 }
@@ -44,7 +44,7 @@ static const mseg_tensor *square(const mseg_weights *weights, const char *layer,
     return NULL;
 }
 
-static int has_norm(const mseg_weights *weights, const char *layer)
+static bool has_norm(const mseg_weights *weights, const char *layer)
 {
     return find(weights, layer, "norm.variance") != NULL;
 }
@@ -80,20 +80,24 @@ mseg_status mseg_weights_shape_depthwise(mseg_weight_shape *shape, const mseg_we
         return MSEG_MISMATCH;
     if (weight->shape[0] != 1 || weight->shape[3] != channels || weight->shape[1] != 3)
         return mseg_fail(err, MSEG_MISMATCH, "%s.weight is not a 3x3 depthwise convolution of %d channels", layer, channels);
-    *shape = (mseg_weight_shape){.out = channels, .kernel = 3, .in = 1, .depthwise = 1};
+    *shape = (mseg_weight_shape){.out = channels, .kernel = 3, .in = 1, .depthwise = true};
     return find_bias(shape, weights, layer, err);
 }
 
 /* LAYER.norm.PART as doubles, count of them; NULL when it is not there and may be left out, or with *status set. */
-static double *norm_values(const mseg_weights *weights, const char *layer, const char *part, size_t count, int required,
+static double *norm_values(const mseg_weights *weights, const char *layer, const char *part, size_t count, bool required,
                            mseg_status *status, mseg_error *err)
 {
     const mseg_tensor *tensor = find(weights, layer, part);
     if (!tensor && !required)
         return NULL;
-    if (!tensor || mseg_tensor_elements(tensor) != count) {
-        *status = mseg_fail(err, MSEG_MISMATCH, "%s.%s has %zu values, not %zu", layer, part,
-                            tensor ? mseg_tensor_elements(tensor) : 0, count);
+    if (!tensor) {
+        *status = mseg_fail(err, MSEG_MISMATCH, "the model has no %s.%s", layer, part);
+        return NULL;
+    }
+    if (mseg_tensor_elements(tensor) != count) {
+        *status =
+            mseg_fail(err, MSEG_MISMATCH, "%s.%s has %zu values, not %zu", layer, part, mseg_tensor_elements(tensor), count);
         return NULL;
     }
     float *values = floats(tensor);
@@ -114,11 +118,10 @@ static void apply_norm(mseg_layer_weights *out, double *const parts[NORM_PARTS])
 {
     const size_t channels = (size_t)out->out, taps = (size_t)out->kernel * (size_t)out->kernel;
     const size_t row = taps * (size_t)out->in; /* of a depthwise convolution: its taps, channels apart */
-    const int depthwise = out->depthwise;
     for (size_t c = 0; c < channels; c++) {
         const double factor = (parts[GAMMA] ? parts[GAMMA][c] : 1) / sqrt(parts[VARIANCE][c] + parts[EPSILON][0]);
         for (size_t i = 0; i < row; i++) {
-            float *weight = &out->weight[depthwise ? i * channels + c : c * row + i];
+            float *weight = &out->weight[out->depthwise ? i * channels + c : c * row + i];
             *weight = (float)((double)*weight * factor);
         }
         out->bias[c] = (float)(((double)out->bias[c] - parts[MEAN][c]) * factor + (parts[BETA] ? parts[BETA][c] : 0));
@@ -134,6 +137,10 @@ static mseg_status fold_norm(mseg_layer_weights *out, const mseg_weights *weight
     mseg_status status = MSEG_OK;
     for (int i = 0; i < NORM_PARTS && !status; i++)
         parts[i] = norm_values(weights, layer, names[i], i == EPSILON ? 1 : (size_t)out->out, i >= MEAN, &status, err);
+    for (int c = 0; c < out->out && !status; c++)
+        if (!(parts[VARIANCE][c] + parts[EPSILON][0] > 0))
+            status = mseg_fail(err, MSEG_FORMAT, "%s.norm: variance %g and epsilon %g of channel %d have no root", layer,
+                               parts[VARIANCE][c], parts[EPSILON][0], c);
     if (!status)
         apply_norm(out, parts);
     for (int i = 0; i < NORM_PARTS; i++)

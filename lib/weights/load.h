@@ -1,6 +1,8 @@
 #ifndef MSEG_WEIGHTS_LOAD_H
 #define MSEG_WEIGHTS_LOAD_H
 
+#include <stdbool.h>
+
 #include "weights/weights.h"
 
 /* One convolution of a model as floats: weight [out, kernel, kernel, in], or [kernel, kernel, out] of a depthwise one (in = 1).
@@ -9,17 +11,17 @@ typedef struct mseg_layer_weights {
     float *weight;
     float *bias; /* [out], NULL: none */
     int out, kernel, in;
-    int depthwise;
+    bool depthwise;
 } mseg_layer_weights;
 
 /** Whether the model has LAYER.weight. */
-int mseg_weights_has(const mseg_weights *weights, const char *layer);
+bool mseg_weights_has(const mseg_weights *weights, const char *layer);
 
 /* What LAYER's tensors say of a convolution without their values. */
 typedef struct mseg_weight_shape {
     int out, kernel, in; /* as in mseg_layer_weights */
-    int bias;            /* whether it has one, or batch norm, which makes one */
-    int depthwise;
+    bool bias;           /* whether it has one, or batch norm, which makes one */
+    bool depthwise;
 } mseg_weight_shape;
 
 /** The shape of LAYER.weight, a square convolution's. in: the input channels that it must have (depthwise: its channels; 0: any).

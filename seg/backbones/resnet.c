@@ -86,9 +86,10 @@ static mseg_status build(const mseg_builder *b, int output_stride, mseg_value *f
 {
     mseg_atrous atrous = {output_stride, 4, 1};
     mseg_status status = stem(b, features);
-    for (int i = 0; has(b->weights, i, "conv") && !status; i++) {
+    for (int i = 0, block = 0; has(b->weights, i, "conv") && !status; i++) {
         const bool last_of_block = has(b->weights, i + 1, "shortcut");
-        int rate, stride = mseg_atrous_stride(&atrous, last_of_block ? 2 : 1, &rate);
+        const bool strided = last_of_block && block < mseg_resnet.n_blocks;
+        int rate, stride = mseg_atrous_stride(&atrous, strided ? mseg_resnet.blocks[block++].stride : 1, &rate);
         status = unit(b, i, stride, rate, features);
     }
     return status;

@@ -321,6 +321,9 @@ static void test_bad_layers_are_refused(void **state)
     BAD(MSEG_UNSUPPORTED, (bad.in[0] = 0, bad.rate = 2));
     BAD(MSEG_UNSUPPORTED, (bad.in[1] = 0, bad.n_in = 2));
     BAD(MSEG_UNSUPPORTED, (bad.in[0] = 0, bad.channels = 8, bad.add = map));
+    BAD(MSEG_INVAL, bad.kind = MSEG_INPUT);
+    BAD(MSEG_INVAL, strcpy(bad.name, "first")); /* there is one */
+    BAD(MSEG_UNSUPPORTED, (bad.kind = MSEG_MAX_POOL, bad.channels = 8, bad.rate = 2));
     BAD(MSEG_INVAL, (bad.kind = MSEG_DEPTHWISE, bad.in[0] = 0, bad.channels = 3)); /* the picture */
     BAD(MSEG_INVAL, (bad.kind = MSEG_DEPTHWISE, bad.in[0] = pooled, bad.channels = 8));
     BAD(MSEG_INVAL, bad.kind = MSEG_DEPTHWISE); /* 8 channels to 4 */
@@ -335,6 +338,23 @@ static void test_bad_layers_are_refused(void **state)
         assert_int_equal(mseg_net_output(&net.net, map), MSEG_OK);
     assert_int_equal(mseg_net_output(&net.net, map), MSEG_LIMIT);
     mseg_net_free(&net.net);
+    mseg_net_free(&net.net);
+    mseg_weights_close(&net.weights);
+}
+
+/* A net that was made for weights of other shapes. */
+static void test_other_weights_are_refused(void **state)
+{
+    (void)state;
+    mseg_value map, pooled;
+    test_net net;
+    mseg_packed_net *packed;
+    mseg_error err;
+    small_net(&net, &map, &pooled);
+    net.net.layers[map].channels = net.net.layers[pooled].channels = 6;
+    assert_int_equal(mseg_packed_net_open(&packed, &net.net, net.weights, best_kernels(), false, &err), MSEG_MISMATCH);
+    assert_null(packed);
+    assert_string_equal(err.text, "first.weight makes 8 channels by 1x1, the network's layer 6 by 1x1");
     mseg_net_free(&net.net);
     mseg_weights_close(&net.weights);
 }
@@ -386,6 +406,7 @@ int main(void)
         cmocka_unit_test(test_steps_stay_in_living_areas),
         cmocka_unit_test(test_fused_plans_need_less),
         cmocka_unit_test(test_bad_layers_are_refused),
+        cmocka_unit_test(test_other_weights_are_refused),
         cmocka_unit_test(test_bad_plans_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,7 +30,9 @@ static void add(mseg_weights *weights, const char *name, const float *data, int 
 }
 
 static const float gamma_[OUT] = {1.5f, -2, 0.25f}, beta[OUT] = {0.5f, 3, -1}, mean[OUT] = {2, -0.75f, 10},
-                   variance[OUT] = {4, 0.0625f, 1e-4f}, epsilon = 0.001f, bias[OUT] = {1, 2, 3};
+                   variance[OUT] = {4, 0.0625f, 1e-4f}, bias[OUT] = {1, 2, 3};
+
+static float epsilon = 0.001f;
 
 static mseg_weights *open_weights(bool with_gamma, bool with_bias, int means)
 {
@@ -111,11 +113,25 @@ static void test_norm_of_other_channels_is_refused(void **state)
     mseg_weights_close(&weights);
 }
 
+static void test_norm_without_a_root_is_refused(void **state)
+{
+    (void)state;
+    mseg_weights *weights = open_weights(true, true, OUT);
+    mseg_layer_weights conv;
+    mseg_error err;
+    epsilon = -1e-4f;
+    assert_int_equal(mseg_weights_load(&conv, weights, "conv", IN, &err), MSEG_FORMAT);
+    assert_string_equal(err.text, "conv.norm: variance 0.0001 and epsilon -0.0001 of channel 2 have no root");
+    epsilon = 0.001f;
+    mseg_weights_close(&weights);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_norm_is_folded),
         cmocka_unit_test(test_norm_of_other_channels_is_refused),
+        cmocka_unit_test(test_norm_without_a_root_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,5 @@
 #include "plan/stages/f32.h"
 
-enum { MAX_TAPS = 196, MAX_NR = 64 };
-
 /* One row, one panel, output pixels x0 <= x < x1, whose taps are all inside the map. */
 typedef struct row_job {
     const mseg_stage *stage;
@@ -77,8 +75,8 @@ static void span(row_job *job, int x0, int x1, int columns)
     const mseg_f32_conv *c = job->work;
     const mseg_window *w = &s->window;
     const size_t pixel = floats(s->in[0].pixel);
-    const float *a[MAX_TAPS], *b[MAX_TAPS], *a_pairs[MAX_TAPS], *b_pairs[MAX_TAPS];
-    float part[MAX_NR];
+    const float *a[MSEG_MAX_TAPS], *b[MSEG_MAX_TAPS], *a_pairs[MSEG_MAX_TAPS], *b_pairs[MSEG_MAX_TAPS];
+    float part[MSEG_MAX_NR];
     int taps = 0;
     for (int i = 0; i < s->n_in; i++)
         for (int ky = 0; ky < w->kernel; ky++) {
