@@ -63,7 +63,8 @@ static int ascending(const void *a, const void *b)
 
 static mseg_status open_model(bench *b, const bench_args *args, mseg_error *err)
 {
-    mseg_model_options model_options = mseg_model_options_default();
+    mseg_model_options model_options;
+    cli_model_options(&model_options);
     model_options.output_stride = cli_output_stride(args->os);
     if (args->random)
         return mseg_model_open_random(&b->model, args->random, &model_options, err);

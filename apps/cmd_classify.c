@@ -100,7 +100,8 @@ static bool read_labels(classifier *c, const char *path)
 static bool open_model(classifier *c)
 {
     const char *name = c->args->model;
-    mseg_model_options how = mseg_model_options_default();
+    mseg_model_options how;
+    cli_model_options(&how);
     how.output_stride = 32;
     if (!cli_model_load(&c->model, name, &how))
         return false;

@@ -181,7 +181,8 @@ static bool print_json(const shown *s)
 /* Opens the model or the architecture called name and plans; false after a line of error. */
 static bool open_model(const info_args *args, const char *name, mseg_model **model, mseg_session **session, shown *s)
 {
-    mseg_model_options how = mseg_model_options_default();
+    mseg_model_options how;
+    cli_model_options(&how);
     mseg_error err = {0};
     how.output_stride = cli_output_stride(args->os);
     if (args->cpu)

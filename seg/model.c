@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/options.h"
 #include "heads/classifier.h"
 #include "heads/deeplabv3.h"
 #include "seg/backbones/architecture.h"
@@ -25,9 +26,11 @@ int mseg_version_number(void)
     return MSEG_VERSION_NUMBER;
 }
 
-mseg_model_options mseg_model_options_default(void)
+static const mseg_model_options default_options = {.struct_size = sizeof(mseg_model_options)};
+
+void mseg_model_options_init(mseg_model_options *options, size_t struct_size)
 {
-    return (mseg_model_options){.cpu = getenv("MSEG_CPU")};
+    mseg_options_init(options, struct_size, &default_options, sizeof default_options);
 }
 
 static mseg_status choose_kernels(mseg_model *model, const mseg_model_options *options, mseg_error *err)
@@ -134,20 +137,23 @@ static mseg_status build(mseg_net *net, mseg_model_info *info, const mseg_weight
     return MSEG_OK;
 }
 
-static mseg_status open_model(mseg_model **out, const char *source, const mseg_model_options *options,
+static mseg_status open_model(mseg_model **out, const char *source, const mseg_model_options *given,
                               mseg_status (*open_weights)(mseg_weights **, const char *, mseg_error *), mseg_error *err)
 {
     *out = NULL;
-    mseg_model_options defaults = mseg_model_options_default();
+    mseg_model_options used = default_options;
+    const mseg_model_options *options = &used;
     mseg_weights *weights = NULL;
     mseg_net net = {0};
-    options = options ? options : &defaults;
+    mseg_status status = mseg_options_take(&used, sizeof used, given, "mseg_model_options_init", err);
+    if (status)
+        return status;
     if (options->output_stride && options->output_stride != 8 && options->output_stride != 16 && options->output_stride != 32)
         return mseg_fail(err, MSEG_INVAL, "output stride %d: 8, 16 and 32 are possible", options->output_stride);
     mseg_model *model = mseg_alloc(sizeof *model);
     if (!model)
         return mseg_fail(err, MSEG_NOMEM, NULL);
-    mseg_status status = choose_kernels(model, options, err);
+    status = choose_kernels(model, options, err);
     if (!status)
         status = open_weights(&weights, source, err);
     if (!status)

@@ -39,13 +39,17 @@ MSEG_API int mseg_version_number(void);
 typedef struct mseg_model mseg_model;
 
 typedef struct mseg_model_options {
-    int output_stride; /* 8, 16 or 32; 0 (default): that of the file's own graph, 16 when it tells none */
-    const char *cpu;   /* NULL: what suits this machine best; or one that it can run: "scalar", "avx2", "avx512", "zen4" */
-    bool unfused;      /* run every layer by itself with whole tensors between them: slow, for reference */
+    size_t struct_size; /* mseg_model_options_init sets it */
+    int output_stride;  /* 8, 16 or 32; 0 (default): that of the file's own graph, 16 when it tells none */
+    const char *cpu;    /* NULL: what suits this machine best; or one that it can run: "scalar", "avx2", "avx512", "zen4" */
+    bool unfused;       /* run every layer by itself with whole tensors between them: slow, for reference */
 } mseg_model_options;
 
-/** Output stride 0, cpu from the environment variable MSEG_CPU (NULL when unset), fused. */
-MSEG_API mseg_model_options mseg_model_options_default(void);
+/* Options are filled in by their init function, called with sizeof *options, before fields are set: a program that was compiled
+ * with an older header works with a newer library. Functions that take options take NULL for the defaults. */
+
+/** Output stride 0, cpu NULL, fused. */
+MSEG_API void mseg_model_options_init(mseg_model_options *options, size_t struct_size);
 
 /** Opens a model file. options may be NULL. Errors: those of the reader, MSEG_INVAL for a bad option, MSEG_MISMATCH for weights
  * whose shapes do not fit together. */
@@ -97,6 +101,7 @@ typedef enum mseg_resize { MSEG_RESIZE_FIT, MSEG_RESIZE_NONE, MSEG_RESIZE_STRETC
 typedef enum mseg_pad { MSEG_PAD_SQUARE, MSEG_PAD_TIGHT } mseg_pad;
 
 typedef struct mseg_run_options {
+    size_t struct_size; /* mseg_run_options_init sets it */
     mseg_resize resize;
     mseg_pad pad;
     int size; /* canvas side, k * output stride + 1; default 513 */
@@ -108,7 +113,8 @@ typedef struct mseg_run_options {
     bool flip;
 } mseg_run_options;
 
-MSEG_API mseg_run_options mseg_run_options_default(void);
+/** Fit, square, 513, once. */
+MSEG_API void mseg_run_options_init(mseg_run_options *options, size_t struct_size);
 
 /* A plan with its memory, for one thread (or one pool's group of threads) at a time. Plans are remade when the canvas size
  * changes. */
@@ -153,12 +159,14 @@ MSEG_API mseg_status mseg_classify(mseg_session *session, const mseg_image *imag
 
 /* Large pictures: overlapping tiles at full resolution, their logits blended. */
 typedef struct mseg_tile_options {
-    int size;    /* side of a tile, k * output stride + 1 with k >= 1; default 513 */
+    size_t struct_size; /* mseg_tile_options_init sets it */
+    int size;           /* side of a tile, k * output stride + 1 with k >= 1; default 513 */
     int overlap; /* least pixels that neighbours share besides their border, rounded up to a multiple of the output stride; 0 ..
                     size - 1 - output stride; negative (default): a quarter of the side */
 } mseg_tile_options;
 
-MSEG_API mseg_tile_options mseg_tile_options_default(void);
+/** 513, a quarter of it. */
+MSEG_API void mseg_tile_options_init(mseg_tile_options *options, size_t struct_size);
 
 /* Finished rows of a tiled picture. */
 typedef struct mseg_tile_rows {

@@ -87,6 +87,12 @@ char *cli_model_find(const char *name)
     return path;
 }
 
+void cli_model_options(mseg_model_options *options)
+{
+    mseg_model_options_init(options, sizeof *options);
+    options->cpu = getenv("MSEG_CPU");
+}
+
 bool cli_model_load(mseg_model **model, const char *name, const mseg_model_options *options)
 {
     mseg_error err = {0};

@@ -12,6 +12,9 @@
  * to get one. */
 char *cli_model_find(const char *name);
 
+/** The defaults, with the kernel set that $MSEG_CPU names. */
+void cli_model_options(mseg_model_options *options);
+
 /** Finds and opens the model called name as above; false after one line of error. */
 bool cli_model_load(mseg_model **model, const char *name, const mseg_model_options *options);
 

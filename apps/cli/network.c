@@ -113,9 +113,11 @@ int cli_canvas_side(const mseg_model_info *model, int resize)
 
 bool cli_network_open(const char *command, const cli_network_args *args, mseg_model **model, mseg_run_options *run)
 {
-    mseg_model_options options = mseg_model_options_default();
+    mseg_model_options options;
+    cli_model_options(&options);
     options.output_stride = cli_output_stride(args->os);
-    mseg_run_options how = mseg_run_options_default();
+    mseg_run_options how;
+    mseg_run_options_init(&how, sizeof how);
     how.resize = (mseg_resize)args->resize;
     how.pad = (mseg_pad)args->pad;
     if (!parse_scales(command, args, &how) || !cli_model_load(model, args->model, &options))

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "cli/model.h"
+
 /* Counts of arXiv 1801.04381's tables (docs/paper-tables.md has the arithmetic). */
 
 static int64_t pixels(const mseg_layer *l)
@@ -100,7 +102,8 @@ typedef struct counting {
 
 static mseg_status open_session(counting *n, const cli_paper_system *system, const char *cpu, bool unfused, mseg_error *err)
 {
-    mseg_model_options options = mseg_model_options_default();
+    mseg_model_options options;
+    cli_model_options(&options);
     options.output_stride = system->output_stride;
     options.unfused = unfused;
     options.cpu = cpu ? cpu : options.cpu;

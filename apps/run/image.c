@@ -57,7 +57,10 @@ static mseg_status take_rows(void *context, const mseg_tile_rows *rows, mseg_err
 static mseg_status segment_tiles(const cli_run_batch *b, mseg_session *session, const cli_input *input, cli_run_figures *f,
                                  mseg_error *err)
 {
-    const mseg_tile_options options = {(int)b->args->tile, (int)b->args->overlap};
+    mseg_tile_options options;
+    mseg_tile_options_init(&options, sizeof options);
+    options.size = (int)b->args->tile;
+    options.overlap = (int)b->args->overlap;
     tiling t = {.figures = f};
     mseg_tiled result = {0};
     mseg_image_reader *reader;

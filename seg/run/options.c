@@ -1,8 +1,13 @@
 #include "seg/run/options.h"
 
-mseg_run_options mseg_run_options_default(void)
+#include "base/options.h"
+
+static const mseg_run_options default_options = {
+    .struct_size = sizeof(mseg_run_options), .resize = MSEG_RESIZE_FIT, .pad = MSEG_PAD_SQUARE, .size = 513};
+
+void mseg_run_options_init(mseg_run_options *options, size_t struct_size)
 {
-    return (mseg_run_options){.resize = MSEG_RESIZE_FIT, .pad = MSEG_PAD_SQUARE, .size = 513};
+    mseg_options_init(options, struct_size, &default_options, sizeof default_options);
 }
 
 mseg_status mseg_refuse_classifier(const mseg_model_info *info, mseg_error *err)
@@ -16,7 +21,7 @@ mseg_canvas_rule mseg_canvas_rule_of(const mseg_model *model)
     return (mseg_canvas_rule){model->info.output_stride, model->net->net.input.sampling};
 }
 
-mseg_status mseg_run_options_check(const mseg_run_options *options, const mseg_model *model, mseg_error *err)
+static mseg_status check(const mseg_run_options *options, const mseg_model *model, mseg_error *err)
 {
     const mseg_canvas_rule rule = mseg_canvas_rule_of(model);
     if (mseg_refuse_classifier(&model->info, err))
@@ -33,4 +38,11 @@ mseg_status mseg_run_options_check(const mseg_run_options *options, const mseg_m
         if (!(options->scales[i] >= 0.01 && options->scales[i] <= 16))
             return mseg_fail(err, MSEG_INVAL, "scales[%d], %g, is not between 0.01 and 16", i, options->scales[i]);
     return MSEG_OK;
+}
+
+mseg_status mseg_run_options_take(mseg_run_options *used, const mseg_run_options *given, const mseg_model *model, mseg_error *err)
+{
+    *used = default_options;
+    mseg_status status = mseg_options_take(used, sizeof *used, given, "mseg_run_options_init", err);
+    return status ? status : check(used, model, err);
 }

@@ -9,8 +9,10 @@ enum { MSEG_MOST_SCALES = sizeof((mseg_run_options *)0)->scales / sizeof(double)
 /** MSEG_INVAL with a text when the model is a classifier. */
 mseg_status mseg_refuse_classifier(const mseg_model_info *info, mseg_error *err);
 
-/** Whether a model that makes masks can run with these. Errors: MSEG_INVAL with a text that names the field. */
-mseg_status mseg_run_options_check(const mseg_run_options *options, const mseg_model *model, mseg_error *err);
+/** What a caller gave (NULL: the defaults), if a model that makes masks can run with it. Errors: MSEG_INVAL with a text that
+ * names the field, MSEG_UNSUPPORTED for fields of a later version. */
+mseg_status mseg_run_options_take(mseg_run_options *used, const mseg_run_options *given, const mseg_model *model,
+                                  mseg_error *err);
 
 mseg_canvas_rule mseg_canvas_rule_of(const mseg_model *model);
 

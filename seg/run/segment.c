@@ -5,32 +5,31 @@
 
 mseg_status mseg_session_prepare(mseg_session *session, const mseg_run_options *options, mseg_error *err)
 {
-    const mseg_run_options defaults = mseg_run_options_default();
+    mseg_run_options used;
     const mseg_canvas_rule rule = mseg_canvas_rule_of(session->model);
     mseg_geometry g;
     int width = 0, height = 0;
-    options = options ? options : &defaults;
-    mseg_status status = mseg_run_options_check(options, session->model, err);
-    if (status || (options->pad == MSEG_PAD_TIGHT && options->resize != MSEG_RESIZE_STRETCH))
+    mseg_status status = mseg_run_options_take(&used, options, session->model, err);
+    if (status || (used.pad == MSEG_PAD_TIGHT && used.resize != MSEG_RESIZE_STRETCH))
         return status; /* else no canvas is smaller than that of one pixel */
-    status = mseg_geometry_plan(&g, 1, 1, &rule, options, err);
+    status = mseg_geometry_plan(&g, 1, 1, &rule, &used, err);
     if (!status)
-        status = mseg_geometry_largest(&g, &rule, options, &width, &height, err);
+        status = mseg_geometry_largest(&g, &rule, &used, &width, &height, err);
     return status ? status : mseg_session_ensure_plan(session, width, height, err);
 }
 
 /* Checks what comes in and lays the image on its canvas. */
-static mseg_status lay_out(mseg_geometry *g, const mseg_image *image, const mseg_run_options *options, const mseg_model *model,
-                           mseg_error *err)
+static mseg_status lay_out(mseg_geometry *g, mseg_run_options *used, const mseg_image *image, const mseg_run_options *options,
+                           const mseg_model *model, mseg_error *err)
 {
     const mseg_canvas_rule rule = mseg_canvas_rule_of(model);
     int width, height;
-    mseg_status status = mseg_run_options_check(options, model, err);
+    mseg_status status = mseg_run_options_take(used, options, model, err);
     if (!status)
         status = mseg_image_check(image, 3, "image", err);
     if (!status)
-        status = mseg_geometry_plan(g, image->width, image->height, &rule, options, err);
-    return status ? status : mseg_geometry_largest(g, &rule, options, &width, &height, err);
+        status = mseg_geometry_plan(g, image->width, image->height, &rule, used, err);
+    return status ? status : mseg_geometry_largest(g, &rule, used, &width, &height, err);
 }
 
 /* *input: the image at its scaled size, itself or what *resized becomes. */
@@ -54,18 +53,17 @@ static mseg_status resize(const mseg_image **input, mseg_image *resized, const m
 mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const mseg_run_options *options, mseg_result *result,
                          mseg_error *err)
 {
-    const mseg_run_options defaults = mseg_run_options_default();
+    mseg_run_options used;
     const mseg_image *input;
     mseg_image resized = {0};
     mseg_geometry g;
     *result = (mseg_result){0};
     session->labelled.data = NULL;
-    options = options ? options : &defaults;
-    mseg_status status = lay_out(&g, image, options, session->model, err);
+    mseg_status status = lay_out(&g, &used, image, options, session->model, err);
     if (!status)
         status = resize(&input, &resized, image, &g, result, err);
-    if (!status && (options->n_scales || options->flip))
-        status = mseg_run_scales(session, image, input, &g, options, result, err);
+    if (!status && (used.n_scales || used.flip))
+        status = mseg_run_scales(session, image, input, &g, &used, result, err);
     else if (!status)
         status = mseg_run_once(session, image, input, &g, result, err);
     mseg_image_free(&resized);

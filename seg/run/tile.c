@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/options.h"
 #include "seg/run/labels.h"
 #include "seg/run/once.h"
 #include "seg/run/options.h"
@@ -13,9 +14,11 @@ enum { CHUNK = 64 };
 
 /* ---- one axis ---- */
 
-mseg_tile_options mseg_tile_options_default(void)
+static const mseg_tile_options default_options = {.struct_size = sizeof(mseg_tile_options), .size = 513, .overlap = -1};
+
+void mseg_tile_options_init(mseg_tile_options *options, size_t struct_size)
 {
-    return (mseg_tile_options){.size = 513, .overlap = -1};
+    mseg_options_init(options, struct_size, &default_options, sizeof default_options);
 }
 
 static int divide_up(int a, int b)
@@ -244,9 +247,11 @@ static mseg_status check(const mseg_session *session, const mseg_tile_options *o
 mseg_status mseg_segment_tiled(mseg_session *session, mseg_image_reader *reader, const mseg_tile_options *options,
                                mseg_tile_fn take, void *context, mseg_tiled *result, mseg_error *err)
 {
-    const mseg_tile_options used = options ? *options : mseg_tile_options_default();
+    mseg_tile_options used = default_options;
     *result = (mseg_tiled){0};
-    mseg_status status = check(session, &used, err);
+    mseg_status status = mseg_options_take(&used, sizeof used, options, "mseg_tile_options_init", err);
+    if (!status)
+        status = check(session, &used, err);
     if (status)
         return status;
     tiler t = {.session = session,

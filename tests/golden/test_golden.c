@@ -39,8 +39,10 @@ static void run(const job *j, mseg_pool *pool, outcome *out)
     mseg_model *model;
     mseg_session *session;
     mseg_result result;
-    mseg_model_options options = mseg_model_options_default();
-    mseg_run_options run_options = mseg_run_options_default();
+    mseg_model_options options;
+    mseg_model_options_init(&options, sizeof options);
+    mseg_run_options run_options;
+    mseg_run_options_init(&run_options, sizeof run_options);
     options.output_stride = j->output_stride;
     options.cpu = mseg_cpu_level_name(j->level);
     run_options.resize = MSEG_RESIZE_NONE;

@@ -181,7 +181,8 @@ typedef struct running {
 
 static void open_model(running *r, const golden *g, const setting *s)
 {
-    mseg_model_options options = mseg_model_options_default();
+    mseg_model_options options;
+    mseg_model_options_init(&options, sizeof options);
     options.output_stride = g->output_stride;
     options.cpu = mseg_cpu_level_name(s->level);
     options.unfused = s->unfused;
@@ -246,7 +247,8 @@ static double check_classify(running *r, const golden *g, const setting *s)
 static double check_segment(running *r, const golden *g, const setting *s)
 {
     static const double scales[2][6] = {{1}, {0.5, 0.75, 1, 1.25, 1.5, 1.75}};
-    mseg_run_options options = mseg_run_options_default();
+    mseg_run_options options;
+    mseg_run_options_init(&options, sizeof options);
     mseg_result result;
     mseg_image image = picture(g->width, g->height);
     options.resize = MSEG_RESIZE_NONE;

@@ -64,8 +64,10 @@ static void check(const golden *g, mseg_pool *pool)
     mseg_session *session;
     mseg_image photo, labels;
     mseg_result result;
-    mseg_run_options options = mseg_run_options_default();
-    mseg_model_options how = mseg_model_options_default();
+    mseg_run_options options;
+    mseg_run_options_init(&options, sizeof options);
+    mseg_model_options how;
+    mseg_model_options_init(&how, sizeof how);
     how.output_stride = 16;
     static const double scales[] = {0.5, 0.75, 1, 1.25, 1.5, 1.75};
     memcpy(options.scales, scales, sizeof scales);

@@ -44,7 +44,8 @@ static int tear_down(void **state)
 
 static mseg_run_options good_options(void)
 {
-    mseg_run_options options = mseg_run_options_default();
+    mseg_run_options options;
+    mseg_run_options_init(&options, sizeof options);
     options.size = 17;
     return options;
 }
@@ -110,6 +111,44 @@ static void run_options(void **state)
         err = (mseg_error){0};
         assert_refused(mseg_session_prepare(f->session, &bad[i], &err), &err, expected, fields[i]);
     }
+}
+
+/* Programs of other times: struct_size is what sizeof was when they were compiled. */
+static void options_of_other_versions(void **state)
+{
+    fixture *f = *state;
+    struct later {
+        mseg_run_options known;
+        int unknown;
+    } later = {.known = good_options()};
+    mseg_run_options none = {0}, earlier = good_options();
+    mseg_model_options model_options = {.struct_size = 3};
+    mseg_tile_options tiles = {.struct_size = (size_t)-1, .size = 17};
+    mseg_model *model;
+    mseg_tiled tiled;
+    mseg_result result;
+    mseg_error err = {0};
+    assert_refused(mseg_segment(f->session, &f->photo, &none, &result, &err), &err, MSEG_INVAL, "mseg_run_options_init");
+    err = (mseg_error){0};
+    assert_refused(mseg_session_prepare(f->session, &none, &err), &err, MSEG_INVAL, "struct_size 0");
+    err = (mseg_error){0};
+    assert_refused(mseg_model_open_builtin(&model, &model_options, &err), &err, MSEG_INVAL, "mseg_model_options_init");
+    assert_null(model);
+    err = (mseg_error){0};
+    assert_refused(mseg_segment_tiled(f->session, NULL, &tiles, NULL, NULL, &tiled, &err), &err, MSEG_INVAL,
+                   "mseg_tile_options_init");
+    earlier.struct_size = offsetof(mseg_run_options, n_scales); /* what follows is not the caller's */
+    earlier.n_scales = -7;
+    assert_int_equal(mseg_segment(f->session, &f->photo, &earlier, &result, &err), MSEG_OK);
+    later.known.struct_size = sizeof later;
+    assert_int_equal(mseg_segment(f->session, &f->photo, &later.known, &result, &err), MSEG_OK);
+    later.unknown = 1;
+    err = (mseg_error){0};
+    assert_refused(mseg_segment(f->session, &f->photo, &later.known, &result, &err), &err, MSEG_UNSUPPORTED, "does not know");
+    memset(&later, 0xff, sizeof later);
+    mseg_run_options_init(&later.known, offsetof(mseg_run_options, n_scales)); /* writes no further */
+    assert_int_equal(later.known.size, 513);
+    assert_int_equal(later.known.n_scales, -1);
 }
 
 /* Sides of 2^30 pixels by 1 are allowed, but what a scale makes of them is not, and must not wrap around. */
@@ -268,9 +307,11 @@ static void probabilities(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_calls),    cmocka_unit_test(probabilities), cmocka_unit_test(run_options),
-        cmocka_unit_test(scaled_canvas), cmocka_unit_test(images),        cmocka_unit_test(classifying),
-        cmocka_unit_test(masks),         cmocka_unit_test(plans),
+        cmocka_unit_test(good_calls),    cmocka_unit_test(probabilities),
+        cmocka_unit_test(run_options),   cmocka_unit_test(options_of_other_versions),
+        cmocka_unit_test(scaled_canvas), cmocka_unit_test(images),
+        cmocka_unit_test(classifying),   cmocka_unit_test(masks),
+        cmocka_unit_test(plans),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -23,7 +23,8 @@ typedef struct fixture {
 static int open_all(void **state)
 {
     static fixture f;
-    mseg_model_options options = mseg_model_options_default();
+    mseg_model_options options;
+    mseg_model_options_init(&options, sizeof options);
     options.output_stride = 32;
     *state = &f;
     if (mseg_model_open_random(&f.model, "mnv2:0.1:imagenet:classes=7", &options, NULL) ||

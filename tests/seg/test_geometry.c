@@ -24,7 +24,7 @@ static mseg_geometry plan_by(mseg_sampling sampling, int width, int height, int 
     const mseg_canvas_rule rule = {output_stride, sampling};
     mseg_geometry g;
     mseg_error err;
-    const mseg_run_options options = {.resize = resize, .pad = pad, .size = size};
+    const mseg_run_options options = {.struct_size = sizeof options, .resize = resize, .pad = pad, .size = size};
     if (mseg_geometry_plan(&g, width, height, &rule, &options, &err))
         fail_msg("%d x %d: %s", width, height, err.text);
     return g;
@@ -174,7 +174,8 @@ static void test_refusals(void **state)
         mseg_geometry g;
         mseg_error err = {0};
         const mseg_canvas_rule rule = {16, MSEG_ALIGN_CORNERS};
-        const mseg_run_options options = {.resize = cases[i].resize, .pad = cases[i].pad, .size = cases[i].size};
+        const mseg_run_options options = {
+            .struct_size = sizeof options, .resize = cases[i].resize, .pad = cases[i].pad, .size = cases[i].size};
         assert_int_equal(mseg_geometry_plan(&g, cases[i].width, cases[i].height, &rule, &options, &err), cases[i].status);
         assert_true(!cases[i].status || err.text[0]);
     }
@@ -183,7 +184,8 @@ static void test_refusals(void **state)
 static void test_defaults(void **state)
 {
     (void)state;
-    const mseg_run_options options = mseg_run_options_default();
+    mseg_run_options options;
+    mseg_run_options_init(&options, sizeof options);
     assert_true(options.resize == FIT && options.pad == SQUARE && options.size == 513);
 }
 

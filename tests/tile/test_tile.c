@@ -16,6 +16,11 @@
 #include "kernels/random.h"
 #include "seg/run/tile.h"
 
+#define TILES(size, overlap)                                                                                                     \
+    {                                                                                                                            \
+        sizeof(mseg_tile_options), size, overlap                                                                                 \
+    }
+
 #define GOLDEN MSEG_TESTS_DIR "/image/golden/"
 
 /* ---- arithmetic ---- */
@@ -69,14 +74,15 @@ static void check_weights(int length, int stride, const mseg_tile_options *o)
 static void test_axes(void **state)
 {
     (void)state;
-    static const mseg_tile_options options[] = {{65, -1}, {65, 0}, {65, 1}, {65, 16}, {65, 32}, {17, 0}, {33, -1}, {513, 128}};
+    static const mseg_tile_options options[] = {TILES(65, -1), TILES(65, 0), TILES(65, 1),  TILES(65, 16),
+                                                TILES(65, 32), TILES(17, 0), TILES(33, -1), TILES(513, 128)};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         for (int length = 1; length < 1500; length += length < 150 ? 1 : 37) {
             check_axis(length, 16, &options[i]);
             check_weights(length, 16, &options[i]);
             check_weights(length, 8, &options[i]);
         }
-    static const mseg_tile_options most = {65, 48};
+    static const mseg_tile_options most = TILES(65, 48);
     const mseg_tile_axis axis = mseg_tile_axis_of(209, 16, &most); /* 14 points, tiles of 5, one on each */
     assert_int_equal(axis.tiles, 10);
 }
@@ -86,7 +92,7 @@ static void test_ramp(void **state)
 {
     (void)state;
     static const float first[] = {1, 1, 0.75f, 0.5f, 0.25f}, second[] = {0.25f, 0.5f, 0.75f, 1, 1};
-    const mseg_tile_axis axis = mseg_tile_axis_of(97, 16, &(mseg_tile_options){65, 32});
+    const mseg_tile_axis axis = mseg_tile_axis_of(97, 16, &(mseg_tile_options)TILES(65, 32));
     float weights[5];
     assert_int_equal(axis.tiles, 2);
     mseg_tile_weights(&axis, 0, weights);
@@ -223,7 +229,8 @@ static double tent(int i, int side)
 static void add_tile(fixture *f, const mseg_image *photo, int left, int top, int size, int columns, int rows, double *sums,
                      double *weights)
 {
-    const mseg_run_options options = {.resize = MSEG_RESIZE_NONE, .pad = MSEG_PAD_SQUARE, .size = size};
+    const mseg_run_options options = {
+        .struct_size = sizeof options, .resize = MSEG_RESIZE_NONE, .pad = MSEG_PAD_SQUARE, .size = size};
     const int side = (size - 1) / STRIDE + 1, x0 = left * STRIDE, y0 = top * STRIDE;
     mseg_image part = *photo;
     part.data += (size_t)y0 * photo->stride + (size_t)x0 * 3;
@@ -291,8 +298,9 @@ static void test_blend(void **state)
         int width, height;
         mseg_tile_options options;
     } cases[] = {
-        {200, 150, {65, -1}}, {131, 223, {65, 0}}, {97, 97, {65, 32}}, {98, 81, {65, 48}}, {66, 65, {65, 16}},
-        {40, 300, {65, 16}},  {300, 30, {33, 0}},  {70, 50, {17, 0}},  {50, 90, {33, 16}}, {1, 200, {65, 1}},
+        {200, 150, TILES(65, -1)}, {131, 223, TILES(65, 0)}, {97, 97, TILES(65, 32)}, {98, 81, TILES(65, 48)},
+        {66, 65, TILES(65, 16)},   {40, 300, TILES(65, 16)}, {300, 30, TILES(33, 0)}, {70, 50, TILES(17, 0)},
+        {50, 90, TILES(33, 16)},   {1, 200, TILES(65, 1)},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         check_blend(*state, cases[i].width, cases[i].height, &cases[i].options);
@@ -304,8 +312,8 @@ static void test_one_tile(void **state)
 {
     fixture *f = *state;
     static const int sizes[][2] = {{65, 65}, {1, 1}, {64, 17}, {33, 65}, {5, 50}};
-    const mseg_tile_options options = {65, -1};
-    const mseg_run_options plain = {.resize = MSEG_RESIZE_NONE, .pad = MSEG_PAD_SQUARE, .size = 65};
+    const mseg_tile_options options = TILES(65, -1);
+    const mseg_run_options plain = {.struct_size = sizeof plain, .resize = MSEG_RESIZE_NONE, .pad = MSEG_PAD_SQUARE, .size = 65};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         mseg_result result;
         mseg_image photo = picture(sizes[i][0], sizes[i][1], 20 + i), labels = tiled(f, 2, &photo, &options);
@@ -334,8 +342,8 @@ static void test_alignment(void **state)
 {
     enum { SIZE = 545, SIGHT = 256 };
     fixture *f = *state;
-    const mseg_tile_options options = {SIZE, 0};
-    const mseg_run_options plain = {.resize = MSEG_RESIZE_NONE, .pad = MSEG_PAD_TIGHT, .size = SIZE};
+    const mseg_tile_options options = TILES(SIZE, 0);
+    const mseg_run_options plain = {.struct_size = sizeof plain, .resize = MSEG_RESIZE_NONE, .pad = MSEG_PAD_TIGHT, .size = SIZE};
     mseg_image photo = picture(3 * (SIZE - 1) + 1, SIZE, 40), labels = tiled(f, 2, &photo, &options);
     mseg_result result;
     assert_int_equal(mseg_segment(f->sessions[2], &photo, &plain, &result, NULL), MSEG_OK);
@@ -354,7 +362,7 @@ static void test_alignment(void **state)
 
 static void test_threads(void **state)
 {
-    const mseg_tile_options options = {65, 16};
+    const mseg_tile_options options = TILES(65, 16);
     mseg_image photo = picture(150, 170, 60), one = tiled(*state, 1, &photo, &options);
     for (int threads = 2; threads <= MAX_THREADS; threads++) {
         mseg_image more = tiled(*state, threads, &photo, &options);
@@ -376,7 +384,7 @@ static void test_overlay(void **state)
     assert_int_equal(mseg_image_create(&g.labels, photo.width, photo.height, 1), MSEG_OK);
     assert_int_equal(mseg_image_create(&g.overlay, photo.width, photo.height, 3), MSEG_OK);
     assert_int_equal(mseg_image_write_png(f->path, &photo, NULL), MSEG_OK);
-    assert_int_equal(run_tiled(f, 1, &(mseg_tile_options){65, 16}, &g, NULL), MSEG_OK);
+    assert_int_equal(run_tiled(f, 1, &(mseg_tile_options)TILES(65, 16), &g, NULL), MSEG_OK);
     assert_int_equal(mseg_overlay(&whole, &photo, &g.labels, &palette, 0.5, NULL), MSEG_OK);
     assert_memory_equal(g.overlay.data, whole.data, whole.stride * (size_t)whole.height);
     mseg_image_free(&photo);
@@ -394,12 +402,12 @@ static void test_refusals(void **state)
         const char *text;
         mseg_status status;
     } cases[] = {
-        {{64, 0}, "size 64 of a tile is not k * 16 + 1 with k of at least 1", MSEG_INVAL},
-        {{1, 0}, "size 1 of a tile is not k * 16 + 1 with k of at least 1", MSEG_INVAL},
-        {{-15, 0}, "size -15 of a tile is not k * 16 + 1 with k of at least 1", MSEG_INVAL},
-        {{32769, 0}, "a tile of 32769 x 32769 pixels is over the limit of 2^30", MSEG_LIMIT},
-        {{2147483633, 0}, "a tile of 2147483633 x 2147483633 pixels is over the limit of 2^30", MSEG_LIMIT},
-        {{65, 49}, "overlap 49 is more than the 48 that tiles of 65 can share", MSEG_INVAL},
+        {TILES(64, 0), "size 64 of a tile is not k * 16 + 1 with k of at least 1", MSEG_INVAL},
+        {TILES(1, 0), "size 1 of a tile is not k * 16 + 1 with k of at least 1", MSEG_INVAL},
+        {TILES(-15, 0), "size -15 of a tile is not k * 16 + 1 with k of at least 1", MSEG_INVAL},
+        {TILES(32769, 0), "a tile of 32769 x 32769 pixels is over the limit of 2^30", MSEG_LIMIT},
+        {TILES(2147483633, 0), "a tile of 2147483633 x 2147483633 pixels is over the limit of 2^30", MSEG_LIMIT},
+        {TILES(65, 49), "overlap 49 is more than the 48 that tiles of 65 can share", MSEG_INVAL},
     };
     mseg_error err;
     mseg_image photo = picture(100, 200, 80);
@@ -411,13 +419,13 @@ static void test_refusals(void **state)
         assert_string_equal(err.text, cases[i].text);
     }
     g.fails_at = 100;
-    assert_int_equal(run_tiled(f, 1, &(mseg_tile_options){65, 0}, &g, &err), MSEG_IO);
+    assert_int_equal(run_tiled(f, 1, &(mseg_tile_options)TILES(65, 0), &g, &err), MSEG_IO);
     assert_string_equal(err.text, "no more");
     assert_in_range(g.rows, 1, 100);
     assert_int_equal(truncate(f->path, 1000), 0);
     g.rows = 0;
     g.fails_at = -1;
-    assert_int_equal(run_tiled(f, 1, &(mseg_tile_options){65, 0}, &g, &err), MSEG_FORMAT);
+    assert_int_equal(run_tiled(f, 1, &(mseg_tile_options)TILES(65, 0), &g, &err), MSEG_FORMAT);
     assert_string_equal(err.text, "truncated PNG");
     mseg_image_free(&photo);
     mseg_image_free(&g.labels);

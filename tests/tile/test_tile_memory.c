@@ -130,7 +130,7 @@ static mseg_status take(void *context, const mseg_tile_rows *rows, mseg_error *e
 
 static mseg_status segment(mseg_session *session, mseg_image_reader *reader, mseg_error *err)
 {
-    const mseg_tile_options options = {TILE, -1};
+    const mseg_tile_options options = {sizeof(mseg_tile_options), TILE, -1};
     const int width = mseg_image_reader_width(reader), height = mseg_image_reader_height(reader);
     sink s = {0};
     mseg_tiled result;
@@ -159,7 +159,8 @@ typedef struct figures {
 
 static mseg_status measure(const char *path, figures *f, mseg_error *err)
 {
-    mseg_model_options options = mseg_model_options_default();
+    mseg_model_options options;
+    mseg_model_options_init(&options, sizeof options);
     mseg_model *model = NULL;
     mseg_pool *pool = NULL;
     mseg_session *session = NULL;

@@ -48,7 +48,8 @@ int main(void)
     mseg_pool *pool = NULL;
     mseg_image photo;
     mseg_result result;
-    mseg_run_options options = mseg_run_options_default();
+    mseg_run_options options;
+    mseg_run_options_init(&options, sizeof options);
     size_t png = 0, jpeg = 0;
     options.size = SIDE;
     if (draw(&photo) != MSEG_OK || mseg_pool_open(&pool, 2) != MSEG_OK)
