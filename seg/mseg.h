@@ -33,6 +33,21 @@ extern "C" {
 MSEG_API const char *mseg_version(void);
 MSEG_API int mseg_version_number(void);
 
+/* ---- threads -----------------------------------------------------------------------------------------------------------
+ * The library keeps nothing between calls but in objects: functions on different objects may run at once in any threads.
+ * Of one object:
+ * - mseg_model: is read-only; any number of sessions in any threads share it. It must outlive them.
+ * - mseg_session: one call at a time, in whatever thread. Another one meanwhile, by a second thread or by a callback of the
+ *   first call, is refused: MSEG_INVAL, "the session is running in another thread, or this is a callback of it". All functions
+ *   that can fail check that; mseg_session_layer and mseg_session_close do not.
+ * - mseg_pool: any number of sessions share it. Its threads work for one call at a time: one that comes meanwhile does all of
+ *   its work in its own thread, to the same result. Many images at once are faster with a thread and a session each, no pool.
+ * - mseg_image, mseg_palette, mseg_mask_rules, options: where they are const, any number of threads may read them.
+ * - mseg_counts, mseg_score, mseg_image_reader, mseg_row_writer: one thread at a time, which is not checked.
+ * - mseg_error: one for each thread.
+ * Callbacks run in the thread that called the library, never in a pool's. Results are the same, bit for bit, for any number of
+ * threads. */
+
 /* ---- models ------------------------------------------------------------------------------------------------------------ */
 
 /* A network with its weights packed for this machine: read-only, shared by any number of threads. */
@@ -110,8 +125,7 @@ typedef struct mseg_run_options {
 
 MSEG_API mseg_run_options mseg_run_options_default(void);
 
-/* A plan with its memory, for one thread (or one pool's group of threads) at a time. Plans are remade when the canvas size
- * changes. */
+/* A plan with its memory, for one call at a time (see threads). Plans are remade when the canvas size changes. */
 typedef struct mseg_session mseg_session;
 
 /** pool may be NULL (one thread); it and model must outlive the session. */
@@ -135,7 +149,7 @@ typedef struct mseg_result {
 } mseg_result;
 
 /** Segments one RGB image (3 channels). options may be NULL. Errors: MSEG_NOMEM, MSEG_LIMIT,
- * MSEG_INVAL with a text that names the field. */
+ * MSEG_INVAL with a text that names the field; *result is then all zero. */
 MSEG_API mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const mseg_run_options *options,
                                   mseg_result *result, mseg_error *err);
 
@@ -180,7 +194,7 @@ typedef struct mseg_tiled {
  * memory, whatever the height (W: the picture's width; S, N: output stride and tile size; C: classes): the network's arena for a
  * canvas of N x N, 3 W (N + S + 1) for photo rows, 4 C (W/S + 2) (N/S + 3 + threads) for logits and 70 W for labels and tables;
  * the decoder (image/reader.h) and the callback come on top. options may be NULL. Errors: those of the reader and of take,
- * MSEG_INVAL, MSEG_NOMEM. */
+ * MSEG_INVAL, MSEG_NOMEM; *result is then all zero. */
 MSEG_API mseg_status mseg_segment_tiled(mseg_session *session, mseg_image_reader *reader, const mseg_tile_options *options,
                                         mseg_tile_fn take, void *context, mseg_tiled *result, mseg_error *err);
 
@@ -219,8 +233,8 @@ MSEG_API mseg_layer mseg_session_layer(const mseg_session *session, int index);
 /** Runs the current plan on a canvas-sized RGB image, to logits only: what the benchmarks time. */
 MSEG_API mseg_status mseg_session_forward(mseg_session *session, const mseg_image *canvas, mseg_result *result, mseg_error *err);
 
-/** Multiply-adds a second that the model's kernel set reaches in registers with the pool's threads (NULL: one) at once, measured
- * now for about 50 ms: what no convolution can beat. */
+/** Multiply-adds a second that the model's kernel set reaches in registers with the pool's idle threads (NULL: one) at once,
+ * measured now for about 50 ms: what no convolution can beat. */
 MSEG_API double mseg_fma_peak(const mseg_model *model, mseg_pool *pool);
 
 /* ---- masks and overlays ------------------------------------------------------------------------------------------------ */

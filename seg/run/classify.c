@@ -38,13 +38,12 @@ static mseg_image central_part(const mseg_image *image, double crop)
     return part;
 }
 
-mseg_status mseg_classify(mseg_session *session, const mseg_image *image, int size, double crop, const float **scores,
-                          mseg_error *err)
+static mseg_status classify(mseg_session *session, const mseg_image *image, int size, double crop, const float **scores,
+                            mseg_error *err)
 {
     const int classes = session->model->info.classes;
     mseg_image resized = {0};
     mseg_result result = {0};
-    *scores = NULL;
     session->labelled.data = NULL;
     if (check(session, image, size, crop, err))
         return MSEG_INVAL;
@@ -60,4 +59,12 @@ mseg_status mseg_classify(mseg_session *session, const mseg_image *image, int si
     }
     mseg_image_free(&resized);
     return status;
+}
+
+mseg_status mseg_classify(mseg_session *session, const mseg_image *image, int size, double crop, const float **scores,
+                          mseg_error *err)
+{
+    *scores = NULL;
+    const mseg_status status = mseg_session_enter(session, err);
+    return status ? status : mseg_session_leave(session, classify(session, image, size, crop, scores, err));
 }

@@ -3,7 +3,7 @@
 #include "seg/run/options.h"
 #include "seg/run/scales.h"
 
-mseg_status mseg_session_prepare(mseg_session *session, const mseg_run_options *options, mseg_error *err)
+static mseg_status prepare(mseg_session *session, const mseg_run_options *options, mseg_error *err)
 {
     const mseg_run_options defaults = mseg_run_options_default();
     const mseg_canvas_rule rule = mseg_canvas_rule_of(session->model);
@@ -17,6 +17,12 @@ mseg_status mseg_session_prepare(mseg_session *session, const mseg_run_options *
     if (!status)
         status = mseg_geometry_largest(&g, &rule, options, &width, &height, err);
     return status ? status : mseg_session_ensure_plan(session, width, height, err);
+}
+
+mseg_status mseg_session_prepare(mseg_session *session, const mseg_run_options *options, mseg_error *err)
+{
+    const mseg_status status = mseg_session_enter(session, err);
+    return status ? status : mseg_session_leave(session, prepare(session, options, err));
 }
 
 /* Checks what comes in and lays the image on its canvas. */
@@ -51,14 +57,13 @@ static mseg_status resize(const mseg_image **input, mseg_image *resized, const m
     return MSEG_OK;
 }
 
-mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const mseg_run_options *options, mseg_result *result,
-                         mseg_error *err)
+static mseg_status segment(mseg_session *session, const mseg_image *image, const mseg_run_options *options, mseg_result *result,
+                           mseg_error *err)
 {
     const mseg_run_options defaults = mseg_run_options_default();
     const mseg_image *input;
     mseg_image resized = {0};
     mseg_geometry g;
-    *result = (mseg_result){0};
     session->labelled.data = NULL;
     options = options ? options : &defaults;
     mseg_status status = lay_out(&g, image, options, session->model, err);
@@ -69,5 +74,17 @@ mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const m
     else if (!status)
         status = mseg_run_once(session, image, input, &g, result, err);
     mseg_image_free(&resized);
+    return status;
+}
+
+mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const mseg_run_options *options, mseg_result *result,
+                         mseg_error *err)
+{
+    *result = (mseg_result){0};
+    mseg_status status = mseg_session_enter(session, err);
+    if (!status)
+        status = mseg_session_leave(session, segment(session, image, options, result, err));
+    if (status)
+        *result = (mseg_result){0};
     return status;
 }

@@ -241,11 +241,10 @@ static mseg_status check(const mseg_session *session, const mseg_tile_options *o
     return MSEG_OK;
 }
 
-mseg_status mseg_segment_tiled(mseg_session *session, mseg_image_reader *reader, const mseg_tile_options *options,
-                               mseg_tile_fn take, void *context, mseg_tiled *result, mseg_error *err)
+static mseg_status segment_tiled(mseg_session *session, mseg_image_reader *reader, const mseg_tile_options *options,
+                                 mseg_tile_fn take, void *context, mseg_tiled *result, mseg_error *err)
 {
     const mseg_tile_options used = options ? *options : mseg_tile_options_default();
-    *result = (mseg_tiled){0};
     mseg_status status = check(session, &used, err);
     if (status)
         return status;
@@ -267,5 +266,17 @@ mseg_status mseg_segment_tiled(mseg_session *session, mseg_image_reader *reader,
     status = open_tiler(&t);
     status = status ? mseg_fail(err, status, NULL) : run(&t);
     close_tiler(&t);
+    return status;
+}
+
+mseg_status mseg_segment_tiled(mseg_session *session, mseg_image_reader *reader, const mseg_tile_options *options,
+                               mseg_tile_fn take, void *context, mseg_tiled *result, mseg_error *err)
+{
+    *result = (mseg_tiled){0};
+    mseg_status status = mseg_session_enter(session, err);
+    if (!status)
+        status = mseg_session_leave(session, segment_tiled(session, reader, options, take, context, result, err));
+    if (status)
+        *result = (mseg_tiled){0};
     return status;
 }
