@@ -39,7 +39,7 @@ MSEG_API int mseg_version_number(void);
  * - mseg_model: is read-only; any number of sessions in any threads share it. It must outlive them.
  * - mseg_session: one call at a time, in whatever thread. Another one meanwhile, by a second thread or by a callback of the
  *   first call, is refused: MSEG_INVAL, "the session is running in another thread, or this is a callback of it". All functions
- *   that can fail check that; mseg_session_layer and mseg_session_close do not.
+ *   that can fail check that; mseg_session_layer, mseg_session_on_progress and mseg_session_close do not.
  * - mseg_pool: any number of sessions share it. Its threads work for one call at a time: one that comes meanwhile does all of
  *   its work in its own thread, to the same result. Many images at once are faster with a thread and a session each, no pool.
  * - mseg_image, mseg_palette, mseg_mask_rules, options: where they are const, any number of threads may read them.
@@ -136,6 +136,16 @@ MSEG_API mseg_status mseg_session_open(mseg_session **session, const mseg_model 
  * MSEG_NOMEM. */
 MSEG_API mseg_status mseg_session_prepare(mseg_session *session, const mseg_run_options *options, mseg_error *err);
 
+/** Told of a call of a session: done of total runs of the network are over (of scales, flips or tiles; one in a plain call).
+ * Returns 0 to go on, anything else to stop the call. */
+typedef int (*mseg_progress_fn)(void *context, int64_t done, int64_t total);
+
+/** From now on mseg_segment, mseg_classify and mseg_segment_tiled call fn (NULL: nothing, as at first), in their own thread: with
+ * done = 0 before the first run, then after each. When fn stops it, the call returns MSEG_CANCELLED; its result is all zero and
+ * the session ready for the next call. Rows that a tile callback took before stay taken. One run cannot be stopped inside. Not to
+ * be called while another thread runs the session, which is not checked. */
+MSEG_API void mseg_session_on_progress(mseg_session *session, mseg_progress_fn fn, void *context);
+
 /** NULL-safe; sets *session to NULL. */
 MSEG_API void mseg_session_close(mseg_session **session);
 
@@ -148,7 +158,7 @@ typedef struct mseg_result {
     double resize_ms, network_ms, label_ms;
 } mseg_result;
 
-/** Segments one RGB image (3 channels). options may be NULL. Errors: MSEG_NOMEM, MSEG_LIMIT,
+/** Segments one RGB image (3 channels). options may be NULL. Errors: MSEG_NOMEM, MSEG_LIMIT, MSEG_CANCELLED,
  * MSEG_INVAL with a text that names the field; *result is then all zero. */
 MSEG_API mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const mseg_run_options *options,
                                   mseg_result *result, mseg_error *err);
@@ -194,7 +204,7 @@ typedef struct mseg_tiled {
  * memory, whatever the height (W: the picture's width; S, N: output stride and tile size; C: classes): the network's arena for a
  * canvas of N x N, 3 W (N + S + 1) for photo rows, 4 C (W/S + 2) (N/S + 3 + threads) for logits and 70 W for labels and tables;
  * the decoder (image/reader.h) and the callback come on top. options may be NULL. Errors: those of the reader and of take,
- * MSEG_INVAL, MSEG_NOMEM; *result is then all zero. */
+ * MSEG_INVAL, MSEG_NOMEM, MSEG_CANCELLED; *result is then all zero. */
 MSEG_API mseg_status mseg_segment_tiled(mseg_session *session, mseg_image_reader *reader, const mseg_tile_options *options,
                                         mseg_tile_fn take, void *context, mseg_tiled *result, mseg_error *err);
 

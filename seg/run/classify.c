@@ -52,7 +52,11 @@ static mseg_status classify(mseg_session *session, const mseg_image *image, int 
     if (!status && (status = mseg_session_ensure_floats(&session->sums, &session->sums_size, (size_t)classes)))
         mseg_fail(err, status, NULL);
     if (!status)
+        status = mseg_session_start(session, 1, err);
+    if (!status)
         status = mseg_session_run(session, &resized, size, size, &result, err);
+    if (!status)
+        status = mseg_session_step(session, err);
     if (!status) {
         softmax(result.logits, classes, session->sums);
         *scores = session->sums;

@@ -62,7 +62,11 @@ mseg_logits mseg_logits_of(const mseg_model *model, const mseg_result *r)
 mseg_status mseg_run_once(mseg_session *session, const mseg_image *image, const mseg_image *input, const mseg_geometry *g,
                           mseg_result *result, mseg_error *err)
 {
-    mseg_status status = mseg_session_run(session, input, g->canvas_width, g->canvas_height, result, err);
+    mseg_status status = mseg_session_start(session, 1, err);
+    if (!status)
+        status = mseg_session_run(session, input, g->canvas_width, g->canvas_height, result, err);
+    if (!status)
+        status = mseg_session_step(session, err);
     if (status)
         return status;
     const mseg_logits logits = mseg_logits_of(session->model, result);

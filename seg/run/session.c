@@ -41,6 +41,32 @@ mseg_status mseg_session_leave(mseg_session *session, mseg_status status)
     return status;
 }
 
+void mseg_session_on_progress(mseg_session *session, mseg_progress_fn fn, void *context)
+{
+    session->progress = fn;
+    session->progress_context = context;
+}
+
+static mseg_status tell(const mseg_session *session, mseg_error *err)
+{
+    if (session->progress && session->progress(session->progress_context, session->done, session->total))
+        return mseg_fail(err, MSEG_CANCELLED, NULL);
+    return MSEG_OK;
+}
+
+mseg_status mseg_session_start(mseg_session *session, int64_t total, mseg_error *err)
+{
+    session->done = 0;
+    session->total = total;
+    return tell(session, err);
+}
+
+mseg_status mseg_session_step(mseg_session *session, mseg_error *err)
+{
+    session->done++;
+    return tell(session, err);
+}
+
 mseg_status mseg_session_ensure_plan(mseg_session *session, int width, int height, mseg_error *err)
 {
     if (session->plan && session->width == width && session->height == height)

@@ -13,6 +13,9 @@ struct mseg_session {
     const mseg_model *model;
     mseg_pool *pool;
     atomic_bool running; /* a call has it */
+    mseg_progress_fn progress;
+    void *progress_context;
+    int64_t done, total; /* runs of that call */
     mseg_plan *plan;     /* for the canvas below */
     int width, height;
     mseg_image labels;
@@ -28,6 +31,12 @@ mseg_status mseg_session_enter(mseg_session *session, mseg_error *err);
 
 /** Returns status. */
 mseg_status mseg_session_leave(mseg_session *session, mseg_status status);
+
+/** Tells the caller that none of total runs is done. Errors: MSEG_CANCELLED. */
+mseg_status mseg_session_start(mseg_session *session, int64_t total, mseg_error *err);
+
+/** The same when one more is done. */
+mseg_status mseg_session_step(mseg_session *session, mseg_error *err);
 
 /** Makes the session's plan one for a canvas of that size. Errors: those of mseg_plan_open. */
 mseg_status mseg_session_ensure_plan(mseg_session *session, int width, int height, mseg_error *err);

@@ -166,6 +166,8 @@ static mseg_status run_tiles(tiler *t, int row)
             return status;
         mseg_tile_weights(&t->across, i, t->weights_across);
         blend(t, forward.logits, column, row);
+        if ((status = mseg_session_step(t->session, t->err)))
+            return status;
     }
     t->result->network_ms += forward.network_ms;
     return MSEG_OK;
@@ -205,7 +207,7 @@ static mseg_status hand_over(tiler *t, int end)
 
 static mseg_status run(tiler *t)
 {
-    mseg_status status = MSEG_OK;
+    mseg_status status = mseg_session_start(t->session, (int64_t)t->across.tiles * t->down.tiles, t->err);
     for (int i = 0, kept_from = 0; i < t->down.tiles && !status; i++) {
         const int row = mseg_tile_origin(&t->down, i);
         const bool last = i + 1 == t->down.tiles;
