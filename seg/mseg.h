@@ -66,6 +66,12 @@ MSEG_API mseg_model_options mseg_model_options_default(void);
  * whose shapes do not fit together. */
 MSEG_API mseg_status mseg_model_open(mseg_model **model, const char *path, const mseg_model_options *options, mseg_error *err);
 
+/** The same from a model file in memory: size bytes at any address, which are only read during the call (the weights are copied
+ * as they are packed). name: that of the file it would be; of that the model is called what is behind the last '/', without
+ * ".tflite". MSEG_INVAL also when bytes or name is NULL. */
+MSEG_API mseg_status mseg_model_open_memory(mseg_model **model, const void *bytes, size_t size, const char *name,
+                                            const mseg_model_options *options, mseg_error *err);
+
 /** A model with pseudo-random weights, for benchmarks and for counting: NETWORK[:OPTION]..., e.g. "mnv2:0.5:aspp". NETWORK: mnv2,
  * mnv1, resnet14, resnet50, resnet101. OPTION: a width multiplier, aspp, separable, nopool, last, exact, beta, imagenet,
  * classes=N (docs/mseg.1 tells what they are); 21 classes by default. The same description gives the same weights everywhere.
@@ -85,7 +91,7 @@ MSEG_API void mseg_model_close(mseg_model **model);
 
 /* The texts belong to the model. */
 typedef struct mseg_model_info {
-    const char *name;        /* of its file, without folder and extension; a random model's description */
+    const char *name;        /* of its file, without folder and ".tflite"; a random model's description */
     const char *sha256;      /* of its file, in hexadecimal; "": made without a file */
     bool builtin;            /* the model of mseg_model_open_builtin */
     const char *network;     /* "MobileNetV2" */
