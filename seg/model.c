@@ -137,8 +137,20 @@ static mseg_status build(mseg_net *net, mseg_model_info *info, const mseg_weight
     return MSEG_OK;
 }
 
-static mseg_status open_model(mseg_model **out, const char *source, const mseg_model_options *given,
-                              mseg_status (*open_weights)(mseg_weights **, const char *, mseg_error *), mseg_error *err)
+/* What a model is made of: a file, a description of a network, or a file in memory. */
+typedef struct source {
+    const char *name;
+    mseg_status (*open)(mseg_weights **weights, const char *name, mseg_error *err); /* NULL: in memory */
+    const uint8_t *bytes;
+    size_t size;
+} source;
+
+static mseg_status open_weights(mseg_weights **weights, const source *from, mseg_error *err)
+{
+    return from->open ? from->open(weights, from->name, err) : mseg_weights_open_memory(weights, from->bytes, from->size, err);
+}
+
+static mseg_status open_model(mseg_model **out, const source *from, const mseg_model_options *given, mseg_error *err)
 {
     *out = NULL;
     mseg_model_options used = default_options;
@@ -155,9 +167,9 @@ static mseg_status open_model(mseg_model **out, const char *source, const mseg_m
         return mseg_fail(err, MSEG_NOMEM, NULL);
     status = choose_kernels(model, options, err);
     if (!status)
-        status = open_weights(&weights, source, err);
+        status = open_weights(&weights, from, err);
     if (!status)
-        status = identify(model, source, weights, err);
+        status = identify(model, from->name, weights, err);
     if (!status)
         status = build(&net, &model->info, weights, options, err);
     if (!status)
@@ -172,24 +184,28 @@ static mseg_status open_model(mseg_model **out, const char *source, const mseg_m
 
 mseg_status mseg_model_open(mseg_model **model, const char *path, const mseg_model_options *options, mseg_error *err)
 {
-    return open_model(model, path, options, mseg_weights_open, err);
+    return open_model(model, &(source){.name = path, .open = mseg_weights_open}, options, err);
+}
+
+mseg_status mseg_model_open_memory(mseg_model **model, const void *bytes, size_t size, const char *name,
+                                   const mseg_model_options *options, mseg_error *err)
+{
+    *model = NULL;
+    if (!name || (!bytes && size))
+        return mseg_fail(err, MSEG_INVAL, "%s is NULL", name ? "bytes" : "name");
+    return open_model(model, &(source){.name = name, .bytes = bytes, .size = size}, options, err);
 }
 
 mseg_status mseg_model_open_random(mseg_model **model, const char *architecture, const mseg_model_options *options,
                                    mseg_error *err)
 {
-    return open_model(model, architecture, options, mseg_architecture_weights, err);
-}
-
-static mseg_status open_builtin_weights(mseg_weights **weights, const char *name, mseg_error *err)
-{
-    (void)name;
-    return mseg_weights_open_memory(weights, mseg_builtin_model, mseg_builtin_model_size, err);
+    return open_model(model, &(source){.name = architecture, .open = mseg_architecture_weights}, options, err);
 }
 
 mseg_status mseg_model_open_builtin(mseg_model **model, const mseg_model_options *options, mseg_error *err)
 {
-    mseg_status status = open_model(model, MSEG_BUILTIN_MODEL_NAME, options, open_builtin_weights, err);
+    mseg_status status =
+        mseg_model_open_memory(model, mseg_builtin_model, mseg_builtin_model_size, MSEG_BUILTIN_MODEL_NAME, options, err);
     if (!status)
         (*model)->info.builtin = true;
     return status;

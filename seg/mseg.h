@@ -33,6 +33,21 @@ extern "C" {
 MSEG_API const char *mseg_version(void);
 MSEG_API int mseg_version_number(void);
 
+/* ---- threads -----------------------------------------------------------------------------------------------------------
+ * The library keeps nothing between calls but in objects: functions on different objects may run at once in any threads.
+ * Of one object:
+ * - mseg_model: is read-only; any number of sessions in any threads share it. It must outlive them.
+ * - mseg_session: one call at a time, in whatever thread. Another one meanwhile, by a second thread or by a callback of the
+ *   first call, is refused: MSEG_INVAL, "the session is running in another thread, or this is a callback of it". All functions
+ *   that can fail check that; mseg_session_layer, mseg_session_on_progress and mseg_session_close do not.
+ * - mseg_pool: any number of sessions share it. Its threads work for one call at a time: one that comes meanwhile does all of
+ *   its work in its own thread, to the same result. Many images at once are faster with a thread and a session each, no pool.
+ * - mseg_image, mseg_palette, mseg_mask_rules, options: where they are const, any number of threads may read them.
+ * - mseg_counts, mseg_score, mseg_image_reader, mseg_row_writer: one thread at a time, which is not checked.
+ * - mseg_error: one for each thread.
+ * Callbacks run in the thread that called the library, never in a pool's. Results are the same, bit for bit, for any number of
+ * threads. */
+
 /* ---- models ------------------------------------------------------------------------------------------------------------ */
 
 /* A network with its weights packed for this machine: read-only, shared by any number of threads. */
@@ -55,6 +70,12 @@ MSEG_API void mseg_model_options_init(mseg_model_options *options, size_t struct
  * whose shapes do not fit together. */
 MSEG_API mseg_status mseg_model_open(mseg_model **model, const char *path, const mseg_model_options *options, mseg_error *err);
 
+/** The same from a model file in memory: size bytes at any address, which are only read during the call (the weights are copied
+ * as they are packed). name: that of the file it would be; of that the model is called what is behind the last '/', without
+ * ".tflite". MSEG_INVAL also when bytes or name is NULL. */
+MSEG_API mseg_status mseg_model_open_memory(mseg_model **model, const void *bytes, size_t size, const char *name,
+                                            const mseg_model_options *options, mseg_error *err);
+
 /** A model with pseudo-random weights, for benchmarks and for counting: NETWORK[:OPTION]..., e.g. "mnv2:0.5:aspp". NETWORK: mnv2,
  * mnv1, resnet14, resnet50, resnet101. OPTION: a width multiplier, aspp, separable, nopool, last, exact, beta, imagenet,
  * classes=N (docs/mseg.1 tells what they are); 21 classes by default. The same description gives the same weights everywhere.
@@ -74,7 +95,7 @@ MSEG_API void mseg_model_close(mseg_model **model);
 
 /* The texts belong to the model. */
 typedef struct mseg_model_info {
-    const char *name;        /* of its file, without folder and extension; a random model's description */
+    const char *name;        /* of its file, without folder and ".tflite"; a random model's description */
     const char *sha256;      /* of its file, in hexadecimal; "": made without a file */
     bool builtin;            /* the model of mseg_model_open_builtin */
     const char *network;     /* "MobileNetV2" */
@@ -116,8 +137,7 @@ typedef struct mseg_run_options {
 /** Fit, square, 513, once. */
 MSEG_API void mseg_run_options_init(mseg_run_options *options, size_t struct_size);
 
-/* A plan with its memory, for one thread (or one pool's group of threads) at a time. Plans are remade when the canvas size
- * changes. */
+/* A plan with its memory, for one call at a time (see threads). Plans are remade when the canvas size changes. */
 typedef struct mseg_session mseg_session;
 
 /** pool may be NULL (one thread); it and model must outlive the session. */
@@ -127,6 +147,16 @@ MSEG_API mseg_status mseg_session_open(mseg_session **session, const mseg_model 
  * would fail for every image fails here, before the first. Errors: MSEG_INVAL with a text that names the field, MSEG_LIMIT,
  * MSEG_NOMEM. */
 MSEG_API mseg_status mseg_session_prepare(mseg_session *session, const mseg_run_options *options, mseg_error *err);
+
+/** Told of a call of a session: done of total runs of the network are over (of scales, flips or tiles; one in a plain call).
+ * Returns 0 to go on, anything else to stop the call. */
+typedef int (*mseg_progress_fn)(void *context, int64_t done, int64_t total);
+
+/** From now on mseg_segment, mseg_classify and mseg_segment_tiled call fn (NULL: nothing, as at first), in their own thread: with
+ * done = 0 before the first run, then after each. When fn stops it, the call returns MSEG_CANCELLED; its result is all zero and
+ * the session ready for the next call. Rows that a tile callback took before stay taken. One run cannot be stopped inside. Not to
+ * be called while another thread runs the session, which is not checked. */
+MSEG_API void mseg_session_on_progress(mseg_session *session, mseg_progress_fn fn, void *context);
 
 /** NULL-safe; sets *session to NULL. */
 MSEG_API void mseg_session_close(mseg_session **session);
@@ -140,8 +170,8 @@ typedef struct mseg_result {
     double resize_ms, network_ms, label_ms;
 } mseg_result;
 
-/** Segments one RGB image (3 channels). options may be NULL. Errors: MSEG_NOMEM, MSEG_LIMIT,
- * MSEG_INVAL with a text that names the field. */
+/** Segments one RGB image (3 channels). options may be NULL. Errors: MSEG_NOMEM, MSEG_LIMIT, MSEG_CANCELLED,
+ * MSEG_INVAL with a text that names the field; *result is then all zero. */
 MSEG_API mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const mseg_run_options *options,
                                   mseg_result *result, mseg_error *err);
 
@@ -188,7 +218,7 @@ typedef struct mseg_tiled {
  * memory, whatever the height (W: the picture's width; S, N: output stride and tile size; C: classes): the network's arena for a
  * canvas of N x N, 3 W (N + S + 1) for photo rows, 4 C (W/S + 2) (N/S + 3 + threads) for logits and 70 W for labels and tables;
  * the decoder (image/reader.h) and the callback come on top. options may be NULL. Errors: those of the reader and of take,
- * MSEG_INVAL, MSEG_NOMEM. */
+ * MSEG_INVAL, MSEG_NOMEM, MSEG_CANCELLED; *result is then all zero. */
 MSEG_API mseg_status mseg_segment_tiled(mseg_session *session, mseg_image_reader *reader, const mseg_tile_options *options,
                                         mseg_tile_fn take, void *context, mseg_tiled *result, mseg_error *err);
 
@@ -227,8 +257,8 @@ MSEG_API mseg_layer mseg_session_layer(const mseg_session *session, int index);
 /** Runs the current plan on a canvas-sized RGB image, to logits only: what the benchmarks time. */
 MSEG_API mseg_status mseg_session_forward(mseg_session *session, const mseg_image *canvas, mseg_result *result, mseg_error *err);
 
-/** Multiply-adds a second that the model's kernel set reaches in registers with the pool's threads (NULL: one) at once, measured
- * now for about 50 ms: what no convolution can beat. */
+/** Multiply-adds a second that the model's kernel set reaches in registers with the pool's idle threads (NULL: one) at once,
+ * measured now for about 50 ms: what no convolution can beat. */
 MSEG_API double mseg_fma_peak(const mseg_model *model, mseg_pool *pool);
 
 /* ---- masks and overlays ------------------------------------------------------------------------------------------------ */

@@ -27,6 +27,7 @@ struct mseg_pool {
     atomic_int busy;        /* helpers that have not finished the current job */
     atomic_int next_task;
     atomic_bool quit;
+    atomic_bool taken; /* by a call of mseg_pool_for */
     mseg_pool_fn fn;
     void *context;
     int tasks;
@@ -138,7 +139,10 @@ int mseg_pool_threads(const mseg_pool *pool)
 
 void mseg_pool_for(mseg_pool *pool, int tasks, mseg_pool_fn fn, void *context)
 {
-    if (!pool || pool->threads == 1 || tasks == 1) {
+    /* Taken, by another thread or by the task that calls this: a call on its own thread is always right, since its tasks run in
+     * any order and on any worker anyway, and worker 0 is then alone in this call. Waiting for the threads would be for ever in a
+     * task. */
+    if (!pool || pool->threads == 1 || tasks == 1 || atomic_exchange(&pool->taken, true)) {
         for (int task = 0; task < tasks; task++)
             fn(context, task, 0);
         return;
@@ -158,4 +162,5 @@ void mseg_pool_for(mseg_pool *pool, int tasks, mseg_pool_fn fn, void *context)
             pthread_cond_wait(&pool->finished, &pool->lock);
         pthread_mutex_unlock(&pool->lock);
     }
+    atomic_store(&pool->taken, false);
 }

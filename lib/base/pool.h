@@ -4,13 +4,14 @@
 #include "base/api.h"
 #include "base/status.h"
 
-/* A pool of threads that the caller owns. A NULL pool runs everything inline on the calling thread. */
+/* A pool of threads that the caller owns. A NULL pool runs everything inline on the calling thread. The threads work for one call
+ * at a time: another one that comes meanwhile runs on its own thread alone, to the same result. */
 typedef struct mseg_pool mseg_pool;
 
 /** Starts threads - 1 threads (the caller of mseg_pool_for is the last one). threads >= 1. */
 MSEG_API mseg_status mseg_pool_open(mseg_pool **pool, int threads);
 
-/** Joins the threads; NULL-safe; sets *pool to NULL. */
+/** Joins the threads, which must be idle; NULL-safe; sets *pool to NULL. */
 MSEG_API void mseg_pool_close(mseg_pool **pool);
 
 /** Threads that work at once, the caller included; 1 for NULL. */

@@ -13,7 +13,8 @@
     X(FORMAT, "damaged file or unknown format")                                                                                  \
     X(UNSUPPORTED, "valid, but not supported")                                                                                   \
     X(LIMIT, "over a safety limit")                                                                                              \
-    X(MISMATCH, "inputs that do not belong together")
+    X(MISMATCH, "inputs that do not belong together")                                                                            \
+    X(CANCELLED, "stopped by the caller")
 
 typedef enum mseg_status {
 #define MSEG_STATUS_ENUM(name, text) MSEG_##name,

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <math.h>
 #include <nettle/sha2.h>
 #include <stdio.h>
@@ -53,16 +54,28 @@ static mseg_status read_weights(mseg_weights *weights, mseg_error *err)
     return reader->read(weights, err);
 }
 
+static mseg_status check_size(uint64_t size, mseg_error *err)
+{
+    if (!size)
+        return mseg_fail(err, MSEG_FORMAT, "empty file");
+    if (size > MAX_FILE_BYTES)
+        return mseg_fail(err, MSEG_LIMIT, "model file of %" PRIu64 " bytes, more than 2 GiB", size);
+    return MSEG_OK;
+}
+
 mseg_status mseg_weights_open_memory(mseg_weights **weights, const uint8_t *data, size_t size, mseg_error *err)
 {
     *weights = NULL;
+    mseg_status status = check_size(size, err);
+    if (status)
+        return status;
     mseg_weights *w = mseg_alloc(sizeof *w);
     if (!w)
         return mseg_fail(err, MSEG_NOMEM, NULL);
     w->data = data;
     w->size = size;
     w->input = mseg_input_deeplab;
-    mseg_status status = read_weights(w, err);
+    status = read_weights(w, err);
     if (status == MSEG_OK)
         *weights = w;
     else
@@ -86,14 +99,9 @@ static mseg_status map_file(const uint8_t **data, size_t *size, const char *path
         status = mseg_fail(err, MSEG_IO, "not a regular file");
         goto done;
     }
-    if (info.st_size == 0) {
-        status = mseg_fail(err, MSEG_FORMAT, "empty file");
+    status = check_size((uint64_t)info.st_size, err);
+    if (status)
         goto done;
-    }
-    if (info.st_size > MAX_FILE_BYTES) {
-        status = mseg_fail(err, MSEG_LIMIT, "model file of %lld bytes, more than 2 GiB", (long long)info.st_size);
-        goto done;
-    }
     void *map = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (map == MAP_FAILED) {
         status = mseg_fail_errno(err, NULL, errno);

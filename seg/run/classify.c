@@ -38,13 +38,12 @@ static mseg_image central_part(const mseg_image *image, double crop)
     return part;
 }
 
-mseg_status mseg_classify(mseg_session *session, const mseg_image *image, int size, double crop, const float **scores,
-                          mseg_error *err)
+static mseg_status classify(mseg_session *session, const mseg_image *image, int size, double crop, const float **scores,
+                            mseg_error *err)
 {
     const int classes = session->model->info.classes;
     mseg_image resized = {0};
     mseg_result result = {0};
-    *scores = NULL;
     session->labelled.data = NULL;
     if (check(session, image, size, crop, err))
         return MSEG_INVAL;
@@ -53,11 +52,23 @@ mseg_status mseg_classify(mseg_session *session, const mseg_image *image, int si
     if (!status && (status = mseg_session_ensure_floats(&session->sums, &session->sums_size, (size_t)classes)))
         mseg_fail(err, status, NULL);
     if (!status)
+        status = mseg_session_start(session, 1, err);
+    if (!status)
         status = mseg_session_run(session, &resized, size, size, &result, err);
+    if (!status)
+        status = mseg_session_step(session, err);
     if (!status) {
         softmax(result.logits, classes, session->sums);
         *scores = session->sums;
     }
     mseg_image_free(&resized);
     return status;
+}
+
+mseg_status mseg_classify(mseg_session *session, const mseg_image *image, int size, double crop, const float **scores,
+                          mseg_error *err)
+{
+    *scores = NULL;
+    const mseg_status status = mseg_session_enter(session, err);
+    return status ? status : mseg_session_leave(session, classify(session, image, size, crop, scores, err));
 }

@@ -36,11 +36,14 @@ mseg_status mseg_session_run(mseg_session *session, const mseg_image *image, int
 mseg_status mseg_session_forward(mseg_session *session, const mseg_image *canvas, mseg_result *result, mseg_error *err)
 {
     *result = (mseg_result){0};
-    if (mseg_image_check(canvas, 3, "canvas", err))
-        return MSEG_INVAL;
-    result->scaled_width = canvas->width;
-    result->scaled_height = canvas->height;
-    return mseg_session_run(session, canvas, canvas->width, canvas->height, result, err);
+    mseg_status status = mseg_image_check(canvas, 3, "canvas", err);
+    if (!status)
+        status = mseg_session_enter(session, err);
+    if (!status)
+        status = mseg_session_leave(session, mseg_session_run(session, canvas, canvas->width, canvas->height, result, err));
+    result->scaled_width = result->canvas_width;
+    result->scaled_height = result->canvas_height;
+    return status;
 }
 
 mseg_logits mseg_logits_of(const mseg_model *model, const mseg_result *r)
@@ -59,7 +62,11 @@ mseg_logits mseg_logits_of(const mseg_model *model, const mseg_result *r)
 mseg_status mseg_run_once(mseg_session *session, const mseg_image *image, const mseg_image *input, const mseg_geometry *g,
                           mseg_result *result, mseg_error *err)
 {
-    mseg_status status = mseg_session_run(session, input, g->canvas_width, g->canvas_height, result, err);
+    mseg_status status = mseg_session_start(session, 1, err);
+    if (!status)
+        status = mseg_session_run(session, input, g->canvas_width, g->canvas_height, result, err);
+    if (!status)
+        status = mseg_session_step(session, err);
     if (status)
         return status;
     const mseg_logits logits = mseg_logits_of(session->model, result);

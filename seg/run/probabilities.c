@@ -80,7 +80,7 @@ static void probability_rows(void *context, int part, int worker)
     }
 }
 
-mseg_status mseg_probabilities(mseg_session *session, int first, int n, float *out, mseg_error *err)
+static mseg_status probabilities(const mseg_session *session, int first, int n, float *out, mseg_error *err)
 {
     const mseg_logits *l = &session->labelled;
     const mseg_image *labels = &session->labels;
@@ -106,4 +106,10 @@ mseg_status mseg_probabilities(mseg_session *session, int first, int n, float *o
     mseg_columns_free(&job.columns);
     mseg_free(&job.lines);
     return status ? mseg_fail(err, status, NULL) : MSEG_OK;
+}
+
+mseg_status mseg_probabilities(mseg_session *session, int first, int n, float *out, mseg_error *err)
+{
+    const mseg_status status = mseg_session_enter(session, err);
+    return status ? status : mseg_session_leave(session, probabilities(session, first, n, out, err));
 }

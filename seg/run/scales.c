@@ -97,6 +97,7 @@ static mseg_status run_scale(scales_job *job, double scale, float **to)
         picture.mirrored = turn;
         mseg_session_run_picture(job->session, &picture, job->result);
         keep_logits(job, turn, to);
+        status = mseg_session_step(job->session, job->err);
     }
     return status;
 }
@@ -104,6 +105,8 @@ static mseg_status run_scale(scales_job *job, double scale, float **to)
 static mseg_status run_all(scales_job *job)
 {
     mseg_status status = ensure_room(job);
+    if (!status)
+        status = mseg_session_start(job->session, (int64_t)job->n_scales * job->turns, job->err);
     float *to = job->session->maps;
     for (int i = 0; i < job->n_scales && !status; i++)
         status = run_scale(job, job->scales[i], &to);

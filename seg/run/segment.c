@@ -3,7 +3,7 @@
 #include "seg/run/options.h"
 #include "seg/run/scales.h"
 
-mseg_status mseg_session_prepare(mseg_session *session, const mseg_run_options *options, mseg_error *err)
+static mseg_status prepare(mseg_session *session, const mseg_run_options *options, mseg_error *err)
 {
     mseg_run_options used;
     const mseg_canvas_rule rule = mseg_canvas_rule_of(session->model);
@@ -16,6 +16,12 @@ mseg_status mseg_session_prepare(mseg_session *session, const mseg_run_options *
     if (!status)
         status = mseg_geometry_largest(&g, &rule, &used, &width, &height, err);
     return status ? status : mseg_session_ensure_plan(session, width, height, err);
+}
+
+mseg_status mseg_session_prepare(mseg_session *session, const mseg_run_options *options, mseg_error *err)
+{
+    const mseg_status status = mseg_session_enter(session, err);
+    return status ? status : mseg_session_leave(session, prepare(session, options, err));
 }
 
 /* Checks what comes in and lays the image on its canvas. */
@@ -50,14 +56,13 @@ static mseg_status resize(const mseg_image **input, mseg_image *resized, const m
     return MSEG_OK;
 }
 
-mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const mseg_run_options *options, mseg_result *result,
-                         mseg_error *err)
+static mseg_status segment(mseg_session *session, const mseg_image *image, const mseg_run_options *options, mseg_result *result,
+                           mseg_error *err)
 {
     mseg_run_options used;
     const mseg_image *input;
     mseg_image resized = {0};
     mseg_geometry g;
-    *result = (mseg_result){0};
     session->labelled.data = NULL;
     mseg_status status = lay_out(&g, &used, image, options, session->model, err);
     if (!status)
@@ -67,5 +72,17 @@ mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const m
     else if (!status)
         status = mseg_run_once(session, image, input, &g, result, err);
     mseg_image_free(&resized);
+    return status;
+}
+
+mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const mseg_run_options *options, mseg_result *result,
+                         mseg_error *err)
+{
+    *result = (mseg_result){0};
+    mseg_status status = mseg_session_enter(session, err);
+    if (!status)
+        status = mseg_session_leave(session, segment(session, image, options, result, err));
+    if (status)
+        *result = (mseg_result){0};
     return status;
 }

@@ -28,6 +28,45 @@ void mseg_session_close(mseg_session **pointer)
     mseg_free(pointer);
 }
 
+mseg_status mseg_session_enter(mseg_session *session, mseg_error *err)
+{
+    if (atomic_exchange(&session->running, true))
+        return mseg_fail(err, MSEG_INVAL, "the session is running in another thread, or this is a callback of it");
+    return MSEG_OK;
+}
+
+mseg_status mseg_session_leave(mseg_session *session, mseg_status status)
+{
+    atomic_store(&session->running, false);
+    return status;
+}
+
+void mseg_session_on_progress(mseg_session *session, mseg_progress_fn fn, void *context)
+{
+    session->progress = fn;
+    session->progress_context = context;
+}
+
+static mseg_status tell(const mseg_session *session, mseg_error *err)
+{
+    if (session->progress && session->progress(session->progress_context, session->done, session->total))
+        return mseg_fail(err, MSEG_CANCELLED, NULL);
+    return MSEG_OK;
+}
+
+mseg_status mseg_session_start(mseg_session *session, int64_t total, mseg_error *err)
+{
+    session->done = 0;
+    session->total = total;
+    return tell(session, err);
+}
+
+mseg_status mseg_session_step(mseg_session *session, mseg_error *err)
+{
+    session->done++;
+    return tell(session, err);
+}
+
 mseg_status mseg_session_ensure_plan(mseg_session *session, int width, int height, mseg_error *err)
 {
     if (session->plan && session->width == width && session->height == height)
@@ -75,9 +114,8 @@ mseg_status mseg_session_label(mseg_session *session, int width, int height, con
 
 /* ---- what is planned ---------------------------------------------------------------------------------------------------- */
 
-mseg_status mseg_session_plan(mseg_session *session, int width, int height, mseg_plan_info *info, mseg_error *err)
+static mseg_status plan(mseg_session *session, int width, int height, mseg_plan_info *info, mseg_error *err)
 {
-    *info = (mseg_plan_info){0};
     if (width < 1 || height < 1)
         return mseg_fail(err, MSEG_INVAL, "width %d and height %d: a canvas has sides of at least 1", width, height);
     mseg_status status = mseg_session_ensure_plan(session, width, height, err);
@@ -101,6 +139,13 @@ mseg_status mseg_session_plan(mseg_session *session, int width, int height, mseg
         }
     }
     return MSEG_OK;
+}
+
+mseg_status mseg_session_plan(mseg_session *session, int width, int height, mseg_plan_info *info, mseg_error *err)
+{
+    *info = (mseg_plan_info){0};
+    const mseg_status status = mseg_session_enter(session, err);
+    return status ? status : mseg_session_leave(session, plan(session, width, height, info, err));
 }
 
 mseg_layer mseg_session_layer(const mseg_session *session, int index)

@@ -3,6 +3,8 @@
 
 /* In: a model and RGB images. Out: class ids of their pixels (labels), probabilities, or the scores of a classifier. */
 
+#include <stdatomic.h>
+
 #include "plan/plan.h"
 #include "seg/model.h"
 #include "seg/run/labels.h"
@@ -10,7 +12,11 @@
 struct mseg_session {
     const mseg_model *model;
     mseg_pool *pool;
-    mseg_plan *plan; /* for the canvas below */
+    atomic_bool running; /* a call has it */
+    mseg_progress_fn progress;
+    void *progress_context;
+    int64_t done, total; /* runs of that call */
+    mseg_plan *plan;     /* for the canvas below */
     int width, height;
     mseg_image labels;
     mseg_logits labelled; /* what they were made of; data NULL: that is gone */
@@ -19,6 +25,18 @@ struct mseg_session {
     float *sums, *resized, *maps;
     size_t sums_size, resized_size, maps_size;
 };
+
+/** Takes the session for one call, which leaves it in the end. Errors: MSEG_INVAL when another call has it. */
+mseg_status mseg_session_enter(mseg_session *session, mseg_error *err);
+
+/** Returns status. */
+mseg_status mseg_session_leave(mseg_session *session, mseg_status status);
+
+/** Tells the caller that none of total runs is done. Errors: MSEG_CANCELLED. */
+mseg_status mseg_session_start(mseg_session *session, int64_t total, mseg_error *err);
+
+/** The same when one more is done. */
+mseg_status mseg_session_step(mseg_session *session, mseg_error *err);
 
 /** Makes the session's plan one for a canvas of that size. Errors: those of mseg_plan_open. */
 mseg_status mseg_session_ensure_plan(mseg_session *session, int width, int height, mseg_error *err);

@@ -169,6 +169,8 @@ static mseg_status run_tiles(tiler *t, int row)
             return status;
         mseg_tile_weights(&t->across, i, t->weights_across);
         blend(t, forward.logits, column, row);
+        if ((status = mseg_session_step(t->session, t->err)))
+            return status;
     }
     t->result->network_ms += forward.network_ms;
     return MSEG_OK;
@@ -208,7 +210,7 @@ static mseg_status hand_over(tiler *t, int end)
 
 static mseg_status run(tiler *t)
 {
-    mseg_status status = MSEG_OK;
+    mseg_status status = mseg_session_start(t->session, (int64_t)t->across.tiles * t->down.tiles, t->err);
     for (int i = 0, kept_from = 0; i < t->down.tiles && !status; i++) {
         const int row = mseg_tile_origin(&t->down, i);
         const bool last = i + 1 == t->down.tiles;
@@ -244,11 +246,10 @@ static mseg_status check(const mseg_session *session, const mseg_tile_options *o
     return MSEG_OK;
 }
 
-mseg_status mseg_segment_tiled(mseg_session *session, mseg_image_reader *reader, const mseg_tile_options *options,
-                               mseg_tile_fn take, void *context, mseg_tiled *result, mseg_error *err)
+static mseg_status segment_tiled(mseg_session *session, mseg_image_reader *reader, const mseg_tile_options *options,
+                                 mseg_tile_fn take, void *context, mseg_tiled *result, mseg_error *err)
 {
     mseg_tile_options used = default_options;
-    *result = (mseg_tiled){0};
     mseg_status status = mseg_options_take(&used, sizeof used, options, "mseg_tile_options_init", err);
     if (!status)
         status = check(session, &used, err);
@@ -272,5 +273,17 @@ mseg_status mseg_segment_tiled(mseg_session *session, mseg_image_reader *reader,
     status = open_tiler(&t);
     status = status ? mseg_fail(err, status, NULL) : run(&t);
     close_tiler(&t);
+    return status;
+}
+
+mseg_status mseg_segment_tiled(mseg_session *session, mseg_image_reader *reader, const mseg_tile_options *options,
+                               mseg_tile_fn take, void *context, mseg_tiled *result, mseg_error *err)
+{
+    *result = (mseg_tiled){0};
+    mseg_status status = mseg_session_enter(session, err);
+    if (!status)
+        status = mseg_session_leave(session, segment_tiled(session, reader, options, take, context, result, err));
+    if (status)
+        *result = (mseg_tiled){0};
     return status;
 }

@@ -1,11 +1,13 @@
-/* The thread pool: every task once, workers distinct, reuse. */
+/* The thread pool: every task once, workers distinct, reuse, two calls at once. */
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -122,11 +124,88 @@ static void results_are_seen(void **state)
     mseg_pool_close(&pool);
 }
 
+/* Whether a call did every task once, wherever; for other threads. */
+static bool runs_all(mseg_pool *pool, int tasks)
+{
+    record *r = calloc(1, sizeof *r);
+    bool right = r != NULL;
+    if (r) {
+        r->threads = mseg_pool_threads(pool);
+        mseg_pool_for(pool, tasks, task_fn, r);
+        right = !r->clash;
+        for (int i = 0; i < MOST_TASKS; i++)
+            right = right && r->runs[i] == (i < tasks);
+    }
+    free(r);
+    return right;
+}
+
+typedef struct caller {
+    mseg_pool *pool;
+    bool right;
+} caller;
+
+static void *call_often(void *context)
+{
+    caller *c = context;
+    c->right = true;
+    for (int i = 0; i < 500; i++)
+        c->right = c->right && runs_all(c->pool, i % 23);
+    return NULL;
+}
+
+/* As many threads as that call the same pool at once. */
+static void several_callers(void **state)
+{
+    (void)state;
+    enum { CALLERS = 4 };
+    caller callers[CALLERS];
+    pthread_t threads[CALLERS];
+    mseg_pool *pool;
+    assert_int_equal(mseg_pool_open(&pool, 3), MSEG_OK);
+    for (int i = 0; i < CALLERS; i++) {
+        callers[i] = (caller){pool, false};
+        assert_int_equal(pthread_create(&threads[i], NULL, call_often, &callers[i]), 0);
+    }
+    for (int i = 0; i < CALLERS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_true(callers[i].right);
+    }
+    run_and_check(pool, 20);
+    mseg_pool_close(&pool);
+}
+
+typedef struct nest {
+    mseg_pool *pool;
+    atomic_int right;
+} nest;
+
+static void nest_fn(void *context, int task, int worker)
+{
+    nest *n = context;
+    (void)worker;
+    if (runs_all(n->pool, task))
+        atomic_fetch_add(&n->right, 1);
+}
+
+static void inside_of_a_task(void **state)
+{
+    (void)state;
+    nest n = {.right = 0};
+    assert_int_equal(mseg_pool_open(&n.pool, 4), MSEG_OK);
+    mseg_pool_for(n.pool, 40, nest_fn, &n);
+    assert_int_equal(n.right, 40);
+    run_and_check(n.pool, 20);
+    mseg_pool_close(&n.pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_task_once),  cmocka_unit_test(reuse), cmocka_unit_test(open_and_close), cmocka_unit_test(no_pool),
-        cmocka_unit_test(results_are_seen),
+        cmocka_unit_test(every_task_once),  cmocka_unit_test(reuse),
+        cmocka_unit_test(open_and_close),   cmocka_unit_test(no_pool),
+        cmocka_unit_test(results_are_seen), cmocka_unit_test(several_callers),
+        cmocka_unit_test(inside_of_a_task),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
