@@ -179,7 +179,7 @@ static void *intrude(void *context)
 {
     intruder *in = context;
     const mseg_run_options options = options_of(0);
-    const mseg_tile_options tiles = {.size = 33, .overlap = -1};
+    const mseg_tile_options tiles = {.struct_size = sizeof tiles, .size = 33, .overlap = -1};
     const mseg_image *photo = &in->f->photos[0];
     mseg_error err = {0};
     mseg_result result;
@@ -213,7 +213,7 @@ static mseg_status on_rows(void *context, const mseg_tile_rows *rows, mseg_error
 static void one_session(void **state)
 {
     const fixture *f = *state;
-    const mseg_tile_options tiles = {.size = 33, .overlap = -1};
+    const mseg_tile_options tiles = {.struct_size = sizeof tiles, .size = 33, .overlap = -1};
     intruder in = {.f = f};
     mseg_tiled tiled;
     mseg_error err = {0};
