@@ -33,6 +33,9 @@ extern "C" {
 MSEG_API const char *mseg_version(void);
 MSEG_API int mseg_version_number(void);
 
+/* Structs that the library fills have room for fields of later versions: reserved, all zero now. Their sizes are those of the
+ * soname. */
+
 /* ---- threads -----------------------------------------------------------------------------------------------------------
  * The library keeps nothing between calls but in objects: functions on different objects may run at once in any threads.
  * Of one object:
@@ -76,19 +79,9 @@ MSEG_API mseg_status mseg_model_open(mseg_model **model, const char *path, const
 MSEG_API mseg_status mseg_model_open_memory(mseg_model **model, const void *bytes, size_t size, const char *name,
                                             const mseg_model_options *options, mseg_error *err);
 
-/** A model with pseudo-random weights, for benchmarks and for counting: NETWORK[:OPTION]..., e.g. "mnv2:0.5:aspp". NETWORK: mnv2,
- * mnv1, resnet14, resnet50, resnet101. OPTION: a width multiplier, aspp, separable, nopool, last, exact, beta, imagenet,
- * classes=N (docs/mseg.1 tells what they are); 21 classes by default. The same description gives the same weights everywhere.
- * Errors: MSEG_NOENT when no network is called so, MSEG_INVAL, MSEG_NOMEM. */
-MSEG_API mseg_status mseg_model_open_random(mseg_model **model, const char *architecture, const mseg_model_options *options,
-                                            mseg_error *err);
-
 /** The model that is part of the library: Mobile DeepLabv3, width 0.5, 21 VOC classes (docs/own-model.md). Its canvas is 321.
  * options may be NULL. Errors: MSEG_INVAL for a bad option, MSEG_NOMEM. */
 MSEG_API mseg_status mseg_model_open_builtin(mseg_model **model, const mseg_model_options *options, mseg_error *err);
-
-/** Whether what is before the description's first colon is a network's name. */
-MSEG_API bool mseg_architecture_known(const char *description);
 
 /** NULL-safe; sets *model to NULL. */
 MSEG_API void mseg_model_close(mseg_model **model);
@@ -109,6 +102,7 @@ typedef struct mseg_model_info {
     const char *kernels;                                      /* name of the kernel set in use */
     const char *format;                                       /* of the file, "tflite" */
     int trained_output_stride, trained_width, trained_height; /* what the file's own graph uses; 0 = unknown */
+    uint64_t reserved[8];
 } mseg_model_info;
 
 MSEG_API mseg_model_info mseg_model_describe(const mseg_model *model);
@@ -168,6 +162,7 @@ typedef struct mseg_result {
     int canvas_width, canvas_height; /* what the network ran on, at scale 1 */
     int scaled_width, scaled_height; /* the image on that canvas, top left */
     double resize_ms, network_ms, label_ms;
+    uint64_t reserved[8];
 } mseg_result;
 
 /** Segments one RGB image (3 channels). options may be NULL. Errors: MSEG_NOMEM, MSEG_LIMIT, MSEG_CANCELLED,
@@ -211,6 +206,7 @@ typedef mseg_status (*mseg_tile_fn)(void *context, const mseg_tile_rows *rows, m
 typedef struct mseg_tiled {
     int tiles_across, tiles_down;
     double decode_ms, network_ms, label_ms;
+    uint64_t reserved[4];
 } mseg_tiled;
 
 /** Segments a picture that no row has been read of, top to bottom, threads inside a tile; rows are handed to take in order.
@@ -221,45 +217,6 @@ typedef struct mseg_tiled {
  * MSEG_INVAL, MSEG_NOMEM, MSEG_CANCELLED; *result is then all zero. */
 MSEG_API mseg_status mseg_segment_tiled(mseg_session *session, mseg_image_reader *reader, const mseg_tile_options *options,
                                         mseg_tile_fn take, void *context, mseg_tiled *result, mseg_error *err);
-
-/* ---- inspecting a plan ------------------------------------------------------------------------------------------------- */
-
-typedef struct mseg_layer {
-    char name[64];    /* "backbone.block3" */
-    const char *kind; /* "conv", "inverted residual", "global average pool" ... */
-    int in_width, in_height, in_channels;
-    int out_width, out_height, out_channels;
-    int expanded_channels; /* inverted residual: channels inside, else 0 */
-    int kernel, stride, rate;
-    int64_t madds; /* multiplies of its convolutions, as counted in papers */
-    int64_t params;
-    size_t peak_bytes; /* activation bytes alive while it runs */
-    double ms;         /* of the session's last run, 0 before; layers streamed together share it: see group */
-    int group;         /* layers of equal group run as one */
-} mseg_layer;
-
-typedef struct mseg_plan_info {
-    int canvas_width, canvas_height;
-    int layers;
-    int64_t madds, params;
-    size_t arena_bytes;  /* activations, all threads */
-    size_t weight_bytes; /* packed weights */
-    int peak_layer;      /* index of the layer that needs the most */
-} mseg_plan_info;
-
-/** Plans for that canvas (any sides >= 1) and describes the plan. */
-MSEG_API mseg_status mseg_session_plan(mseg_session *session, int width, int height, mseg_plan_info *info, mseg_error *err);
-
-/** Layer 0 <= index < layers of the session's current plan; all zero, with "" as its kind, when there is no such layer or plan.
- */
-MSEG_API mseg_layer mseg_session_layer(const mseg_session *session, int index);
-
-/** Runs the current plan on a canvas-sized RGB image, to logits only: what the benchmarks time. */
-MSEG_API mseg_status mseg_session_forward(mseg_session *session, const mseg_image *canvas, mseg_result *result, mseg_error *err);
-
-/** Multiply-adds a second that the model's kernel set reaches in registers with the pool's idle threads (NULL: one) at once,
- * measured now for about 50 ms: what no convolution can beat. */
-MSEG_API double mseg_fma_peak(const mseg_model *model, mseg_pool *pool);
 
 /* ---- masks and overlays ------------------------------------------------------------------------------------------------ */
 
@@ -401,6 +358,7 @@ typedef struct mseg_class_score {
     bool averaged;                                     /* among the classes of the means */
     uint64_t truth, predicted, hits, voids;            /* pixels; voids: of truth, predicted as no class */
     double iou, dice, precision, recall, boundary_iou; /* NaN: undefined. Dice = F1 = 2 hits / (truth + predicted) */
+    uint64_t reserved[4];
 } mseg_class_score;
 
 typedef struct mseg_image_score {
@@ -408,6 +366,7 @@ typedef struct mseg_image_score {
     int width, height;
     uint64_t pixels;                           /* not ignored */
     double miou, pixel_accuracy, boundary_iou; /* over the classes in this image; NaN when all of it is ignored */
+    uint64_t reserved[4];
 } mseg_image_score;
 
 enum { MSEG_WARNINGS = 4 };
@@ -427,6 +386,7 @@ typedef struct mseg_score {
     char *warnings[MSEG_WARNINGS]; /* lines that whoever reads the figures should see; NULL behind the last */
     uint64_t problems[MSEG_PROBLEMS];
     const char *settings;
+    uint64_t reserved[8];
 } mseg_score;
 
 /** Computes the figures; the score refers to counts, which must outlive it. average: by id, the classes of the means; NULL: all.
@@ -474,6 +434,7 @@ typedef struct mseg_difference {
     double a, b, change; /* change: b - a */
     double low, high;    /* 95 % interval of change; both NaN: none, for want of images or of a change */
     int samples;         /* resamples in which change is defined; the interval is theirs */
+    uint64_t reserved[2];
 } mseg_difference;
 
 typedef struct mseg_class_difference {
@@ -482,11 +443,13 @@ typedef struct mseg_class_difference {
     bool ignored, averaged; /* as in mseg_class_score */
     size_t images;          /* whose ground truth has it; fewer than MSEG_INTERVAL_IMAGES: no interval */
     mseg_difference iou;
+    uint64_t reserved[4];
 } mseg_class_difference;
 
 typedef struct mseg_image_difference {
     const char *id;
     double a, b, change; /* mIOU of the image; NaN as in mseg_image_score */
+    uint64_t reserved[4];
 } mseg_image_difference;
 
 /* Two sets of predictions for the same images and ground truth. */
@@ -499,6 +462,7 @@ typedef struct mseg_comparison {
     mseg_difference miou, dice, pixel_accuracy, boundary_iou; /* over the classes that the scores' are over */
     mseg_class_difference *per_class;                         /* in order of their ids */
     mseg_image_difference *per_image;                         /* most improved first, then by id; those without a change last */
+    uint64_t reserved[8];
 } mseg_comparison;
 
 /** Compares b with a. average: as for mseg_score_open. The intervals are paired bootstrap percentile intervals over images: each
@@ -531,6 +495,59 @@ MSEG_API void mseg_comparison_text(FILE *file, const mseg_comparison_report *rep
 MSEG_API mseg_status mseg_comparison_json(FILE *file, const mseg_comparison_report *report, mseg_error *err);
 /** One self-contained page, with the JSON in it. */
 MSEG_API mseg_status mseg_comparison_html(FILE *file, const mseg_comparison_report *report, mseg_error *err);
+
+/* ---- experimental ------------------------------------------------------------------------------------------------------
+ * For benchmarks, tests and the paper's tables. These may change or go with any version, also where the rest may not; so may
+ * mseg_model_options.unfused. */
+
+/** A model with pseudo-random weights, for benchmarks and for counting: NETWORK[:OPTION]..., e.g. "mnv2:0.5:aspp". NETWORK: mnv2,
+ * mnv1, resnet14, resnet50, resnet101. OPTION: a width multiplier, aspp, separable, nopool, last, exact, beta, imagenet,
+ * classes=N (docs/mseg.1 tells what they are); 21 classes by default. The same description gives the same weights everywhere.
+ * Errors: MSEG_NOENT when no network is called so, MSEG_INVAL, MSEG_NOMEM. */
+MSEG_API mseg_status mseg_model_open_random(mseg_model **model, const char *architecture, const mseg_model_options *options,
+                                            mseg_error *err);
+
+/** Whether what is before the description's first colon is a network's name. */
+MSEG_API bool mseg_architecture_known(const char *description);
+
+typedef struct mseg_layer {
+    char name[64];    /* "backbone.block3" */
+    const char *kind; /* "conv", "inverted residual", "global average pool" ... */
+    int in_width, in_height, in_channels;
+    int out_width, out_height, out_channels;
+    int expanded_channels; /* inverted residual: channels inside, else 0 */
+    int kernel, stride, rate;
+    int64_t madds; /* multiplies of its convolutions, as counted in papers */
+    int64_t params;
+    size_t peak_bytes; /* activation bytes alive while it runs */
+    double ms;         /* of the session's last run, 0 before; layers streamed together share it: see group */
+    int group;         /* layers of equal group run as one */
+    uint64_t reserved[4];
+} mseg_layer;
+
+typedef struct mseg_plan_info {
+    int canvas_width, canvas_height;
+    int layers;
+    int64_t madds, params;
+    size_t arena_bytes;  /* activations, all threads */
+    size_t weight_bytes; /* packed weights */
+    int peak_layer;      /* index of the layer that needs the most */
+    uint64_t reserved[4];
+} mseg_plan_info;
+
+/** Plans for that canvas (any sides >= 1) and describes the plan. */
+MSEG_API mseg_status mseg_session_plan(mseg_session *session, int width, int height, mseg_plan_info *info, mseg_error *err);
+
+/** Layer 0 <= index < layers of the session's current plan; all zero, with "" as its kind, when there is no such layer or plan.
+ */
+MSEG_API mseg_layer mseg_session_layer(const mseg_session *session, int index);
+
+/** Runs the current plan on a canvas-sized RGB image, to logits only: what the benchmarks time. */
+MSEG_API mseg_status mseg_session_forward(mseg_session *session, const mseg_image *canvas, mseg_result *result, mseg_error *err);
+
+/** Multiply-adds a second that the model's kernel set reaches in registers with the pool's idle threads (NULL: one) at once,
+ * measured now for about 50 ms: what no convolution can beat. */
+MSEG_API double mseg_fma_peak(const mseg_model *model, mseg_pool *pool);
 
 #ifdef __cplusplus
 }

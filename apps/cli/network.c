@@ -88,7 +88,8 @@ static bool parse_scales(const char *command, const cli_network_args *args, mseg
 
 mseg_limits cli_network_limits(const cli_network_args *args)
 {
-    mseg_limits limits = mseg_limits_default();
+    mseg_limits limits;
+    mseg_limits_init(&limits, sizeof limits);
     if (args->max_pixels)
         limits.max_pixels = (uint64_t)args->max_pixels;
     return limits;

@@ -44,6 +44,9 @@ mseg_status mseg_png_open(mseg_decoder **decoder, FILE *in, bool labels, mseg_or
 mseg_status mseg_jpeg_open(mseg_decoder **decoder, FILE *in, mseg_orientation orientation, const mseg_limits *limits,
                            mseg_error *err);
 
+/** What a caller gave (NULL: the defaults). Errors: those of mseg_options_take. */
+mseg_status mseg_limits_take(mseg_limits *used, const mseg_limits *given, mseg_error *err);
+
 /** MSEG_LIMIT with a text when width x height is over the limit. */
 mseg_status mseg_check_pixels(uint64_t width, uint64_t height, const mseg_limits *limits, mseg_error *err);
 

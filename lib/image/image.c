@@ -7,11 +7,6 @@
 #include "image/decode.h"
 #include "image/file.h"
 
-mseg_limits mseg_limits_default(void)
-{
-    return (mseg_limits){.max_pixels = 178956970, .max_file_bytes = (uint64_t)1 << 30};
-}
-
 mseg_status mseg_image_create(mseg_image *image, int width, int height, int channels)
 {
     memset(image, 0, sizeof *image);
@@ -214,9 +209,11 @@ mseg_status mseg_image_read(mseg_image *image, const char *path, mseg_orientatio
                             mseg_error *err)
 {
     FILE *in;
-    mseg_limits used = limits ? *limits : mseg_limits_default();
+    mseg_limits used;
     memset(image, 0, sizeof *image);
-    mseg_status status = mseg_file_open(&in, path, used.max_file_bytes, err);
+    mseg_status status = mseg_limits_take(&used, limits, err);
+    if (!status)
+        status = mseg_file_open(&in, path, used.max_file_bytes, err);
     if (status)
         return status;
     status = mseg_image_decode(image, in, orientation, &used, err);
@@ -228,9 +225,11 @@ mseg_status mseg_image_read_labels(mseg_image *image, mseg_colors *colors, const
                                    mseg_error *err)
 {
     FILE *in;
-    mseg_limits used = limits ? *limits : mseg_limits_default();
+    mseg_limits used;
     memset(image, 0, sizeof *image);
-    mseg_status status = mseg_file_open(&in, path, used.max_file_bytes, err);
+    mseg_status status = mseg_limits_take(&used, limits, err);
+    if (!status)
+        status = mseg_file_open(&in, path, used.max_file_bytes, err);
     if (status)
         return status;
     status = mseg_image_decode_labels(image, colors, in, &used, err);

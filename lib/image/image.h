@@ -17,12 +17,13 @@ typedef struct mseg_image {
 
 /* Limits on what a file may ask for. */
 typedef struct mseg_limits {
+    size_t struct_size;  /* mseg_limits_init sets it, called with sizeof *limits before fields are set */
     uint64_t max_pixels; /* width * height */
     uint64_t max_file_bytes;
 } mseg_limits;
 
 /** 178,956,970 pixels (as Pillow's bomb limit) and 1 GiB. */
-MSEG_API mseg_limits mseg_limits_default(void);
+MSEG_API void mseg_limits_init(mseg_limits *limits, size_t struct_size);
 
 /** A zeroed image of that size, stride = width * channels. Free with mseg_image_free. MSEG_INVAL for sizes below 1. */
 MSEG_API mseg_status mseg_image_create(mseg_image *image, int width, int height, int channels);

@@ -34,11 +34,13 @@ static mseg_status start(mseg_image_reader *reader, mseg_error *err)
 mseg_status mseg_image_reader_open(mseg_image_reader **out, const char *path, mseg_orientation orientation,
                                    const mseg_limits *limits, mseg_error *err)
 {
-    const mseg_limits used = limits ? *limits : mseg_limits_default();
+    mseg_limits used;
     mseg_image_reader *reader = *out = calloc(1, sizeof *reader);
     if (!reader)
         return mseg_fail(err, MSEG_NOMEM, NULL);
-    mseg_status status = mseg_file_open(&reader->in, path, used.max_file_bytes, err);
+    mseg_status status = mseg_limits_take(&used, limits, err);
+    if (!status)
+        status = mseg_file_open(&reader->in, path, used.max_file_bytes, err);
     if (!status)
         status = mseg_decoder_open(&reader->decoder, reader->in, false, orientation, &used, err);
     if (!status)

@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    mseg_limits limits = {.max_pixels = 1 << 20, .max_file_bytes = 1 << 20};
+    mseg_limits limits = {.struct_size = sizeof limits, .max_pixels = 1 << 20, .max_file_bytes = 1 << 20};
     mseg_error err;
     union {
         const uint8_t *in;

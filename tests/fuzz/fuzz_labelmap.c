@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mseg_mask_rules rules;
     mseg_image ids;
     mseg_error err;
-    mseg_limits limits = {.max_pixels = 1 << 20, .max_file_bytes = 1 << 20};
+    mseg_limits limits = {.struct_size = sizeof limits, .max_pixels = 1 << 20, .max_file_bytes = 1 << 20};
     if (mseg_palette_load(&palette, "voc", &err) != MSEG_OK)
         abort();
     mseg_mask_rules_init(&rules, &palette, 255);

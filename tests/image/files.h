@@ -64,7 +64,8 @@ static inline mseg_status decode_bytes(mseg_image *image, const uint8_t *bytes, 
     } cast = {bytes};
     FILE *in = fmemopen(cast.out, size, "rb");
     assert_non_null(in);
-    mseg_limits limits = mseg_limits_default();
+    mseg_limits limits;
+    mseg_limits_init(&limits, sizeof limits);
     mseg_status status = labels ? mseg_image_decode_labels(image, NULL, in, &limits, err)
                                 : mseg_image_decode(image, in, MSEG_EXIF_APPLY, &limits, err);
     fclose(in);

@@ -70,7 +70,8 @@ static void limits(void **state)
     (void)state;
     mseg_image image;
     mseg_error err;
-    mseg_limits few = mseg_limits_default();
+    mseg_limits few;
+    mseg_limits_init(&few, sizeof few);
     few.max_pixels = 11 * 13;
     assert_int_equal(mseg_image_read(&image, GOLDEN "png_2_8.png", MSEG_EXIF_APPLY, &few, &err), MSEG_OK);
     mseg_image_free(&image);
@@ -78,7 +79,7 @@ static void limits(void **state)
     assert_int_equal(mseg_image_read(&image, GOLDEN "png_2_8.png", MSEG_EXIF_APPLY, &few, &err), MSEG_LIMIT);
     assert_string_equal(err.text, "11x13 = 143 pixels, over the limit of 142");
     assert_int_equal(mseg_image_read_labels(&image, NULL, GOLDEN "png_2_8.png", &few, &err), MSEG_LIMIT);
-    few = mseg_limits_default();
+    mseg_limits_init(&few, sizeof few);
     few.max_file_bytes = 100;
     assert_int_equal(mseg_image_read(&image, GOLDEN "png_2_8.png", MSEG_EXIF_APPLY, &few, &err), MSEG_LIMIT);
     assert_non_null(strstr(err.text, "over the limit of 100"));
