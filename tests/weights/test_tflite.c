@@ -137,7 +137,7 @@ static void check_error(mseg_status status, const mseg_error *err)
 {
     assert_int_equal(status, err->status);
     assert_true(status == MSEG_FORMAT || status == MSEG_UNSUPPORTED || status == MSEG_LIMIT);
-    assert_true(strlen(err->text) > 10);
+    assert_true(strlen(err->text) >= strlen("empty file"));
     for (const char *c = err->text; *c; c++)
         assert_true(*c >= ' ' && *c <= '~');
 }
