@@ -2,6 +2,14 @@
 
 #include <stdlib.h>
 
+#include "image/image.h"
+
+void mseg_bytes_free(uint8_t **bytes)
+{
+    free(*bytes);
+    *bytes = NULL;
+}
+
 bool mseg_buffer_reserve(mseg_buffer *buffer, size_t extra)
 {
     enum { LEAST = 1 << 14 };

@@ -64,10 +64,14 @@ MSEG_API mseg_status mseg_image_write_indexed(const char *path, const mseg_image
 /** Writes an 8-bit gray or RGB PNG; whole or not at all. */
 MSEG_API mseg_status mseg_image_write_png(const char *path, const mseg_image *image, mseg_error *err);
 
-/** Encodes as PNG (entries > 0: indexed, else gray or RGB) or JPEG (quality 1..100) in memory, for reports; free() the bytes. */
+/** Encodes as PNG (entries > 0: indexed, else gray or RGB) or JPEG (quality 1..100) in memory, for reports. The bytes are the caller's:
+ * mseg_bytes_free them. */
 MSEG_API mseg_status mseg_image_encode_png(const mseg_image *image, const uint8_t (*palette)[3], int entries, uint8_t **bytes,
                                            size_t *size, mseg_error *err);
 MSEG_API mseg_status mseg_image_encode_jpeg(const mseg_image *image, int quality, uint8_t **bytes, size_t *size, mseg_error *err);
+
+/** Frees bytes that the library made; NULL-safe; sets *bytes to NULL. */
+MSEG_API void mseg_bytes_free(uint8_t **bytes);
 
 /** Antialiased bilinear resize: triangle filter whose support grows with the downscale, rounded to 8 bits, bit for bit as
  * Pillow's Image.resize(BILINEAR). *out is created (same channels). Errors: MSEG_INVAL for sizes below 1, MSEG_NOMEM. Source:

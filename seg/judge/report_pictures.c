@@ -109,7 +109,7 @@ static mseg_status put_rgb(FILE *file, const mseg_image *image, const char *capt
         status = mseg_image_encode_jpeg(&small, JPEG_QUALITY, &bytes, &size, err);
     if (!status)
         put_figure(file, &small, "jpeg", caption, id, bytes, size);
-    free(bytes);
+    mseg_bytes_free(&bytes);
     mseg_image_free(&small);
     return status;
 }
@@ -127,7 +127,7 @@ static mseg_status put_ids(FILE *file, const mseg_image *ids, const mseg_palette
         status = mseg_image_encode_png(&small, palette->rgb, 256, &bytes, &size, err);
     if (!status)
         put_figure(file, &small, "png", caption, id, bytes, size);
-    free(bytes);
+    mseg_bytes_free(&bytes);
     mseg_image_free(&small);
     return status;
 }

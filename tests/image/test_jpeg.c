@@ -131,8 +131,10 @@ static void encoding(void **state)
                 error += (was - is) * (was - is);
             }
         assert_true(error / (301 * 207 * 3) < (channels == 3 ? 400 : 20));
-        free(bytes);
-        free(small);
+        mseg_bytes_free(&bytes);
+        mseg_bytes_free(&small);
+        assert_null(bytes);
+        mseg_bytes_free(&bytes);
         mseg_image_free(&image);
         mseg_image_free(&back);
     }

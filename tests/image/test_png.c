@@ -197,7 +197,7 @@ static void encoding(void **state)
             if (mseg_image_encode_png(&image, (const uint8_t(*)[3])palette, forms[f][1], &bytes, &size, &err))
                 fail_msg("%s", err.text);
             assert_written(bytes, size, &image, (const uint8_t(*)[3])palette, forms[f][1]);
-            free(bytes);
+            mseg_bytes_free(&bytes);
             mseg_image_free(&image);
         }
 }

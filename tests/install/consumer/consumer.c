@@ -3,8 +3,6 @@
  * one line. */
 #include <mseg.h>
 
-#include <stdlib.h>
-
 enum { WIDTH = 40, HEIGHT = 30, SIDE = 33 };
 
 static mseg_status draw(mseg_image *photo)
@@ -20,12 +18,12 @@ static mseg_status encode(const mseg_image *photo, size_t *png, size_t *jpeg, ms
 {
     uint8_t *bytes = NULL;
     mseg_status status = mseg_image_encode_png(photo, NULL, 0, &bytes, png, err);
-    free(bytes);
+    mseg_bytes_free(&bytes);
     if (status != MSEG_OK)
         return status;
     bytes = NULL;
     status = mseg_image_encode_jpeg(photo, 90, &bytes, jpeg, err);
-    free(bytes);
+    mseg_bytes_free(&bytes);
     return status;
 }
 
