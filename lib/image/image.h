@@ -43,6 +43,11 @@ typedef enum mseg_orientation { MSEG_EXIF_APPLY, MSEG_EXIF_IGNORE } mseg_orienta
 MSEG_API mseg_status mseg_image_read(mseg_image *image, const char *path, mseg_orientation orientation, const mseg_limits *limits,
                                      mseg_error *err);
 
+/** The same from size bytes of such a file in memory, which are only read, and only during the call. MSEG_INVAL also when bytes
+ * is NULL. */
+MSEG_API mseg_status mseg_image_read_memory(mseg_image *image, const void *bytes, size_t size, mseg_orientation orientation,
+                                            const mseg_limits *limits, mseg_error *err);
+
 /* The colours that an indexed PNG holds. */
 typedef struct mseg_colors {
     int count; /* 0: not indexed */
@@ -54,6 +59,10 @@ typedef struct mseg_colors {
  * colours and for values above 255. For label maps: EXIF orientation is never applied. */
 MSEG_API mseg_status mseg_image_read_labels(mseg_image *image, mseg_colors *colors, const char *path, const mseg_limits *limits,
                                             mseg_error *err);
+
+/** The same from size bytes of such a file in memory, as mseg_image_read_memory. */
+MSEG_API mseg_status mseg_image_read_labels_memory(mseg_image *image, mseg_colors *colors, const void *bytes, size_t size,
+                                                   const mseg_limits *limits, mseg_error *err);
 
 /** Writes an 8-bit indexed PNG: ids are the stored indices (1 channel), palette gives r, g, b for each of entries ids (<= 256).
  * Whole or not at all (base/output.h). Strict C before C23 (-pedantic) wants a cast for a palette that is not const. */
