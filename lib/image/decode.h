@@ -4,16 +4,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "image/image.h"
-
-/* What mseg_image_read and mseg_image_read_labels do once the file is open; on failure *image is all zero. in must be seekable.
- */
-mseg_status mseg_image_decode(mseg_image *image, FILE *in, mseg_orientation orientation, const mseg_limits *limits,
-                              mseg_error *err);
-mseg_status mseg_image_decode_labels(mseg_image *image, mseg_colors *colors, FILE *in, const mseg_limits *limits,
-                                     mseg_error *err);
+#include "image/source.h"
 
 /* A picture being decoded, the first field of each codec's own struct. */
 typedef struct mseg_decoder {
@@ -29,7 +22,7 @@ typedef struct mseg_decoder {
 
 /** Tells the kind of picture and reads its header. labels: samples as mseg_image_read_labels wants them, else RGB. in, which the
  * decoder reads from until closed, stays the caller's. On failure *decoder is NULL. */
-mseg_status mseg_decoder_open(mseg_decoder **decoder, FILE *in, bool labels, mseg_orientation orientation,
+mseg_status mseg_decoder_open(mseg_decoder **decoder, mseg_source *in, bool labels, mseg_orientation orientation,
                               const mseg_limits *limits, mseg_error *err);
 
 /** NULL-safe; sets *decoder to NULL. */
@@ -39,9 +32,9 @@ void mseg_decoder_close(mseg_decoder **decoder);
 mseg_status mseg_decoder_read_all(mseg_decoder *decoder, mseg_image *image, mseg_error *err);
 
 /* The codecs; in stands at the start of the file. */
-mseg_status mseg_png_open(mseg_decoder **decoder, FILE *in, bool labels, mseg_orientation orientation, const mseg_limits *limits,
-                          mseg_error *err);
-mseg_status mseg_jpeg_open(mseg_decoder **decoder, FILE *in, mseg_orientation orientation, const mseg_limits *limits,
+mseg_status mseg_png_open(mseg_decoder **decoder, mseg_source *in, bool labels, mseg_orientation orientation,
+                          const mseg_limits *limits, mseg_error *err);
+mseg_status mseg_jpeg_open(mseg_decoder **decoder, mseg_source *in, mseg_orientation orientation, const mseg_limits *limits,
                            mseg_error *err);
 
 /** What a caller gave (NULL: the defaults). Errors: those of mseg_options_take. */
@@ -59,7 +52,7 @@ int mseg_tiff_orientation(const uint8_t *bytes, size_t size);
 
 /** The same in the eXIf chunk of a PNG file, wherever that stands; 1 when there is none or it is damaged, by its checksum too.
  * Leaves in at the start of the file. Source: PNG, third edition, 11.3.4.5. */
-int mseg_png_orientation(FILE *in);
+int mseg_png_orientation(mseg_source *in);
 
 /** Turns the picture the way EXIF orientation 1..8 asks for. MSEG_NOMEM. */
 mseg_status mseg_image_orient(mseg_image *image, int orientation);

@@ -6,6 +6,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+mseg_status mseg_file_check_size(uint64_t bytes, uint64_t max_bytes, mseg_error *err)
+{
+    if (!bytes)
+        return mseg_fail(err, MSEG_FORMAT, "zero bytes");
+    if (bytes > max_bytes)
+        return mseg_fail(err, MSEG_LIMIT, "%" PRIu64 " bytes, over the limit of %" PRIu64, bytes, max_bytes);
+    return MSEG_OK;
+}
+
 static mseg_status check(int fd, uint64_t max_bytes, mseg_error *err)
 {
     struct stat st;
@@ -15,11 +24,7 @@ static mseg_status check(int fd, uint64_t max_bytes, mseg_error *err)
         return mseg_fail(err, MSEG_IO, "a folder, not a file");
     if (!S_ISREG(st.st_mode))
         return mseg_fail(err, MSEG_IO, "a pipe or device, not a file");
-    if (!st.st_size)
-        return mseg_fail(err, MSEG_FORMAT, "zero bytes");
-    if ((uint64_t)st.st_size > max_bytes)
-        return mseg_fail(err, MSEG_LIMIT, "%" PRIu64 " bytes, over the limit of %" PRIu64, (uint64_t)st.st_size, max_bytes);
-    return MSEG_OK;
+    return mseg_file_check_size((uint64_t)st.st_size, max_bytes, err);
 }
 
 mseg_status mseg_file_open(FILE **in, const char *path, uint64_t max_bytes, mseg_error *err)

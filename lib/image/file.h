@@ -10,4 +10,7 @@
  * it is NULL on failure. Errors: MSEG_NOENT, MSEG_IO (folder, device, no permission), MSEG_FORMAT (zero bytes), MSEG_LIMIT. */
 mseg_status mseg_file_open(FILE **in, const char *path, uint64_t max_bytes, mseg_error *err);
 
+/** MSEG_FORMAT for zero bytes, MSEG_LIMIT for more than max_bytes. */
+mseg_status mseg_file_check_size(uint64_t bytes, uint64_t max_bytes, mseg_error *err);
+
 #endif

@@ -5,7 +5,6 @@
 
 #include "base/alloc.h"
 #include "image/decode.h"
-#include "image/file.h"
 
 mseg_status mseg_image_create(mseg_image *image, int width, int height, int channels)
 {
@@ -131,21 +130,21 @@ static mseg_status sniff(const uint8_t *head, size_t n, kind *found, mseg_error 
                 : mseg_fail(err, MSEG_FORMAT, "not a PNG or JPEG");
 }
 
-static mseg_status identify(FILE *in, kind *found, mseg_error *err)
+static mseg_status identify(mseg_source *in, kind *found, mseg_error *err)
 {
     uint8_t head[32];
-    size_t n = fread(head, 1, sizeof head, in);
-    if (ferror(in))
+    size_t n = mseg_source_read(in, head, sizeof head);
+    if (mseg_source_failed(in))
         return mseg_fail(err, MSEG_IO, "cannot read");
     if (!n)
         return mseg_fail(err, MSEG_FORMAT, "zero bytes");
     mseg_status status = sniff(head, n, found, err);
-    if (!status && fseek(in, 0, SEEK_SET))
+    if (!status && !mseg_source_rewind(in))
         status = mseg_fail(err, MSEG_IO, "cannot read");
     return status;
 }
 
-mseg_status mseg_decoder_open(mseg_decoder **decoder, FILE *in, bool labels, mseg_orientation orientation,
+mseg_status mseg_decoder_open(mseg_decoder **decoder, mseg_source *in, bool labels, mseg_orientation orientation,
                               const mseg_limits *limits, mseg_error *err)
 {
     kind found = KIND_OTHER;
@@ -180,59 +179,47 @@ mseg_status mseg_decoder_read_all(mseg_decoder *decoder, mseg_image *image, mseg
     return status;
 }
 
-static mseg_status decode(mseg_image *image, mseg_colors *colors, FILE *in, bool labels, mseg_orientation orientation,
-                          const mseg_limits *limits, mseg_error *err)
+static mseg_status read_source(mseg_image *image, mseg_colors *colors, mseg_source in, bool labels, mseg_orientation orientation,
+                               const mseg_limits *limits, mseg_error *err)
 {
-    mseg_decoder *decoder;
+    mseg_limits used;
+    mseg_decoder *decoder = NULL;
     memset(image, 0, sizeof *image);
-    mseg_status status = mseg_decoder_open(&decoder, in, labels, orientation, limits, err);
+    mseg_status status = mseg_limits_take(&used, limits, err);
+    if (status)
+        return status;
+    status = mseg_source_open(&in, used.max_file_bytes, err);
+    if (!status)
+        status = mseg_decoder_open(&decoder, &in, labels, orientation, &used, err);
     if (!status)
         status = mseg_decoder_read_all(decoder, image, err);
     if (!status && colors)
         *colors = decoder->colors;
     mseg_decoder_close(&decoder);
+    mseg_source_close(&in);
     return status;
-}
-
-mseg_status mseg_image_decode(mseg_image *image, FILE *in, mseg_orientation orientation, const mseg_limits *limits,
-                              mseg_error *err)
-{
-    return decode(image, NULL, in, false, orientation, limits, err);
-}
-
-mseg_status mseg_image_decode_labels(mseg_image *image, mseg_colors *colors, FILE *in, const mseg_limits *limits, mseg_error *err)
-{
-    return decode(image, colors, in, true, MSEG_EXIF_IGNORE, limits, err);
 }
 
 mseg_status mseg_image_read(mseg_image *image, const char *path, mseg_orientation orientation, const mseg_limits *limits,
                             mseg_error *err)
 {
-    FILE *in;
-    mseg_limits used;
-    memset(image, 0, sizeof *image);
-    mseg_status status = mseg_limits_take(&used, limits, err);
-    if (!status)
-        status = mseg_file_open(&in, path, used.max_file_bytes, err);
-    if (status)
-        return status;
-    status = mseg_image_decode(image, in, orientation, &used, err);
-    fclose(in);
-    return status;
+    return read_source(image, NULL, (mseg_source){.path = path}, false, orientation, limits, err);
+}
+
+mseg_status mseg_image_read_memory(mseg_image *image, const void *bytes, size_t size, mseg_orientation orientation,
+                                   const mseg_limits *limits, mseg_error *err)
+{
+    return read_source(image, NULL, (mseg_source){.bytes = bytes, .size = size}, false, orientation, limits, err);
 }
 
 mseg_status mseg_image_read_labels(mseg_image *image, mseg_colors *colors, const char *path, const mseg_limits *limits,
                                    mseg_error *err)
 {
-    FILE *in;
-    mseg_limits used;
-    memset(image, 0, sizeof *image);
-    mseg_status status = mseg_limits_take(&used, limits, err);
-    if (!status)
-        status = mseg_file_open(&in, path, used.max_file_bytes, err);
-    if (status)
-        return status;
-    status = mseg_image_decode_labels(image, colors, in, &used, err);
-    fclose(in);
-    return status;
+    return read_source(image, colors, (mseg_source){.path = path}, true, MSEG_EXIF_IGNORE, limits, err);
+}
+
+mseg_status mseg_image_read_labels_memory(mseg_image *image, mseg_colors *colors, const void *bytes, size_t size,
+                                          const mseg_limits *limits, mseg_error *err)
+{
+    return read_source(image, colors, (mseg_source){.bytes = bytes, .size = size}, true, MSEG_EXIF_IGNORE, limits, err);
 }

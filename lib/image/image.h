@@ -44,6 +44,11 @@ typedef enum mseg_orientation { MSEG_EXIF_APPLY, MSEG_EXIF_IGNORE } mseg_orienta
 MSEG_API mseg_status mseg_image_read(mseg_image *image, const char *path, mseg_orientation orientation, const mseg_limits *limits,
                                      mseg_error *err);
 
+/** The same from size bytes of such a file in memory, which are only read, and only during the call. MSEG_INVAL also when bytes
+ * is NULL. */
+MSEG_API mseg_status mseg_image_read_memory(mseg_image *image, const void *bytes, size_t size, mseg_orientation orientation,
+                                            const mseg_limits *limits, mseg_error *err);
+
 /* The colours that an indexed PNG holds. */
 typedef struct mseg_colors {
     int count; /* 0: not indexed */
@@ -56,6 +61,10 @@ typedef struct mseg_colors {
 MSEG_API mseg_status mseg_image_read_labels(mseg_image *image, mseg_colors *colors, const char *path, const mseg_limits *limits,
                                             mseg_error *err);
 
+/** The same from size bytes of such a file in memory, as mseg_image_read_memory. */
+MSEG_API mseg_status mseg_image_read_labels_memory(mseg_image *image, mseg_colors *colors, const void *bytes, size_t size,
+                                                   const mseg_limits *limits, mseg_error *err);
+
 /** Writes an 8-bit indexed PNG: ids are the stored indices (1 channel), palette gives r, g, b for each of entries ids (<= 256).
  * Whole or not at all (base/output.h). Strict C before C23 (-pedantic) wants a cast for a palette that is not const. */
 MSEG_API mseg_status mseg_image_write_indexed(const char *path, const mseg_image *ids, const uint8_t (*palette)[3], int entries,
@@ -64,8 +73,8 @@ MSEG_API mseg_status mseg_image_write_indexed(const char *path, const mseg_image
 /** Writes an 8-bit gray or RGB PNG; whole or not at all. */
 MSEG_API mseg_status mseg_image_write_png(const char *path, const mseg_image *image, mseg_error *err);
 
-/** Encodes as PNG (entries > 0: indexed, else gray or RGB) or JPEG (quality 1..100) in memory, for reports. The bytes are the caller's:
- * mseg_bytes_free them. */
+/** Encodes as PNG (entries > 0: indexed, else gray or RGB) or JPEG (quality 1..100) in memory, for reports. The bytes are the
+ * caller's: mseg_bytes_free them. */
 MSEG_API mseg_status mseg_image_encode_png(const mseg_image *image, const uint8_t (*palette)[3], int entries, uint8_t **bytes,
                                            size_t *size, mseg_error *err);
 MSEG_API mseg_status mseg_image_encode_jpeg(const mseg_image *image, int quality, uint8_t **bytes, size_t *size, mseg_error *err);

@@ -21,7 +21,7 @@ typedef struct jpeg_reader {
     struct jpeg_source_mgr source;
     struct jpeg_progress_mgr progress;
     jmp_buf jump;
-    FILE *in;
+    mseg_source *in;
     JSAMPARRAY cmyk; /* one row; NULL: RGB is read */
     /* Of the call in progress. */
     mseg_orientation orientation;
@@ -98,8 +98,8 @@ static void on_start(j_decompress_ptr jpeg)
 static boolean on_fill(j_decompress_ptr jpeg)
 {
     jpeg_reader *r = jpeg->client_data;
-    size_t n = fread(r->buffer, 1, BUFFER_SIZE, r->in);
-    if (ferror(r->in))
+    size_t n = mseg_source_read(r->in, r->buffer, BUFFER_SIZE);
+    if (mseg_source_failed(r->in))
         fail(r, MSEG_IO, "cannot read", "");
     if (!n)
         fail(r, MSEG_FORMAT, "truncated JPEG", "");
@@ -233,7 +233,7 @@ static void on_close(mseg_decoder *decoder)
     free(r);
 }
 
-mseg_status mseg_jpeg_open(mseg_decoder **decoder, FILE *in, mseg_orientation orientation, const mseg_limits *limits,
+mseg_status mseg_jpeg_open(mseg_decoder **decoder, mseg_source *in, mseg_orientation orientation, const mseg_limits *limits,
                            mseg_error *err)
 {
     *decoder = NULL;

@@ -28,11 +28,11 @@ static uint32_t checksum(const uint8_t *bytes, size_t size)
 
 /* Orientation in an eXIf chunk of size bytes whose data comes next in the file; 1 when it has none or is damaged. Some writers
  * put JPEG's "Exif\0\0" in front. */
-static int read_chunk(FILE *in, uint32_t size)
+static int read_chunk(mseg_source *in, uint32_t size)
 {
     int orientation = 1;
     uint8_t *bytes = size <= MAX_EXIF ? malloc((size_t)size + CRC) : NULL;
-    if (bytes && fread(bytes, 1, (size_t)size + CRC, in) == (size_t)size + CRC &&
+    if (bytes && mseg_source_read(in, bytes, (size_t)size + CRC) == (size_t)size + CRC &&
         checksum(bytes, size) == read_u32(bytes + size)) {
         orientation = mseg_exif_orientation(bytes, size);
         if (!orientation)
@@ -43,20 +43,20 @@ static int read_chunk(FILE *in, uint32_t size)
 }
 
 /* The chunk may stand behind the picture, too, where libpng would find it only after the last row. */
-int mseg_png_orientation(FILE *in)
+int mseg_png_orientation(mseg_source *in)
 {
     uint8_t head[HEAD];
     int orientation = 1;
-    bool more = !fseeko(in, SIGNATURE, SEEK_SET);
-    for (int i = 0; more && i < MAX_CHUNKS && fread(head, 1, HEAD, in) == HEAD; i++) {
+    bool more = mseg_source_skip(in, SIGNATURE);
+    for (int i = 0; more && i < MAX_CHUNKS && mseg_source_read(in, head, HEAD) == HEAD; i++) {
         const uint32_t size = read_u32(head);
         if (!memcmp(head + 4, "eXIf", 4)) {
             orientation = read_chunk(in, size);
             more = false;
         } else {
-            more = size <= INT_MAX && memcmp(head + 4, "IEND", 4) && !fseeko(in, (off_t)size + CRC, SEEK_CUR);
+            more = size <= INT_MAX && memcmp(head + 4, "IEND", 4) && mseg_source_skip(in, size + CRC);
         }
     }
-    rewind(in);
+    mseg_source_rewind(in);
     return orientation;
 }

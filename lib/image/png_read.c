@@ -12,7 +12,7 @@ typedef struct png_reader {
     mseg_decoder decoder;
     png_structp png;
     png_infop info;
-    FILE *in;
+    mseg_source *in;
     int passes;
     int y; /* the next row */
     /* Of the call in progress. */
@@ -64,9 +64,9 @@ static void on_free(png_structp png, png_voidp memory)
 static void on_read(png_structp png, png_bytep bytes, size_t size)
 {
     png_reader *r = png_get_io_ptr(png);
-    if (fread(bytes, 1, size, r->in) == size)
+    if (mseg_source_read(r->in, bytes, size) == size)
         return;
-    if (ferror(r->in))
+    if (mseg_source_failed(r->in))
         fail(r, MSEG_IO, "cannot read", "");
     fail(r, MSEG_FORMAT, "truncated PNG", "");
 }
@@ -184,8 +184,8 @@ static void on_close(mseg_decoder *decoder)
     free(r);
 }
 
-mseg_status mseg_png_open(mseg_decoder **decoder, FILE *in, bool labels, mseg_orientation orientation, const mseg_limits *limits,
-                          mseg_error *err)
+mseg_status mseg_png_open(mseg_decoder **decoder, mseg_source *in, bool labels, mseg_orientation orientation,
+                          const mseg_limits *limits, mseg_error *err)
 {
     *decoder = NULL;
     /* Not mseg_alloc: among libpng's own blocks an aligned one, which glibc before 2.38 does not use again, costs 40 KB each. */

@@ -4,10 +4,9 @@
 #include <string.h>
 
 #include "image/decode.h"
-#include "image/file.h"
 
 struct mseg_image_reader {
-    FILE *in;
+    mseg_source in;
     mseg_decoder *decoder;
     mseg_image whole; /* data NULL: rows come from the decoder */
     int width, height;
@@ -31,23 +30,36 @@ static mseg_status start(mseg_image_reader *reader, mseg_error *err)
     return status;
 }
 
-mseg_status mseg_image_reader_open(mseg_image_reader **out, const char *path, mseg_orientation orientation,
-                                   const mseg_limits *limits, mseg_error *err)
+static mseg_status open_reader(mseg_image_reader **out, mseg_source in, mseg_orientation orientation, const mseg_limits *limits,
+                               mseg_error *err)
 {
     mseg_limits used;
     mseg_image_reader *reader = *out = calloc(1, sizeof *reader);
     if (!reader)
         return mseg_fail(err, MSEG_NOMEM, NULL);
+    reader->in = in;
     mseg_status status = mseg_limits_take(&used, limits, err);
     if (!status)
-        status = mseg_file_open(&reader->in, path, used.max_file_bytes, err);
+        status = mseg_source_open(&reader->in, used.max_file_bytes, err);
     if (!status)
-        status = mseg_decoder_open(&reader->decoder, reader->in, false, orientation, &used, err);
+        status = mseg_decoder_open(&reader->decoder, &reader->in, false, orientation, &used, err);
     if (!status)
         status = start(reader, err);
     if (status)
         mseg_image_reader_close(out);
     return status;
+}
+
+mseg_status mseg_image_reader_open(mseg_image_reader **reader, const char *path, mseg_orientation orientation,
+                                   const mseg_limits *limits, mseg_error *err)
+{
+    return open_reader(reader, (mseg_source){.path = path}, orientation, limits, err);
+}
+
+mseg_status mseg_image_reader_open_memory(mseg_image_reader **reader, const void *bytes, size_t size,
+                                          mseg_orientation orientation, const mseg_limits *limits, mseg_error *err)
+{
+    return open_reader(reader, (mseg_source){.bytes = bytes, .size = size}, orientation, limits, err);
 }
 
 int mseg_image_reader_width(const mseg_image_reader *reader)
@@ -81,8 +93,7 @@ void mseg_image_reader_close(mseg_image_reader **reader)
     if (!*reader)
         return;
     mseg_decoder_close(&(*reader)->decoder);
-    if ((*reader)->in)
-        fclose((*reader)->in);
+    mseg_source_close(&(*reader)->in);
     mseg_image_free(&(*reader)->whole);
     free(*reader);
     *reader = NULL;

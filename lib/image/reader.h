@@ -17,6 +17,11 @@ typedef struct mseg_image_reader mseg_image_reader;
 MSEG_API mseg_status mseg_image_reader_open(mseg_image_reader **reader, const char *path, mseg_orientation orientation,
                                             const mseg_limits *limits, mseg_error *err);
 
+/** The same from size bytes of such a file in memory, which stay the caller's and must outlive the reader. MSEG_INVAL also when
+ * bytes is NULL. */
+MSEG_API mseg_status mseg_image_reader_open_memory(mseg_image_reader **reader, const void *bytes, size_t size,
+                                                   mseg_orientation orientation, const mseg_limits *limits, mseg_error *err);
+
 MSEG_API int mseg_image_reader_width(const mseg_image_reader *reader);
 MSEG_API int mseg_image_reader_height(const mseg_image_reader *reader);
 

@@ -1,12 +1,15 @@
-/* What the image tests share: whole files in memory, golden pictures, a decoder on bytes. Include after cmocka.h. */
+/* What the image tests share: whole files in memory, golden pictures, and reading them as files as well as from memory. Include
+ * after cmocka.h. */
 #ifndef MSEG_TESTS_IMAGE_FILES_H
 #define MSEG_TESTS_IMAGE_FILES_H
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "image/decode.h"
+#include "fuzz/memory_file.h"
+#include "image/image.h"
 
 #define GOLDEN MSEG_TESTS_DIR "/image/golden/"
 
@@ -54,21 +57,59 @@ static inline void assert_shows(const mseg_image *image, const char *name, const
     free(f.bytes);
 }
 
-/* Decodes bytes as if they were a file. labels: as mseg_image_read_labels does. */
+/* How a picture is read. labels: as mseg_image_read_labels does; limits may be NULL. */
+typedef struct reading {
+    bool labels;
+    mseg_orientation orientation;
+    const mseg_limits *limits;
+} reading;
+
+/* Reads the file at path, and again from its bytes in memory: both must come to the same, be that a picture or a refusal. */
+static inline mseg_status read_both(mseg_image *image, const char *path, const uint8_t *bytes, size_t size, reading how,
+                                    mseg_error *err)
+{
+    mseg_image other;
+    mseg_colors colors = {0}, other_colors = {0};
+    mseg_error why = {0};
+    mseg_status status, other_status;
+    *err = why;
+    if (how.labels) {
+        status = mseg_image_read_labels(image, &colors, path, how.limits, err);
+        other_status = mseg_image_read_labels_memory(&other, &other_colors, bytes, size, how.limits, &why);
+    } else {
+        status = mseg_image_read(image, path, how.orientation, how.limits, err);
+        other_status = mseg_image_read_memory(&other, bytes, size, how.orientation, how.limits, &why);
+    }
+    assert_int_equal(other_status, status);
+    assert_int_equal(why.status, err->status);
+    assert_string_equal(why.text, err->text);
+    assert_int_equal(other.width, image->width);
+    assert_int_equal(other.height, image->height);
+    assert_int_equal(other.channels, image->channels);
+    assert_int_equal(!other.data, status != MSEG_OK);
+    for (int y = 0; y < other.height; y++)
+        assert_memory_equal(other.data + (size_t)y * other.stride, image->data + (size_t)y * image->stride,
+                            (size_t)other.width * (size_t)other.channels);
+    assert_memory_equal(&other_colors, &colors, sizeof colors);
+    mseg_image_free(&other);
+    return status;
+}
+
+static inline mseg_status read_path(mseg_image *image, const char *path, reading how, mseg_error *err)
+{
+    file_bytes f = load_file(path);
+    const mseg_status status = read_both(image, path, f.bytes, f.size, how, err);
+    free(f.bytes);
+    return status;
+}
+
+/* Decodes bytes, from memory and as a file. */
 static inline mseg_status decode_bytes(mseg_image *image, const uint8_t *bytes, size_t size, bool labels, mseg_error *err)
 {
-    /* fmemopen wants a buffer that it may write to only in modes that write. */
-    union {
-        const uint8_t *in;
-        void *out;
-    } cast = {bytes};
-    FILE *in = fmemopen(cast.out, size, "rb");
-    assert_non_null(in);
-    mseg_limits limits;
-    mseg_limits_init(&limits, sizeof limits);
-    mseg_status status = labels ? mseg_image_decode_labels(image, NULL, in, &limits, err)
-                                : mseg_image_decode(image, in, MSEG_EXIF_APPLY, &limits, err);
-    fclose(in);
+    memory_file file;
+    assert_true(memory_file_open(&file, bytes, size));
+    const mseg_status status = read_both(image, file.path, bytes, size, (reading){.labels = labels}, err);
+    memory_file_close(&file);
     return status;
 }
 

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "image/decode.h"
 #include "image/files.h"
 
 static void pictures_are_turned(void **state)
@@ -49,9 +50,10 @@ static void label_maps_are_never_turned(void **state)
     for (int orientation = 4; orientation <= 5; orientation++) {
         char name[32], path[1024];
         mseg_image image;
+        mseg_error err;
         snprintf(name, sizeof name, "png_exif_%d_labels", orientation);
         snprintf(path, sizeof path, GOLDEN "png_exif_%d.png", orientation);
-        assert_int_equal(mseg_image_read_labels(&image, NULL, path, NULL, NULL), MSEG_OK);
+        assert_int_equal(read_path(&image, path, (reading){.labels = true}, &err), MSEG_OK);
         assert_shows(&image, name, ".pgm");
         mseg_image_free(&image);
     }
@@ -92,10 +94,10 @@ static void ignored_on_request(void **state)
     (void)state;
     mseg_image image;
     mseg_error err;
-    assert_int_equal(mseg_image_read(&image, GOLDEN "png_exif_8.png", MSEG_EXIF_IGNORE, NULL, &err), MSEG_OK);
+    assert_int_equal(read_path(&image, GOLDEN "png_exif_8.png", (reading){.orientation = MSEG_EXIF_IGNORE}, &err), MSEG_OK);
     assert_int_equal(image.width, 11);
     mseg_image_free(&image);
-    assert_int_equal(mseg_image_read(&image, GOLDEN "exif_6_le.jpg", MSEG_EXIF_IGNORE, NULL, &err), MSEG_OK);
+    assert_int_equal(read_path(&image, GOLDEN "exif_6_le.jpg", (reading){.orientation = MSEG_EXIF_IGNORE}, &err), MSEG_OK);
     assert_shows(&image, "exif_ignored", ".ppm");
     mseg_image_free(&image);
 }

@@ -70,7 +70,7 @@ static void every_kind_as_rgb(void **state)
         mseg_image image;
         mseg_error err;
         golden_path(path, name);
-        if (mseg_image_read(&image, path, MSEG_EXIF_APPLY, NULL, &err))
+        if (read_path(&image, path, (reading){0}, &err))
             fail_msg("%s: %s", name, err.text);
         assert_shows(&image, name, ".ppm");
         mseg_image_free(&image);
@@ -86,7 +86,7 @@ static void labels_as_stored(void **state)
         mseg_image image;
         mseg_error err;
         golden_path(path, names[i]);
-        if (mseg_image_read_labels(&image, NULL, path, NULL, &err))
+        if (read_path(&image, path, (reading){.labels = true}, &err))
             fail_msg("%s: %s", names[i], err.text);
         snprintf(name, sizeof name, "%s_labels", names[i]);
         assert_shows(&image, name, image.channels == 3 ? ".ppm" : ".pgm");
@@ -97,7 +97,7 @@ static void labels_as_stored(void **state)
         mseg_image image;
         mseg_error err;
         golden_path(path, deep_names[i]);
-        assert_int_equal(mseg_image_read_labels(&image, NULL, path, NULL, &err), MSEG_UNSUPPORTED);
+        assert_int_equal(read_path(&image, path, (reading){.labels = true}, &err), MSEG_UNSUPPORTED);
         assert_non_null(strstr(err.text, "16-bit"));
         assert_null(image.data);
     }

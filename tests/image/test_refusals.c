@@ -11,6 +11,7 @@
 
 #include "image/files.h"
 #include "image/image.h"
+#include "image/reader.h"
 
 static void assert_refused(const char *bytes, size_t size, mseg_status status, const char *text)
 {
@@ -73,19 +74,19 @@ static void limits(void **state)
     mseg_limits few;
     mseg_limits_init(&few, sizeof few);
     few.max_pixels = 11 * 13;
-    assert_int_equal(mseg_image_read(&image, GOLDEN "png_2_8.png", MSEG_EXIF_APPLY, &few, &err), MSEG_OK);
+    assert_int_equal(read_path(&image, GOLDEN "png_2_8.png", (reading){.limits = &few}, &err), MSEG_OK);
     mseg_image_free(&image);
     few.max_pixels--;
-    assert_int_equal(mseg_image_read(&image, GOLDEN "png_2_8.png", MSEG_EXIF_APPLY, &few, &err), MSEG_LIMIT);
+    assert_int_equal(read_path(&image, GOLDEN "png_2_8.png", (reading){.limits = &few}, &err), MSEG_LIMIT);
     assert_string_equal(err.text, "11x13 = 143 pixels, over the limit of 142");
-    assert_int_equal(mseg_image_read_labels(&image, NULL, GOLDEN "png_2_8.png", &few, &err), MSEG_LIMIT);
+    assert_int_equal(read_path(&image, GOLDEN "png_2_8.png", (reading){.labels = true, .limits = &few}, &err), MSEG_LIMIT);
     mseg_limits_init(&few, sizeof few);
     few.max_file_bytes = 100;
-    assert_int_equal(mseg_image_read(&image, GOLDEN "png_2_8.png", MSEG_EXIF_APPLY, &few, &err), MSEG_LIMIT);
+    assert_int_equal(read_path(&image, GOLDEN "png_2_8.png", (reading){.limits = &few}, &err), MSEG_LIMIT);
     assert_non_null(strstr(err.text, "over the limit of 100"));
 }
 
-static mseg_status read_both(const char *path, mseg_error *err)
+static mseg_status read_as_both(const char *path, mseg_error *err)
 {
     mseg_image image;
     mseg_error other;
@@ -102,25 +103,59 @@ static void no_files(void **state)
     char folder[] = "/tmp/mseg-test-XXXXXX", path[64];
     mseg_error err;
     assert_non_null(mkdtemp(folder));
-    assert_int_equal(read_both(folder, &err), MSEG_IO);
+    assert_int_equal(read_as_both(folder, &err), MSEG_IO);
     assert_string_equal(err.text, "a folder, not a file");
     snprintf(path, sizeof path, "%s/x", folder);
-    assert_int_equal(read_both(path, &err), MSEG_NOENT);
+    assert_int_equal(read_as_both(path, &err), MSEG_NOENT);
     assert_string_equal(err.text, "cannot open: No such file or directory");
     assert_int_equal(mkfifo(path, 0600), 0);
-    assert_int_equal(read_both(path, &err), MSEG_IO);
+    assert_int_equal(read_as_both(path, &err), MSEG_IO);
     assert_string_equal(err.text, "a pipe or device, not a file");
     unlink(path);
     fclose(fopen(path, "w"));
-    assert_int_equal(read_both(path, &err), MSEG_FORMAT);
+    assert_int_equal(read_as_both(path, &err), MSEG_FORMAT);
     assert_string_equal(err.text, "zero bytes");
     unlink(path);
     assert_int_equal(symlink("x", path), 0); /* names itself */
-    assert_int_equal(read_both(path, &err), MSEG_IO);
+    assert_int_equal(read_as_both(path, &err), MSEG_IO);
     assert_string_equal(err.text, "cannot open: Too many levels of symbolic links");
     unlink(path);
     rmdir(folder);
-    assert_int_equal(read_both("/dev/null", &err), MSEG_IO);
+    assert_int_equal(read_as_both("/dev/null", &err), MSEG_IO);
+}
+
+/* In memory there is less that can be wrong. */
+static void no_bytes(void **state)
+{
+    (void)state;
+    mseg_image image;
+    mseg_error err;
+    static const uint8_t byte = 0;
+    const mseg_limits few = {.max_pixels = 100, .max_file_bytes = 5};
+    const struct {
+        const uint8_t *bytes;
+        size_t size;
+        mseg_status status;
+        const char *text;
+    } cases[] = {
+        {&byte, 0, MSEG_FORMAT, "zero bytes"},
+        {NULL, 0, MSEG_FORMAT, "zero bytes"},
+        {NULL, 3, MSEG_INVAL, "bytes is NULL"},
+        {&byte, 6, MSEG_LIMIT, "6 bytes, over the limit of 5"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mseg_image_reader *reader;
+        assert_int_equal(mseg_image_read_memory(&image, cases[i].bytes, cases[i].size, MSEG_EXIF_APPLY, &few, &err),
+                         cases[i].status);
+        assert_string_equal(err.text, cases[i].text);
+        assert_null(image.data);
+        assert_int_equal(mseg_image_read_labels_memory(&image, NULL, cases[i].bytes, cases[i].size, &few, &err), cases[i].status);
+        assert_string_equal(err.text, cases[i].text);
+        assert_int_equal(mseg_image_reader_open_memory(&reader, cases[i].bytes, cases[i].size, MSEG_EXIF_APPLY, &few, &err),
+                         cases[i].status);
+        assert_string_equal(err.text, cases[i].text);
+        assert_null(reader);
+    }
 }
 
 static void labels_are_png(void **state)
@@ -128,7 +163,7 @@ static void labels_are_png(void **state)
     (void)state;
     mseg_image image;
     mseg_error err;
-    assert_int_equal(mseg_image_read_labels(&image, NULL, GOLDEN "jpeg_gray.jpg", NULL, &err), MSEG_FORMAT);
+    assert_int_equal(read_path(&image, GOLDEN "jpeg_gray.jpg", (reading){.labels = true}, &err), MSEG_FORMAT);
     assert_non_null(strstr(err.text, "must be PNG"));
 }
 
@@ -136,7 +171,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(other_kinds), cmocka_unit_test(large_header),   cmocka_unit_test(limits),
-        cmocka_unit_test(no_files),    cmocka_unit_test(labels_are_png),
+        cmocka_unit_test(no_files),    cmocka_unit_test(labels_are_png), cmocka_unit_test(no_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

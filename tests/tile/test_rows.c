@@ -17,20 +17,21 @@
 
 /* ---- reading ---- */
 
-/* The picture read in strips of n rows. */
-static void read_strips(mseg_image *image, const char *path, int n)
+/* The picture read in strips of n rows: from the file at path, or in memory when that is NULL. */
+static void read_strips(mseg_image *image, const char *path, const file_bytes *f, int n)
 {
     mseg_image_reader *reader;
     mseg_error err = {0};
     uint8_t none;
-    if (mseg_image_reader_open(&reader, path, MSEG_EXIF_APPLY, NULL, &err))
-        fail_msg("%s: %s", path, err.text);
+    if (path ? mseg_image_reader_open(&reader, path, MSEG_EXIF_APPLY, NULL, &err)
+             : mseg_image_reader_open_memory(&reader, f->bytes, f->size, MSEG_EXIF_APPLY, NULL, &err))
+        fail_msg("%s: %s", path ? path : "in memory", err.text);
     const int height = mseg_image_reader_height(reader);
     assert_int_equal(mseg_image_create(image, mseg_image_reader_width(reader), height, 3), MSEG_OK);
     for (int y = 0; y < height; y += n) {
         const int rows = n < height - y ? n : height - y;
         if (mseg_image_reader_rows(reader, image->data + (size_t)y * image->stride, image->stride, rows, &err))
-            fail_msg("%s, row %d: %s", path, y, err.text);
+            fail_msg("%s, row %d: %s", path ? path : "in memory", y, err.text);
     }
     assert_int_equal(mseg_image_reader_rows(reader, &none, 0, 1, &err), MSEG_INVAL);
     mseg_image_reader_close(&reader);
@@ -72,19 +73,24 @@ static void strips_show_the_picture(void **state)
             char path[1024];
             mseg_image image;
             snprintf(path, sizeof path, GOLDEN "%s%s", names[i][0], names[i][1]);
-            read_strips(&image, path, n);
-            assert_shows(&image, names[i][0], ".ppm");
-            mseg_image_free(&image);
+            file_bytes f = load_file(path);
+            for (int in_memory = 0; in_memory < 2; in_memory++) {
+                read_strips(&image, in_memory ? NULL : path, &f, n);
+                assert_shows(&image, names[i][0], ".ppm");
+                mseg_image_free(&image);
+            }
+            free(f.bytes);
         }
 }
 
-/* Reads the file in strips until it fails; the number of rows that came. */
-static int rows_before_failure(const char *path, mseg_error *err)
+/* Reads the file at path, or in memory when that is NULL, in strips until it fails; the number of rows that came. */
+static int rows_before_failure(const char *path, const file_bytes *f, mseg_error *err)
 {
     mseg_image_reader *reader;
     uint8_t row[3 * 1024];
     int rows = 0;
-    if (mseg_image_reader_open(&reader, path, MSEG_EXIF_APPLY, NULL, err))
+    if (path ? mseg_image_reader_open(&reader, path, MSEG_EXIF_APPLY, NULL, err)
+             : mseg_image_reader_open_memory(&reader, f->bytes, f->size, MSEG_EXIF_APPLY, NULL, err))
         return 0;
     assert_true(mseg_image_reader_width(reader) <= 1024);
     while (rows < mseg_image_reader_height(reader) && !mseg_image_reader_rows(reader, row, sizeof row, 1, err))
@@ -102,15 +108,18 @@ static void cut_files(void **state)
         /* Even of the last bytes, which hold no pixels, none may be missing. */
         const size_t sizes[] = {f.size - 1, f.size - 4, f.size * 3 / 4};
         for (size_t k = 0; k < 3; k++) {
-            char path[] = "/tmp/mseg-test-XXXXXX";
-            int fd = mkstemp(path);
-            mseg_error err = {0};
-            assert_int_equal(write(fd, f.bytes, sizes[k]), sizes[k]);
-            close(fd);
-            rows_before_failure(path, &err);
-            assert_int_equal(err.status, MSEG_FORMAT);
-            assert_string_equal(err.text, names[i][2]);
-            unlink(path);
+            const file_bytes cut = {f.bytes, sizes[k]};
+            memory_file file;
+            int rows[2];
+            assert_true(memory_file_open(&file, cut.bytes, cut.size));
+            for (int in_memory = 0; in_memory < 2; in_memory++) {
+                mseg_error err = {0};
+                rows[in_memory] = rows_before_failure(in_memory ? NULL : file.path, &cut, &err);
+                assert_int_equal(err.status, MSEG_FORMAT);
+                assert_string_equal(err.text, names[i][2]);
+            }
+            assert_int_equal(rows[0], rows[1]);
+            memory_file_close(&file);
         }
         free(f.bytes);
     }
