@@ -131,7 +131,7 @@ static void no_bytes(void **state)
     mseg_image image;
     mseg_error err;
     static const uint8_t byte = 0;
-    const mseg_limits few = {.max_pixels = 100, .max_file_bytes = 5};
+    const mseg_limits few = {.struct_size = sizeof few, .max_pixels = 100, .max_file_bytes = 5};
     const struct {
         const uint8_t *bytes;
         size_t size;
