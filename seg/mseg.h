@@ -33,6 +33,9 @@ extern "C" {
 MSEG_API const char *mseg_version(void);
 MSEG_API int mseg_version_number(void);
 
+/* What a call that fails should have made is NULL or all zero, and closing or freeing that does nothing; so start with that and
+ * clean up in one place. The mseg_error (NULL: not wanted) is filled by calls that fail; after others it means nothing. */
+
 /* Structs that the library fills have room for fields of later versions: reserved, all zero now. Their sizes are those of the
  * soname. */
 
@@ -79,8 +82,8 @@ MSEG_API mseg_status mseg_model_open(mseg_model **model, const char *path, const
 MSEG_API mseg_status mseg_model_open_memory(mseg_model **model, const void *bytes, size_t size, const char *name,
                                             const mseg_model_options *options, mseg_error *err);
 
-/** The model that is part of the library: Mobile DeepLabv3, width 0.5, 21 VOC classes (docs/own-model.md). Its canvas is 321.
- * options may be NULL. Errors: MSEG_INVAL for a bad option, MSEG_NOMEM. */
+/** The model that is part of the library: Mobile DeepLabv3, width 0.5, 21 VOC classes (palette "voc"), trained at a
+ * canvas of 321. options may be NULL. Errors: MSEG_INVAL for a bad option, MSEG_NOMEM. */
 MSEG_API mseg_status mseg_model_open_builtin(mseg_model **model, const mseg_model_options *options, mseg_error *err);
 
 /** NULL-safe; sets *model to NULL. */
@@ -119,7 +122,7 @@ typedef struct mseg_run_options {
     size_t struct_size; /* mseg_run_options_init sets it */
     mseg_resize resize;
     mseg_pad pad;
-    int size; /* canvas side, k * output stride + 1; default 513 */
+    int size; /* canvas side, k * output stride + 1; default 513. Best is the model's trained_width, when that is known */
     /* Multi-scale and flip (section 6.3's MF): the canvas is resized to int((side - 1) * scale + 1) for each scale and run, also
      * turned left to right when flip; the softmax of the logits at each pixel is averaged. n_scales = 0: once, from the logits.
      */
@@ -213,7 +216,7 @@ typedef struct mseg_tiled {
  * Equal, for a picture no larger than one tile, to mseg_segment without resizing on a square canvas of that size. Bytes of
  * memory, whatever the height (W: the picture's width; S, N: output stride and tile size; C: classes): the network's arena for a
  * canvas of N x N, 3 W (N + S + 1) for photo rows, 4 C (W/S + 2) (N/S + 3 + threads) for logits and 70 W for labels and tables;
- * the decoder (image/reader.h) and the callback come on top. options may be NULL. Errors: those of the reader and of take,
+ * the decoder (see mseg_image_reader) and the callback come on top. options may be NULL. Errors: those of the reader and of take,
  * MSEG_INVAL, MSEG_NOMEM, MSEG_CANCELLED; *result is then all zero. */
 MSEG_API mseg_status mseg_segment_tiled(mseg_session *session, mseg_image_reader *reader, const mseg_tile_options *options,
                                         mseg_tile_fn take, void *context, mseg_tiled *result, mseg_error *err);
@@ -339,6 +342,7 @@ MSEG_API mseg_status mseg_counts_add(mseg_counts *counts, const char *id, const 
 /** The name of class id; NULL when it is not among the classes. */
 MSEG_API const char *mseg_counts_class_name(const mseg_counts *counts, int id);
 
+/** Adds times to what went wrong. */
 MSEG_API void mseg_counts_note(mseg_counts *counts, mseg_problem problem, uint64_t times);
 
 /** Moves what from holds to counts; from is left empty. MSEG_MISMATCH when classes, ignore label or settings differ. */
@@ -406,11 +410,13 @@ typedef struct mseg_report {
     const mseg_score *score;
     const mseg_palette *palette;
     const char *command; /* as typed; may be NULL */
-    /* Fills *example with the pictures of an image; NULL: a report without pictures. A failure leaves that example out, but for
-     * MSEG_NOMEM, which ends the report. */
+    /* Fills *example, which is all zero, with the pictures of an image, id as it was counted; NULL: a report without pictures. A
+     * failure leaves that example out, but for MSEG_NOMEM, which ends the report. */
     mseg_status (*example)(void *context, const char *id, mseg_example *example);
     void *context;
 } mseg_report;
+
+/* Reports are written to file as it is; whether it took all of them, ferror(file) and fclose tell. */
 
 /** Figures for a terminal; unicode: bars of block characters, else of #. */
 MSEG_API void mseg_report_text(FILE *file, const mseg_report *report, bool unicode);
@@ -502,7 +508,7 @@ MSEG_API mseg_status mseg_comparison_html(FILE *file, const mseg_comparison_repo
 
 /** A model with pseudo-random weights, for benchmarks and for counting: NETWORK[:OPTION]..., e.g. "mnv2:0.5:aspp". NETWORK: mnv2,
  * mnv1, resnet14, resnet50, resnet101. OPTION: a width multiplier, aspp, separable, nopool, last, exact, beta, imagenet,
- * classes=N (docs/mseg.1 tells what they are); 21 classes by default. The same description gives the same weights everywhere.
+ * classes=N (mseg(1) tells what they are); 21 classes by default. The same description gives the same weights everywhere.
  * Errors: MSEG_NOENT when no network is called so, MSEG_INVAL, MSEG_NOMEM. */
 MSEG_API mseg_status mseg_model_open_random(mseg_model **model, const char *architecture, const mseg_model_options *options,
                                             mseg_error *err);

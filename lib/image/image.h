@@ -66,7 +66,7 @@ MSEG_API mseg_status mseg_image_read_labels_memory(mseg_image *image, mseg_color
                                                    const mseg_limits *limits, mseg_error *err);
 
 /** Writes an 8-bit indexed PNG: ids are the stored indices (1 channel), palette gives r, g, b for each of entries ids (<= 256).
- * Whole or not at all (base/output.h). Strict C before C23 (-pedantic) wants a cast for a palette that is not const. */
+ * Whole or not at all, replacing an older file. Strict C before C23 (-pedantic) wants a cast for a palette that is not const. */
 MSEG_API mseg_status mseg_image_write_indexed(const char *path, const mseg_image *ids, const uint8_t (*palette)[3], int entries,
                                               mseg_error *err);
 

@@ -15,10 +15,11 @@ typedef struct mseg_png_format {
     int entries;                 /* 1 .. 256: indexed; 0: gray or RGB */
 } mseg_png_format;
 
-/* A PNG file written a few rows at a time: memory for two rows, whatever the height. Whole or not at all (base/output.h). */
+/* A PNG file written a few rows at a time: memory for two rows, whatever the height. Whole or not at all: an older file is
+ * replaced when it is committed. */
 typedef struct mseg_row_writer mseg_row_writer;
 
-/** On failure *writer is NULL. Errors: those of mseg_output_open, MSEG_INVAL, MSEG_NOMEM. */
+/** On failure *writer is NULL. Its folder must exist. Errors: MSEG_NOENT, MSEG_IO, MSEG_INVAL, MSEG_NOMEM. */
 MSEG_API mseg_status mseg_row_writer_open(mseg_row_writer **writer, const char *path, const mseg_png_format *format,
                                           mseg_error *err);
 

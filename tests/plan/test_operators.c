@@ -272,9 +272,9 @@ enum { TAPS = 5, TAPS_SIDE = 11 };
 static mseg_packed_net *tapped_net(mseg_cpu_level level, bool unfused, int stride, int rate)
 {
     enum { WIDE = 20, CHANNELS = 8 };
-    static float weights[WIDE * CHANNELS], bias[WIDE];
+    static float weights[WIDE * 9], bias[WIDE];
     const test_filter filter = {weights, bias};
-    fill(weights, WIDE * CHANNELS, 5, 1);
+    fill(weights, WIDE * 9, 5, 1);
     fill(bias, WIDE, 6, 1);
     mseg_value value, taps[TAPS];
     test_net t;
