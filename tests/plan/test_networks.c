@@ -176,7 +176,7 @@ static void test_pictures(void **state)
 {
     (void)state;
     enum { WIDTH = 13, HEIGHT = 9 };
-    static const mseg_input other = {.scale = {0.5f, 0.01f, 1}, .offset = {-1, 2, -3}, .pad = {0.25f, -7, 1}};
+    static const mseg_input other = {.scale = {0.01f, 0.004f, 0.0075f}, .offset = {-1, 0.5f, -2}, .pad = {0.25f, -0.75f, 1}};
     const net_case c = {
         .name = "picture",
         .width = WIDTH,
