@@ -388,7 +388,7 @@ typedef struct mseg_score {
     mseg_image_score *per_image;   /* by id */
     const uint64_t *confusion;     /* [classes, classes], rows are ground truth */
     char *warnings[MSEG_WARNINGS]; /* lines that whoever reads the figures should see; NULL behind the last */
-    uint64_t problems[MSEG_PROBLEMS];
+    uint64_t problems[16];         /* times of each mseg_problem; room for later ones */
     const char *settings;
     uint64_t reserved[8];
 } mseg_score;

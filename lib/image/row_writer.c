@@ -31,6 +31,8 @@ mseg_status mseg_row_writer_put(mseg_row_writer *writer, const mseg_image *rows,
 mseg_status mseg_row_writer_commit(mseg_row_writer **writer, mseg_error *err)
 {
     mseg_status status = MSEG_OK;
+    if (!*writer)
+        return mseg_fail(err, MSEG_INVAL, "no picture is being written");
     if (!mseg_png_encoder_is_complete((*writer)->encoder))
         status = mseg_fail(err, MSEG_INVAL, "rows are missing");
     if (!status)

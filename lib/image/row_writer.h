@@ -27,7 +27,8 @@ MSEG_API mseg_status mseg_row_writer_open(mseg_row_writer **writer, const char *
  * MSEG_INVAL for rows of another kind, too many of them or ids that the palette has no entry for. */
 MSEG_API mseg_status mseg_row_writer_put(mseg_row_writer *writer, const mseg_image *rows, mseg_error *err);
 
-/** Puts the file in place. *writer is NULL afterwards, whatever happened. MSEG_INVAL when rows are missing. */
+/** Puts the file in place. *writer is NULL afterwards, whatever happened. MSEG_INVAL when rows are missing and when there is no
+ * writer. */
 MSEG_API mseg_status mseg_row_writer_commit(mseg_row_writer **writer, mseg_error *err);
 
 /** Throws the file away; NULL-safe; sets *writer to NULL. */

@@ -325,15 +325,18 @@ static bool add_warnings(mseg_score *score)
                 score->ignore, (unsigned long long)score->void_pixels, score->void_pixels == 1 ? "" : "s");
 }
 
+_Static_assert(MSEG_PROBLEMS <= sizeof((mseg_score *)0)->problems / sizeof(uint64_t), "mseg_score has room for all problems");
+
 mseg_status mseg_score_open(mseg_score *score, mseg_counts *counts, const bool average[256], mseg_error *err)
 {
-    *score = (mseg_score){.classes = counts->classes, .ignore = counts->ignore, .images = counts->images};
+    *score = (mseg_score){0};
     mseg_status status = mseg_counts_sort(counts, NULL, err);
     if (status)
         return status;
+    *score = (mseg_score){.classes = counts->classes, .ignore = counts->ignore, .images = counts->images};
     score->confusion = counts->confusion;
     score->settings = counts->settings;
-    memcpy(score->problems, counts->problems, sizeof score->problems);
+    memcpy(score->problems, counts->problems, sizeof counts->problems);
     score->per_class = mseg_alloc_array((size_t)counts->classes, sizeof *score->per_class);
     score->per_image = mseg_alloc_array(counts->images, sizeof *score->per_image);
     if (!score->per_class || !score->per_image) {

@@ -230,6 +230,8 @@ static void nothing_is_left(void **state)
     assert_int_equal(mseg_row_writer_commit(&writer, &err), MSEG_INVAL);
     assert_string_equal(err.text, "rows are missing");
     assert_null(writer);
+    assert_int_equal(mseg_row_writer_commit(&writer, &err), MSEG_INVAL);
+    assert_string_equal(err.text, "no picture is being written");
     assert_int_equal(mseg_row_writer_open(&writer, path, &format, NULL), MSEG_OK);
     assert_int_equal(mseg_row_writer_put(writer, &strip, NULL), MSEG_OK);
     strip.data[3 * strip.stride + 7] = 5;
