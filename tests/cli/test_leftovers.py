@@ -51,7 +51,7 @@ class Leftovers(unittest.TestCase):
 
     def start(self, arguments):
         return subprocess.Popen([MSEG, *arguments], cwd=self.folder, stderr=subprocess.PIPE,
-                                env={'PATH': os.environ['PATH'], 'LD_PRELOAD': LIBRARY})
+                                env={**os.environ, 'LD_PRELOAD': LIBRARY})
 
     def temporary(self):
         return [name for name in os.listdir(self.path('out')) if name.startswith('.mseg-')]
