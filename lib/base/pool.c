@@ -18,6 +18,7 @@ typedef struct pool_thread {
 
 struct mseg_pool {
     int threads;
+    atomic_bool taken; /* by a call of mseg_pool_for; not in the line that waiting helpers look at */
     pool_thread *helpers;
     int started;
     pthread_mutex_t lock;
@@ -27,7 +28,6 @@ struct mseg_pool {
     atomic_int busy;        /* helpers that have not finished the current job */
     atomic_int next_task;
     atomic_bool quit;
-    atomic_bool taken; /* by a call of mseg_pool_for */
     mseg_pool_fn fn;
     void *context;
     int tasks;
