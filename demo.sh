@@ -12,7 +12,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 tests=OFF # they need cmocka
 ! pkg-config --exists cmocka || tests=ON
-if ! (cd "$root" && cmake --preset release -DMSEG_TESTS=$tests && cmake --build --preset release --target mseg) >"$log" 2>&1; then
+if ! (cd "$root" && cmake --preset release -DMSEG_TESTS=$tests && cmake --build --preset release --target mseg mseg_static mseg_shared) >"$log" 2>&1; then
     cat "$log" >&2
     echo "demo.sh: the build failed (output above)" >&2
     exit 1
