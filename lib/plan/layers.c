@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/alloc.h"
 #include "plan/stage.h"
 
 /* Reports are about the net as it was given, a block in one line; steps run what it was rewritten to. Layers keep their names. */
@@ -9,70 +10,63 @@ static const mseg_net *given(const mseg_plan *plan)
     return &plan->net->net;
 }
 
-/* Whether layer i is the first of a line. */
-static bool begins_line(const mseg_net *net, int i)
+/* The layer that is run under that name, or that another one has taken in. Every layer is one of them. */
+static int run_layer(const mseg_net *run, const char *name)
 {
-    return i == 0 || !*net->layers[i].block || strcmp(net->layers[i].block, net->layers[i - 1].block);
+    for (int i = 0; i < run->count; i++)
+        if (!strcmp(run->layers[i].name, name) || !strcmp(run->layers[i].through, name))
+            return i;
+    return 0;
 }
 
-static int line_end(const mseg_net *net, int first)
+/* The line that begins with layer first. */
+static mseg_report_line line_from(const mseg_packed_net *packed, int first)
 {
-    int end = first + 1;
-    while (end < net->count && !begins_line(net, end))
-        end++;
-    return end;
+    const mseg_net_layer *layers = packed->net.layers;
+    mseg_report_line line = {.first = first, .end = first + 1};
+    while (*layers[first].block && line.end < packed->net.count && !strcmp(layers[line.end].block, layers[first].block))
+        line.end++;
+    int layer = first;
+    for (int i = first; i < line.end; i++)
+        if (layers[i].kind == MSEG_DEPTHWISE)
+            layer = i;
+    line.run = run_layer(&packed->run, layers[layer].name);
+    return line;
 }
 
-/* First layer of the index-th line. */
-static int line_at(const mseg_net *net, int index)
+mseg_status mseg_packed_net_line_up(mseg_packed_net *packed)
 {
-    int i = 0;
-    while (index-- > 0)
-        i = line_end(net, i);
-    return i;
+    packed->lines = mseg_alloc_array((size_t)packed->net.count, sizeof *packed->lines);
+    packed->line_of = mseg_alloc_array((size_t)packed->run.count, sizeof *packed->line_of);
+    if (!packed->lines || !packed->line_of)
+        return MSEG_NOMEM;
+    for (int first = 0; first < packed->net.count; first = packed->lines[packed->n_lines++].end) {
+        const mseg_report_line line = packed->lines[packed->n_lines] = line_from(packed, first);
+        for (int i = line.first; i < line.end; i++) {
+            const mseg_value run = mseg_net_find(&packed->run, packed->net.layers[i].name);
+            if (run >= 0)
+                packed->line_of[run] = packed->n_lines;
+        }
+    }
+    return MSEG_OK;
 }
 
 int mseg_plan_layers(const mseg_plan *plan)
 {
-    int lines = 0;
-    for (int i = 0; i < given(plan)->count; i++)
-        lines += begins_line(given(plan), i);
-    return lines;
+    return plan->net->n_lines;
 }
 
 /* ---- steps ---- */
 
-/* The layer that is run under that name, or that another one has taken in; -1: none. */
-static int run_layer(const mseg_plan *plan, const char *name)
+static int step_of_line(const mseg_plan *plan, int line)
 {
-    const mseg_net *run = &plan->net->run;
-    for (int i = 0; i < run->count; i++)
-        if (!strcmp(run->layers[i].name, name) || !strcmp(run->layers[i].through, name))
-            return i;
-    return -1;
-}
-
-/* The step of a line: that of its depthwise convolution, or of its only layer. */
-static int step_of_line(const mseg_plan *plan, int first)
-{
-    const mseg_net *net = given(plan);
-    int layer = first;
-    for (int i = first; i < line_end(net, first); i++)
-        if (net->layers[i].kind == MSEG_DEPTHWISE)
-            layer = i;
-    const int run = run_layer(plan, net->layers[layer].name);
-    return run < 0 ? 0 : plan->layer_step[run];
+    return plan->layer_step[plan->net->lines[line].run];
 }
 
 /* The step of the line that a step works for. */
 static int step_served(const mseg_plan *plan, const mseg_step *step)
 {
-    const mseg_net *net = given(plan);
-    for (int first = 0; first < net->count; first = line_end(net, first))
-        for (int i = first; i < line_end(net, first); i++)
-            if (!strcmp(net->layers[i].name, plan->net->run.layers[step->layer].name))
-                return step_of_line(plan, first);
-    return 0;
+    return step_of_line(plan, plan->net->line_of[step->layer]);
 }
 
 size_t mseg_plan_arena_bytes(const mseg_plan *plan)
@@ -154,9 +148,9 @@ static mseg_plan_layer describe(const mseg_plan *plan, int first, int end)
 
 mseg_plan_layer mseg_plan_layer_at(const mseg_plan *plan, int index)
 {
-    const int first = line_at(given(plan), index);
-    mseg_plan_layer line = describe(plan, first, line_end(given(plan), first));
-    line.step = step_of_line(plan, first);
+    const mseg_report_line *of = &plan->net->lines[index];
+    mseg_plan_layer line = describe(plan, of->first, of->end);
+    line.step = step_of_line(plan, index);
     for (int i = 0; i < plan->n_steps; i++) {
         if (step_served(plan, &plan->steps[i]) != line.step)
             continue;

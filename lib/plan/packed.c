@@ -157,6 +157,8 @@ mseg_status mseg_packed_net_open(mseg_packed_net **out, const mseg_net *net, con
         status = unfused ? mseg_net_copy(&p->run, net) : mseg_net_fold(&p->run, net);
     if (!status && !(p->layers = mseg_alloc_array((size_t)p->run.count, sizeof *p->layers)))
         status = MSEG_NOMEM;
+    if (!status)
+        status = mseg_packed_net_line_up(p);
     if (status)
         mseg_fail(err, status, NULL);
     for (int i = 0; i < p->run.count && !status; i++)
@@ -178,6 +180,8 @@ void mseg_packed_net_close(mseg_packed_net **pointer)
         mseg_free(&p->layers[i].bias);
     }
     mseg_free(&p->layers);
+    mseg_free(&p->lines);
+    mseg_free(&p->line_of);
     mseg_net_free(&p->net);
     mseg_net_free(&p->run);
     mseg_free(pointer);

@@ -19,10 +19,19 @@ typedef struct mseg_packed_layer {
     float *bias;
 } mseg_packed_layer;
 
+/* A line of reports: a layer of the net as it was given, or the layers of one block. */
+typedef struct mseg_report_line {
+    int first, end; /* layers first ... end - 1 */
+    int run;        /* the layer of run whose step is the line's: that of its depthwise convolution, or of its only layer */
+} mseg_report_line;
+
 typedef struct mseg_packed_net {
     mseg_net net;              /* as it was given */
     mseg_net run;              /* as it is run: folded unless unfused */
     mseg_packed_layer *layers; /* of run */
+    mseg_report_line *lines;
+    int n_lines;
+    int *line_of; /* the line that each layer of run works for */
     const mseg_kernels *kernels;
     bool unfused;
     size_t bytes; /* of packed weights */
@@ -32,6 +41,9 @@ typedef struct mseg_packed_net {
  * MSEG_MISMATCH (weights of other shapes), MSEG_UNSUPPORTED. On failure *packed is NULL. */
 mseg_status mseg_packed_net_open(mseg_packed_net **packed, const mseg_net *net, const mseg_weights *weights,
                                  const mseg_kernels *kernels, bool unfused, mseg_error *err);
+
+/** Fills in lines and line_of of a net that has its layers (layers.c). Errors: MSEG_NOMEM. */
+mseg_status mseg_packed_net_line_up(mseg_packed_net *packed);
 
 /** NULL-safe; sets *packed to NULL. */
 void mseg_packed_net_close(mseg_packed_net **packed);

@@ -321,7 +321,7 @@ static void test_bad_layers_are_refused(void **state)
     BAD(MSEG_UNSUPPORTED, (bad.in[0] = 0, bad.rate = 2));
     BAD(MSEG_UNSUPPORTED, (bad.in[1] = 0, bad.n_in = 2));
     BAD(MSEG_UNSUPPORTED, (bad.in[0] = 0, bad.channels = 8, bad.add = map));
-    BAD(MSEG_INVAL, bad.kind = MSEG_INPUT);
+    BAD(MSEG_INVAL, (bad.kind = MSEG_INPUT, bad.channels = 8));
     BAD(MSEG_INVAL, strcpy(bad.name, "first")); /* there is one */
     BAD(MSEG_UNSUPPORTED, (bad.kind = MSEG_MAX_POOL, bad.channels = 8, bad.rate = 2));
     BAD(MSEG_INVAL, (bad.kind = MSEG_DEPTHWISE, bad.in[0] = 0, bad.channels = 3)); /* the picture */
@@ -357,6 +357,37 @@ static void test_other_weights_are_refused(void **state)
     assert_string_equal(err.text, "first.weight makes 8 channels by 1x1, the network's layer 6 by 1x1");
     mseg_net_free(&net.net);
     mseg_weights_close(&net.weights);
+}
+
+/* The same for a layer that is to be one with the projection before it. */
+static void test_other_weights_of_products_are_refused(void **state)
+{
+    (void)state;
+    static const float weights[200];
+    const test_filter filter = {weights, NULL};
+    const int other[] = {4, 1, 1, 7};
+    mseg_value map, pooled, value, output = -1;
+    test_net net, wrong;
+    mseg_packed_net *packed;
+    mseg_error err;
+    for (int pass = 0; pass < 2; pass++) {
+        test_net *t = pass ? &wrong : &net;
+        small_net(t, &map, &pooled);
+        const test_block block = {.input = map, .stride = 1, .rate = 1, .channels = 6, .depthwise = filter, .project = filter};
+        assert_int_equal(test_inverted_residual(t, "block", &block, &value), MSEG_OK);
+        const mseg_net_layer branch = {.in = {value}, .n_in = 1, .kernel = 1, .channels = 4};
+        if (pass)
+            test_tensor(t, "branch", "weight", weights, 4, other);
+        else
+            assert_int_equal(test_conv(t, "branch", branch, filter, &output), MSEG_OK);
+    }
+    assert_int_equal(mseg_net_output(&net.net, output), MSEG_OK);
+    assert_int_equal(mseg_packed_net_open(&packed, &net.net, wrong.weights, best_kernels(), false, &err), MSEG_MISMATCH);
+    assert_string_equal(err.text, "branch.weight takes 7 channels, block.project makes 6");
+    mseg_net_free(&net.net);
+    mseg_net_free(&wrong.net);
+    mseg_weights_close(&net.weights);
+    mseg_weights_close(&wrong.weights);
 }
 
 static void test_bad_plans_are_refused(void **state)
@@ -407,6 +438,7 @@ int main(void)
         cmocka_unit_test(test_fused_plans_need_less),
         cmocka_unit_test(test_bad_layers_are_refused),
         cmocka_unit_test(test_other_weights_are_refused),
+        cmocka_unit_test(test_other_weights_of_products_are_refused),
         cmocka_unit_test(test_bad_plans_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

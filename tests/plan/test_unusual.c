@@ -78,6 +78,23 @@ static mseg_value pooled_block_in_the_middle(test_net *t)
     return value;
 }
 
+/* A projection that a convolution and two pools read. */
+static mseg_value two_pools(test_net *t)
+{
+    mseg_value value = depthwise(t, "depthwise", first(t)), pools[2], both;
+    const mseg_net_layer project = {.in = {value}, .n_in = 1, .kernel = 1, .channels = WIDE};
+    assert_int_equal(test_conv(t, "project", project, filter, &value), MSEG_OK);
+    assert_int_equal(test_pool(t, "pool0", value, 0, 0, &pools[0]), MSEG_OK);
+    assert_int_equal(test_pool(t, "pool1", value, 0, 0, &pools[1]), MSEG_OK);
+    const mseg_net_layer vector = {.in = {pools[0], pools[1]}, .n_in = 2, .kernel = 1, .channels = CHANNELS};
+    assert_int_equal(test_conv(t, "vector", vector, filter, &both), MSEG_OK);
+    const mseg_net_layer branch = {.in = {value}, .n_in = 1, .kernel = 1, .channels = CHANNELS};
+    assert_int_equal(test_conv(t, "branch", branch, filter, &value), MSEG_OK);
+    const mseg_net_layer last = {.in = {value, both}, .n_in = 2, .kernel = 1, .channels = CHANNELS};
+    assert_int_equal(test_conv(t, "last", last, filter, &value), MSEG_OK);
+    return value;
+}
+
 static void run(float *out, mseg_value (*build)(test_net *), mseg_cpu_level level, bool unfused, int threads)
 {
     const net_case c = {.name = "unusual", .width = SIDE, .height = SIDE};
@@ -130,12 +147,19 @@ static void test_pooled_block_in_the_middle(void **state)
     check(pooled_block_in_the_middle);
 }
 
+static void test_two_pools_of_a_projection(void **state)
+{
+    (void)state;
+    check(two_pools);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_vectors),
         cmocka_unit_test(test_projection_that_adds_its_input),
         cmocka_unit_test(test_pooled_block_in_the_middle),
+        cmocka_unit_test(test_two_pools_of_a_projection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

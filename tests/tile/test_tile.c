@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "kernels/random.h"
+#include "seg/model.h"
 #include "seg/run/tile.h"
 
 #define TILES(size, overlap)                                                                                                     \
@@ -418,6 +419,14 @@ static void test_refusals(void **state)
         assert_int_equal(run_tiled(f, 1, &cases[i].options, &g, &err), cases[i].status);
         assert_string_equal(err.text, cases[i].text);
     }
+    mseg_input *input = &f->model->net->net.input;
+    const mseg_run_options any = {.struct_size = sizeof any, .size = 64};
+    mseg_result result;
+    assert_int_equal(mseg_segment(f->sessions[1], &photo, &any, &result, &err), MSEG_INVAL); /* not k * 16 + 1 */
+    input->sampling = MSEG_HALF_PIXEL;
+    assert_int_equal(run_tiled(f, 1, &(mseg_tile_options)TILES(65, 0), &g, &err), MSEG_UNSUPPORTED);
+    assert_int_equal(mseg_segment(f->sessions[1], &photo, &any, &result, &err), MSEG_OK);
+    input->sampling = MSEG_ALIGN_CORNERS;
     g.fails_at = 100;
     assert_int_equal(run_tiled(f, 1, &(mseg_tile_options)TILES(65, 0), &g, &err), MSEG_IO);
     assert_string_equal(err.text, "no more");
