@@ -228,10 +228,10 @@ static mseg_status give(fixture *f, int taker, mseg_view view, mseg_error *err)
     mseg_counts *counts;
     mseg_row_writer *writer;
     mseg_result result;
-    mseg_image out;
+    mseg_image out = {0};
     uint8_t *bytes;
     size_t size;
-    mseg_status status;
+    mseg_status status = MSEG_OK;
     switch (taker) {
     case 0:
         return mseg_segment(f->session, view, &options, &result, err);
@@ -240,9 +240,11 @@ static mseg_status give(fixture *f, int taker, mseg_view view, mseg_error *err)
     case 2:
         return mseg_classify(f->classifying, view, 16, 1, &scores, err);
     case 3:
-        return mseg_overlay(&out, view, labels, &palette, 0.5, err);
+        status = mseg_overlay(&out, view, labels, &palette, 0.5, err);
+        break;
     case 4:
-        return mseg_overlay_rows(&out, view, labels, NULL, &palette, 0.5, err);
+        status = mseg_overlay_rows(&out, view, labels, NULL, &palette, 0.5, err);
+        break;
     case 5:
         return mseg_image_write_png("/nowhere/x.png", view, err);
     case 6:
@@ -250,16 +252,19 @@ static mseg_status give(fixture *f, int taker, mseg_view view, mseg_error *err)
     case 7:
         return mseg_image_encode_jpeg(view, 90, &bytes, &size, err);
     case 8:
-        return mseg_image_resize(&out, view, 3, 3, err);
+        status = mseg_image_resize(&out, view, 3, 3, err);
+        break;
     case 9:
         assert_int_equal(mseg_row_writer_open(&writer, "/dev/null", &format, NULL), MSEG_OK);
         status = mseg_row_writer_put(writer, view, err);
         mseg_row_writer_discard(&writer);
         return status;
     case 10:
-        return mseg_overlay(&out, photo, view, &palette, 0.5, err);
+        status = mseg_overlay(&out, photo, view, &palette, 0.5, err);
+        break;
     case 11:
-        return mseg_overlay_rows(&out, photo, view, NULL, &palette, 0.5, err);
+        status = mseg_overlay_rows(&out, photo, view, NULL, &palette, 0.5, err);
+        break;
     case 12:
         return mseg_image_write_indexed("/nowhere/x.png", view, &palette.colors, err);
     case 13:
@@ -269,8 +274,12 @@ static mseg_status give(fixture *f, int taker, mseg_view view, mseg_error *err)
         mseg_counts_close(&counts);
         return status;
     default:
-        return mseg_image_to_rgb(&out, view, err);
+        status = mseg_image_to_rgb(&out, view, err);
+        break;
     }
+    assert_int_equal(!out.data, status != MSEG_OK);
+    mseg_image_free(&out);
+    return status;
 }
 
 /* All that take a view: photos, then what has no alpha, then labels, then any. */
