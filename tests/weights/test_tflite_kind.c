@@ -270,6 +270,8 @@ static void what_is_not_certain_is_not_said(void **state)
         {.codes = {LOGISTIC, MUL}, .n_codes = 2},
         {.codes = {LOGISTIC, ADD}, .n_codes = 2, .swish = true},
         {.codes = {PAD}, .n_codes = 1, .outputs = {{1, 64, 64, 3}}, .n_outputs = 1},
+        {.codes = {PAD}, .n_codes = 1, .outputs = {{1, 64, 128, 3}}, .n_outputs = 1},
+        {.codes = {PAD}, .n_codes = 1, .outputs = {{1, 128, 64, 3}}, .n_outputs = 1},
         {.codes = {PAD}, .n_codes = 1, .outputs = {{1, 9, 9, 17}, {1, 9, 9, 35}}, .n_outputs = 2},
         {.codes = {PAD}, .n_codes = 1, .outputs = {{1, 99, 4}, {1, 99, 2}}, .n_outputs = 2},
         {.codes = {PAD}, .n_codes = 1, .outputs = {{1, 738, 4}}, .n_outputs = 1},
