@@ -21,6 +21,12 @@ mseg_canvas_rule mseg_canvas_rule_of(const mseg_model *model)
     return (mseg_canvas_rule){model->info.output_stride, model->net->net.input.sampling};
 }
 
+/* Whether the file's own graph runs on a canvas of that side: it may not be of the form that others must have. */
+static bool is_own(int side, const mseg_model_info *info)
+{
+    return side > 0 && side == info->trained_width && side == info->trained_height;
+}
+
 static mseg_status check(const mseg_run_options *options, const mseg_model *model, mseg_error *err)
 {
     const mseg_canvas_rule rule = mseg_canvas_rule_of(model);
@@ -30,7 +36,7 @@ static mseg_status check(const mseg_run_options *options, const mseg_model *mode
         return mseg_fail(err, MSEG_INVAL, "resize %d is not one of mseg_resize", (int)options->resize);
     if (options->pad != MSEG_PAD_SQUARE && options->pad != MSEG_PAD_TIGHT)
         return mseg_fail(err, MSEG_INVAL, "pad %d is not one of mseg_pad", (int)options->pad);
-    if (!mseg_side_suits(options->size, &rule))
+    if (!mseg_side_suits(options->size, &rule) && !is_own(options->size, &model->info))
         return mseg_fail(err, MSEG_INVAL, "size %d is not k * %d + 1", options->size, rule.output_stride);
     if (options->n_scales < 0 || options->n_scales > MSEG_MOST_SCALES)
         return mseg_fail(err, MSEG_INVAL, "n_scales %d is not between 0 and %d", options->n_scales, MSEG_MOST_SCALES);
