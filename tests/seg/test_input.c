@@ -125,6 +125,29 @@ static void the_assumed_rule(void **state)
     mseg_model_close(&other);
 }
 
+/* What a file tells, given again, is the same. */
+static void the_own_rule(void **state)
+{
+    (void)state;
+    static const double zero[3] = {0}, most[3] = {255, 255, 255};
+    static float own[HEIGHT][WIDTH][CLASSES], given[HEIGHT][WIDTH][CLASSES];
+    const mseg_model_options options = rule(zero, most);
+    mseg_model *model = open_model(ARCHITECTURE, NULL), *other = open_model(ARCHITECTURE, &options);
+    mseg_input own_input = {.from = MSEG_INPUT_TENSOR};
+    for (int c = 0; c < 3; c++) {
+        own_input.scale[c] = 1.0f / 255;
+        own_input.pad[c] = 0.5f;
+    }
+    model->net->net.input = model->net->run.input = own_input;
+    for (int scales = 0; scales < 2; scales++) {
+        probabilities(model, false, scales, own);
+        probabilities(other, false, scales, given);
+        assert_memory_equal(own, given, sizeof own);
+    }
+    mseg_model_close(&model);
+    mseg_model_close(&other);
+}
+
 static void what_the_model_tells(void **state)
 {
     (void)state;
@@ -224,8 +247,10 @@ static void own_side(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_same_numbers), cmocka_unit_test(the_assumed_rule),  cmocka_unit_test(what_the_model_tells),
-        cmocka_unit_test(refusals),         cmocka_unit_test(options_of_before), cmocka_unit_test(own_side),
+        cmocka_unit_test(the_same_numbers), cmocka_unit_test(the_assumed_rule),
+        cmocka_unit_test(the_own_rule),     cmocka_unit_test(what_the_model_tells),
+        cmocka_unit_test(refusals),         cmocka_unit_test(options_of_before),
+        cmocka_unit_test(own_side),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
