@@ -21,10 +21,11 @@ mseg_canvas_rule mseg_canvas_rule_of(const mseg_model *model)
     return (mseg_canvas_rule){model->info.output_stride, model->net->net.input.sampling};
 }
 
-/* Whether the file's own graph runs on a canvas of that side: it may not be of the form that others must have. */
-static bool is_own(int side, const mseg_model_info *info)
+/* The side of the square canvas that the file's own graph runs on, which may be of another form than others must have; 0: none.
+ */
+static int own_side(const mseg_model_info *info)
 {
-    return side > 0 && side == info->trained_width && side == info->trained_height;
+    return info->trained_width > 0 && info->trained_width == info->trained_height ? info->trained_width : 0;
 }
 
 static mseg_status check(const mseg_run_options *options, const mseg_model *model, mseg_error *err)
@@ -36,7 +37,7 @@ static mseg_status check(const mseg_run_options *options, const mseg_model *mode
         return mseg_fail(err, MSEG_INVAL, "resize %d is not one of mseg_resize", (int)options->resize);
     if (options->pad != MSEG_PAD_SQUARE && options->pad != MSEG_PAD_TIGHT)
         return mseg_fail(err, MSEG_INVAL, "pad %d is not one of mseg_pad", (int)options->pad);
-    if (!mseg_side_suits(options->size, &rule) && !is_own(options->size, &model->info))
+    if (!mseg_side_suits(options->size, &rule) && options->size != own_side(&model->info))
         return mseg_fail(err, MSEG_INVAL, "size %d is not k * %d + 1", options->size, rule.output_stride);
     if (options->n_scales < 0 || options->n_scales > MSEG_MOST_SCALES)
         return mseg_fail(err, MSEG_INVAL, "n_scales %d is not between 0 and %d", options->n_scales, MSEG_MOST_SCALES);
@@ -46,9 +47,18 @@ static mseg_status check(const mseg_run_options *options, const mseg_model *mode
     return MSEG_OK;
 }
 
+/* What size 0 stands for. */
+static int default_side(const mseg_model_info *info)
+{
+    const int own = own_side(info);
+    return own ? own : info->sampling == MSEG_ALIGN_CORNERS ? default_options.size : default_options.size - 1;
+}
+
 mseg_status mseg_run_options_take(mseg_run_options *used, const mseg_run_options *given, const mseg_model *model, mseg_error *err)
 {
     *used = default_options;
     mseg_status status = mseg_options_take(used, sizeof *used, given, "mseg_run_options_init", err);
+    if (!status && !used->size)
+        used->size = default_side(&model->info);
     return status ? status : check(used, model, err);
 }

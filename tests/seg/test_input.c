@@ -39,7 +39,7 @@ static mseg_model *open_model(const char *architecture, const mseg_model_options
 static mseg_image picture(bool wide)
 {
     mseg_image image;
-    assert_int_equal(mseg_image_create(&image, wide ? SIDE : WIDTH, wide ? SIDE : HEIGHT, 3), MSEG_OK);
+    assert_int_equal(mseg_image_create(&image, wide ? SIDE : WIDTH, wide ? SIDE : HEIGHT, MSEG_RGB), MSEG_OK);
     for (int y = 0; y < image.height; y++)
         for (int i = 0; i < image.width * 3; i++) {
             const int x = 64 + (int)(random_bits(7, (uint64_t)(y * 1000 + i)) % 128);
@@ -65,7 +65,7 @@ static void probabilities(const mseg_model *model, bool wide, bool scales, float
     options.scales[0] = 1;
     options.scales[1] = 1.5;
     assert_int_equal(mseg_session_open(&session, model, NULL, NULL), MSEG_OK);
-    if (mseg_segment(session, &image, &options, &result, &err))
+    if (mseg_segment(session, mseg_view_of(&image), &options, &result, &err))
         fail_msg("%s", err.text);
     for (int y = 0; y < HEIGHT; y++) {
         assert_int_equal(mseg_probabilities(session, y, 1, row, NULL), MSEG_OK);
@@ -224,21 +224,25 @@ static void own_side(void **state)
     mseg_session *session;
     mseg_run_options options;
     mseg_result result;
-    mseg_error err;
     mseg_image photo = picture(false);
     mseg_run_options_init(&options, sizeof options);
     options.size = 64;
     assert_int_equal(mseg_session_open(&session, model, NULL, NULL), MSEG_OK);
-    assert_int_equal(mseg_segment(session, &photo, &options, &result, NULL), MSEG_INVAL);
+    assert_int_equal(mseg_segment(session, mseg_view_of(&photo), &options, &result, NULL), MSEG_INVAL);
     model->info.trained_width = 64;
-    assert_int_equal(mseg_segment(session, &photo, &options, &result, NULL), MSEG_INVAL);
+    assert_int_equal(mseg_segment(session, mseg_view_of(&photo), &options, &result, NULL), MSEG_INVAL);
     model->info.trained_height = 64;
-    assert_int_equal(mseg_segment(session, &photo, &options, &result, NULL), MSEG_OK);
+    assert_int_equal(mseg_segment(session, mseg_view_of(&photo), &options, &result, NULL), MSEG_OK);
     assert_true(result.canvas_width == 64 && result.canvas_height == 64 && result.logits_width == 4);
-    options.size = 0;
-    model->info.trained_width = model->info.trained_height = 0;
-    assert_int_equal(mseg_segment(session, &photo, &options, &result, &err), MSEG_INVAL);
-    assert_string_equal(err.text, "size 0 is not k * 16 + 1");
+    options.size = 0; /* the model's own, else 513 */
+    assert_int_equal(mseg_segment(session, mseg_view_of(&photo), &options, &result, NULL), MSEG_OK);
+    assert_int_equal(result.canvas_width, 64);
+    model->info.trained_width = 0;
+    assert_int_equal(mseg_segment(session, mseg_view_of(&photo), &options, &result, NULL), MSEG_OK);
+    assert_int_equal(result.canvas_width, 513);
+    model->net->net.input.sampling = model->info.sampling = MSEG_LEGACY;
+    assert_int_equal(mseg_segment(session, mseg_view_of(&photo), &options, &result, NULL), MSEG_OK);
+    assert_int_equal(result.canvas_width, 512);
     mseg_image_free(&photo);
     mseg_session_close(&session);
     mseg_model_close(&model);
