@@ -42,8 +42,9 @@ static const cli_option output_options[] = {
 };
 static const cli_option tile_options[] = {
     {0, "tile", CLI_OPTION_INT, FIELD(tile), "N",
-     .help = "at full resolution in overlapping tiles of N x N pixels, N = k * output stride + 1, e.g. 513, instead of --size, "
-             "--resize and --pad; memory does not depend on the picture's height",
+     .help =
+         "at full resolution in overlapping tiles of N x N pixels, N as for --size, e.g. 513, instead of --size, --resize and "
+         "--pad; memory does not depend on the picture's height",
      .min = 1, .max = 16385},
     {0, "overlap", CLI_OPTION_INT, FIELD(overlap), "N",
      .help = "least overlap of neighbouring tiles in pixels (default a quarter of the tile)", .max = 16384},
@@ -69,8 +70,9 @@ static const cli_usage usage = {
 };
 
 /* Whether --tile and --overlap can be followed; false after a line of error. */
-static bool check_tiles(const cli_run_args *args, int stride)
+static bool check_tiles(const cli_run_args *args, const mseg_model_info *model)
 {
+    const int stride = model->output_stride, more = model->sampling == MSEG_ALIGN_CORNERS;
     const cli_network_args *n = &args->network;
     const cli_network_args usual = cli_network_defaults();
     if (!args->tile && args->overlap >= 0) {
@@ -87,16 +89,16 @@ static bool check_tiles(const cli_run_args *args, int stride)
         cli_say("run: --tile works at full resolution; --size, --resize and --pad do not go with it");
         return false;
     }
-    if (!cli_size_fits("run", "tile", args->tile, stride))
+    if (!cli_size_fits("run", "tile", args->tile, model))
         return false;
-    if (args->tile <= stride) {
-        cli_say("run: --tile %d is too small; the smallest is %d", (int)args->tile, stride + 1);
+    if (args->tile < stride + more) {
+        cli_say("run: --tile %d is too small; the smallest is %d", (int)args->tile, stride + more);
         return false;
     }
-    if (args->overlap <= args->tile - 1 - stride)
+    if (args->overlap <= args->tile - more - stride)
         return true;
     cli_say("run: --overlap %d is too much; tiles of %d can share %d", (int)args->overlap, (int)args->tile,
-            (int)args->tile - 1 - stride);
+            (int)args->tile - more - stride);
     return false;
 }
 
@@ -167,8 +169,10 @@ static bool prepare(cli_run_batch *b, char *const *paths, int count)
                                .probabilities = args->probabilities,
                                .alpha = args->alpha};
     const char *folder = "";
-    if (!load_palette(b) || !cli_network_open("run", &args->network, &b->model, &b->run) ||
-        !check_tiles(args, mseg_model_describe(b->model).output_stride) || !fit_palette(b))
+    if (!load_palette(b) || !cli_network_open("run", &args->network, &b->model, &b->run))
+        return false;
+    const mseg_model_info model = mseg_model_describe(b->model);
+    if (!check_tiles(args, &model) || !fit_palette(b))
         return false;
     if (cli_inputs_collect(&b->inputs, paths, count, &how, &err) || cli_run_open_sessions(b, &err)) {
         cli_say("run: %s", err.text);

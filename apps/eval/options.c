@@ -1,7 +1,9 @@
-#include "cli/options.h"
+#include <stdlib.h>
+
 #include "cli/lines.h"
 #include "cli/names.h"
 #include "cli/network.h"
+#include "cli/options.h"
 #include "cli/say.h"
 #include "eval/eval.h"
 
@@ -137,6 +139,15 @@ static unsigned long long map_number(const mseg_mask_rules *rules)
     return hash;
 }
 
+/* Only of --mean and --std: any other rule follows from the model's file. */
+static void add_input(cli_text *out, const mseg_model_info *model)
+{
+    char *text = cli_entry_text(model);
+    cli_text_add(out, "input: %s\n", text ? text : "");
+    out->lost = out->lost || !text;
+    free(text);
+}
+
 char *cli_eval_settings(const cli_eval_args *args, const cli_eval_source *source, const mseg_model *model)
 {
     static const char *const pads[] = {"square", "tight"};
@@ -153,6 +164,8 @@ char *cli_eval_settings(const cli_eval_args *args, const cli_eval_source *source
         if (run->flip)
             cli_text_add(&out, "flip: yes\n");
         cli_text_add(&out, "EXIF orientation: %s\n", cli_orientations[args->orientation]);
+        if (info.input_from == MSEG_INPUT_GIVEN)
+            add_input(&out, &info);
     } else {
         cli_text_add(&out, "predictions: masks\n");
     }
