@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "weights/tflite_metadata.h"
 
 /* Field numbers of the schema's tables. */
 enum { MODEL_VERSION, MODEL_CODES, MODEL_SUBGRAPHS, MODEL_DESCRIPTION, MODEL_BUFFERS };
@@ -265,6 +266,8 @@ mseg_status mseg_tflite_read(mseg_weights *weights, mseg_error *err)
     tfl_model model = {0};
     tfl_graph graph = {0};
     mseg_status status = mseg_tfl_model_read(&model, &fb, err);
+    if (status == MSEG_OK)
+        status = mseg_tfl_metadata_read(weights, &fb, mseg_fb_root(&fb), model.tensors[model.input].type == TFL_FLOAT32, err);
     if (status == MSEG_OK)
         status = mseg_tfl_graph_build(&graph, &model, err);
     if (status == MSEG_OK)

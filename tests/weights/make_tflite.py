@@ -488,4 +488,5 @@ def main():
             out.write('%s|%s|%s|%s\n' % (base, status, text, ' '.join(changed)))
 
 
-main()
+if __name__ == '__main__':
+    main()
