@@ -1,5 +1,6 @@
 #include "weights/tflite_metadata.h"
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 #include <zip.h>
@@ -130,10 +131,16 @@ static void find_labels(char name[MAX_NAME + 1], mseg_fb *meta, mseg_fb_table su
 
 /* ---- the archive ------------------------------------------------------------------------------------------------------- */
 
+/* Whether memory ran out since errno was 0; libzip gives other errors then, too, or none. */
+static bool out_of_memory(const zip_error_t *error)
+{
+    return zip_error_code_zip(error) == ZIP_ER_MEMORY || errno == ENOMEM;
+}
+
 /* error is not const, as it keeps its text. */
 static mseg_status fail_zip(const char *name, zip_error_t *error, mseg_error *err)
 {
-    if (zip_error_code_zip(error) == ZIP_ER_MEMORY)
+    if (out_of_memory(error))
         return mseg_fail(err, MSEG_NOMEM, NULL);
     return mseg_fail(err, MSEG_FORMAT, "damaged metadata: %.80s, the labels, cannot be unzipped: %s", name,
                      zip_error_strerror(error));
@@ -191,11 +198,12 @@ static mseg_status unzip(char **text, const mseg_weights *weights, const char *n
     zip_error_t error;
     zip_error_init(&error);
     mseg_status status = MSEG_OK;
+    errno = 0;
     zip_source_t *source = zip_source_buffer_create(weights->data, weights->size, 0, &error);
     zip_t *zip = source ? zip_open_from_source(source, ZIP_RDONLY, &error) : NULL;
     if (zip)
         status = read_entry(text, zip, name, err);
-    else if (zip_error_code_zip(&error) != ZIP_ER_NOZIP || ends_in_archive(weights))
+    else if (zip_error_code_zip(&error) != ZIP_ER_NOZIP || ends_in_archive(weights) || out_of_memory(&error))
         status = fail_zip(name, &error, err);
     if (zip)
         zip_discard(zip); /* and the source */
