@@ -62,7 +62,7 @@ static mseg_status read_normalisation(mseg_input *input, mseg_fb *meta, mseg_fb_
         input->scale[c] = (float)(1 / std);
         input->offset[c] = (float)(-mean / std);
         input->pad[c] = (float)((127.5 - mean) / std);
-        if (!(std > 0) || !isfinite(input->scale[c]) || !isfinite(input->offset[c]) || !isfinite(input->pad[c]) || !isfinite(std))
+        if (!(std > 0) || !isfinite(input->offset[c]) || !isfinite(input->pad[c]) || !isfinite(std))
             return mseg_fail(err, MSEG_FORMAT, "damaged metadata: a normalisation by mean %g and deviation %g", mean, std);
     }
     input->from = MSEG_INPUT_METADATA;
@@ -160,7 +160,7 @@ static mseg_status read_text(char **text, zip_file_t *file, size_t size, const c
     }
     if (n < 0)
         return fail_zip(name, zip_file_get_error(file), err);
-    if (got != size || strlen(*text) != size)
+    if (strlen(*text) != size)
         return mseg_fail(err, MSEG_FORMAT, "damaged metadata: %.80s, the labels, is not the text that the archive says", name);
     return MSEG_OK;
 }

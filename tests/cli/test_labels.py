@@ -185,6 +185,15 @@ class Eval(Folder):
             if key not in ('settings', 'command'):
                 self.assertEqual(own[key], given[key], key)
 
+    def test_the_report_says_where_they_come_from(self):
+        for how, wanted in [([], "the model's own"), (['--classes', 'classes.txt'], 'classes.txt')]:
+            self.assertEqual(self.report(*how)['settings']['classes'], wanted)
+
+    def test_a_class_without_a_name(self):
+        self.model('a\n\nc\nd\ne\n\n')
+        os.replace(self.path('m.tflite'), self.path('labelled.tflite'))
+        self.assertEqual(self.report()['classes'], ['a', 'class 1', 'c', 'd', 'e', 'class 5'])
+
     def test_names_choose_the_classes_of_the_means(self):
         self.assertEqual(self.report('--average', 'f\u00e9e,2')['miou'], self.report('--average', '4,2')['miou'])
 
