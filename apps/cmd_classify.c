@@ -26,8 +26,8 @@ typedef struct classify_args {
 static const cli_option options[] = {
     {'m', "model", CLI_OPTION_TEXT, FIELD(model), "FILE|NAME", .help = "an ImageNet classifier (default: $MSEG_MODEL)"},
     CLI_ENTRY_OPTIONS(FIELD(entry)),
-    {'l', "classes", CLI_OPTION_TEXT, FIELD(labels), "FILE", .help = "names of the classes, one a line, from class 0 on",
-     .alias = "labels"},
+    {'l', "classes", CLI_OPTION_TEXT, FIELD(labels), "FILE",
+     .help = "names of the classes, one a line, from class 0 on (default: those inside the model's file)", .alias = "labels"},
     {'k', "top", CLI_OPTION_INT, FIELD(top), "K", .help = "classes to show per image (default 5)", .min = 1, .max = 1000},
     {0, "size", CLI_OPTION_INT, FIELD(size), "N", .help = "side of the network's input (default: the model's own, mostly 224)",
      .min = 1, .max = 4096},
@@ -177,12 +177,19 @@ static void sort_top(classifier *c, const float *scores, int k)
         }
 }
 
+/* The name of a class: that of --classes, else that inside the model's file, else "". */
+static const char *name_of(const classifier *c, int id)
+{
+    const char *inside = mseg_model_label(c->model, id);
+    return c->labels ? c->labels[id] : inside ? inside : "";
+}
+
 static void print_text(const classifier *c, const char *path, const float *scores, int k)
 {
     printf("%s\n", path);
     for (int i = 0; i < k; i++) {
         const int id = c->order[i];
-        printf("  %6.2f%%  %4d  %s\n", 100 * (double)scores[id], id, c->labels ? c->labels[id] : "");
+        printf("  %6.2f%%  %4d  %s\n", 100 * (double)scores[id], id, name_of(c, id));
     }
 }
 
@@ -197,7 +204,7 @@ static mseg_status print_json(classifier *c, const char *path, const float *scor
         const int id = c->order[i];
         mseg_json *item = mseg_json_add_object(top, NULL);
         mseg_json_add_int(item, "class", id);
-        mseg_json_add_string(item, "name", c->labels ? c->labels[id] : "");
+        mseg_json_add_string(item, "name", name_of(c, id));
         mseg_json_add_number(item, "probability", (double)scores[id]);
     }
     char *line = mseg_json_print(root, false);

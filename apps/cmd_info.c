@@ -75,6 +75,10 @@ static void print_model(const mseg_model_info *m, const char *input)
     printf("network            %s\n", m->network);
     printf("width multiplier   %g\n", m->width_multiplier);
     printf("classes            %d\n", m->classes);
+    if (m->labels == m->classes)
+        printf("labels             %d, inside the file\n", m->labels);
+    else if (m->labels)
+        printf("labels             %d, inside the file, not used: the model has %d classes\n", m->labels, m->classes);
     printf("ASPP               %s\n", m->aspp ? "yes" : "no");
     printf("image pooling      %s\n", m->image_pooling ? "yes" : "no");
     printf("output stride      %d\n", m->output_stride);
@@ -150,6 +154,21 @@ static void add_layer(mseg_json *layers, const mseg_layer *l)
     mseg_json_add_int(entry, "group", l->group);
 }
 
+/* The names inside the file by class, null for one without; none where they are not used. */
+static void add_labels(mseg_json *root, const shown *s)
+{
+    mseg_json_add_int(root, "labels_inside", s->model.labels);
+    mseg_json *labels = mseg_json_add_array(root, "labels");
+    const int used = s->model.labels == s->model.classes ? s->model.labels : 0;
+    for (int id = 0; id < used; id++) {
+        const char *label = mseg_model_label(s->opened, id);
+        if (label)
+            mseg_json_add_string(labels, NULL, label);
+        else
+            mseg_json_add_null(labels, NULL);
+    }
+}
+
 static bool print_json(const shown *s)
 {
     mseg_json *root = mseg_json_object();
@@ -157,6 +176,7 @@ static bool print_json(const shown *s)
     mseg_json_add_string(root, "network", s->model.network);
     mseg_json_add_number(root, "width_multiplier", s->model.width_multiplier);
     mseg_json_add_int(root, "classes", s->model.classes);
+    add_labels(root, s);
     mseg_json_add_bool(root, "aspp", s->model.aspp);
     mseg_json_add_bool(root, "image_pooling", s->model.image_pooling);
     mseg_json_add_int(root, "output_stride", s->model.output_stride);

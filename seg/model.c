@@ -153,6 +153,32 @@ static void describe_input(mseg_model_info *info, const mseg_input *input)
     info->sampling = input->sampling;
 }
 
+/* Copies the file's names of the classes, which go with the weights, when they are as many as the classes; a blank line too many
+ * at the end is none. */
+static mseg_status copy_labels(mseg_model *model, const mseg_weights *weights, mseg_error *err)
+{
+    int count = mseg_weights_labels(weights);
+    size_t bytes = 0;
+    if (count == model->info.classes + 1 && !*mseg_weights_label(weights, count - 1))
+        count--;
+    model->info.labels = count;
+    if (count != model->info.classes)
+        return MSEG_OK;
+    for (int i = 0; i < count; i++)
+        bytes += strlen(mseg_weights_label(weights, i)) + 1;
+    char *text = model->label_text = mseg_alloc(bytes);
+    model->labels = mseg_alloc_array((size_t)count, sizeof *model->labels);
+    if (!text || !model->labels)
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    for (int i = 0; i < count; i++) {
+        const char *label = mseg_weights_label(weights, i);
+        const size_t size = strlen(label) + 1;
+        model->labels[i] = memcpy(text, label, size);
+        text += size;
+    }
+    return MSEG_OK;
+}
+
 /* The network that the weights are of, as data. */
 static mseg_status build(mseg_net *net, mseg_model_info *info, const mseg_weights *weights, const mseg_model_options *options,
                          mseg_error *err)
@@ -216,6 +242,8 @@ static mseg_status open_model(mseg_model **out, const source *from, const mseg_m
     if (!status)
         status = build(&net, &model->info, weights, options, err);
     if (!status)
+        status = copy_labels(model, weights, err);
+    if (!status)
         status = mseg_packed_net_open(&model->net, &net, weights, model->kernels, options->unfused, err);
     if (status)
         mseg_model_close(&model);
@@ -264,10 +292,19 @@ void mseg_model_close(mseg_model **pointer)
         return;
     mseg_packed_net_close(&(*pointer)->net);
     mseg_free(&(*pointer)->name);
+    mseg_free(&(*pointer)->labels);
+    mseg_free(&(*pointer)->label_text);
     mseg_free(pointer);
 }
 
 mseg_model_info mseg_model_describe(const mseg_model *model)
 {
     return model->info;
+}
+
+const char *mseg_model_label(const mseg_model *model, int class_id)
+{
+    if (!model->labels || class_id < 0 || class_id >= model->info.classes || !*model->labels[class_id])
+        return NULL;
+    return model->labels[class_id];
 }

@@ -110,13 +110,19 @@ typedef struct mseg_model_info {
     const char *kernels;                                      /* name of the kernel set in use */
     const char *format;                                       /* of the file, "tflite" */
     int trained_output_stride, trained_width, trained_height; /* what the file's own graph uses; 0 = unknown */
-    float input_scale[3], input_offset[3];                    /* channel c enters as byte * input_scale[c] + input_offset[c] */
-    mseg_input_from input_from;                               /* what told that */
-    mseg_sampling sampling;                                   /* by which canvas and logits lie on one another */
+    int labels; /* names of classes inside the file, 0: none; they are used (mseg_model_label) when they are as many as classes */
+    float input_scale[3], input_offset[3]; /* channel c enters as byte * input_scale[c] + input_offset[c] */
+    mseg_input_from input_from;            /* what told that */
+    mseg_sampling sampling;                /* by which canvas and logits lie on one another */
     uint64_t reserved[4];
 } mseg_model_info;
 
 MSEG_API mseg_model_info mseg_model_describe(const mseg_model *model);
+
+/** The name of a class inside the model's file (TensorFlow Lite metadata), UTF-8 without control characters; NULL when the file
+ * has none for it: no labels, other than one a class, a blank line; and when there is no such class. It is the model's. Thread
+ * safe. */
+MSEG_API const char *mseg_model_label(const mseg_model *model, int class_id);
 
 /* ---- running ----------------------------------------------------------------------------------------------------------- */
 
@@ -251,6 +257,11 @@ typedef struct mseg_palette {
  * to 255, or CVAT's labelmap.txt, lines "name:r,g,b:parts:actions" whose ids are their order. Free with mseg_palette_free. On
  * failure *palette is all zero. Errors: MSEG_NOENT, MSEG_IO, MSEG_FORMAT, MSEG_LIMIT, MSEG_NOMEM. */
 MSEG_API mseg_status mseg_palette_load(mseg_palette *palette, const char *name_or_file, mseg_error *err);
+
+/** The classes of a model whose file names them (mseg_model_label; "class N" for one without a name), in the colours of the VOC
+ * bit rule. The model may be closed before the palette is freed with mseg_palette_free. On failure *palette is all zero. Errors:
+ * MSEG_NOENT when the file has no names that are used, MSEG_LIMIT for more than 256 classes, MSEG_NOMEM. */
+MSEG_API mseg_status mseg_palette_from_model(mseg_palette *palette, const mseg_model *model, mseg_error *err);
 
 /** Frees the names and zeroes *palette; safe on an all-zero one. */
 MSEG_API void mseg_palette_free(mseg_palette *palette);

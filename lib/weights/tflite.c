@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "weights/tflite_kind.h"
+#include "weights/tflite_metadata.h"
 
 /* Field numbers of the schema's tables. */
 enum { MODEL_VERSION, MODEL_CODES, MODEL_SUBGRAPHS, MODEL_DESCRIPTION, MODEL_BUFFERS };
@@ -299,6 +300,8 @@ mseg_status mseg_tflite_read(mseg_weights *weights, mseg_error *err)
     mseg_status status = mseg_tfl_model_read(&model, &fb, err);
     if (status == MSEG_OK)
         status = check_network(&model, err);
+    if (status == MSEG_OK)
+        status = mseg_tfl_metadata_read(weights, &fb, mseg_fb_root(&fb), model.tensors[model.input].type == TFL_FLOAT32, err);
     if (status == MSEG_OK)
         status = mseg_tfl_graph_build(&graph, &weights->input, &model, err);
     if (status == MSEG_OK)

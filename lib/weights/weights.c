@@ -152,6 +152,8 @@ void mseg_weights_close(mseg_weights **weights)
         w->room = next;
     }
     mseg_free(&w->tensors);
+    mseg_free(&w->labels);
+    mseg_free(&w->label_text);
     mseg_free(&w);
 }
 
@@ -186,6 +188,16 @@ mseg_input mseg_weights_input(const mseg_weights *weights)
 mseg_weights_origin mseg_weights_origin_of(const mseg_weights *weights)
 {
     return weights->origin;
+}
+
+int mseg_weights_labels(const mseg_weights *weights)
+{
+    return weights->n_labels;
+}
+
+const char *mseg_weights_label(const mseg_weights *weights, int index)
+{
+    return index >= 0 && index < weights->n_labels ? weights->labels[index] : NULL;
 }
 
 static size_t element_bytes(mseg_element dtype)
