@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "weights/flatbuffer.h"
+#include "weights/foreign.h"
 #include "weights/reader.h"
 #include "weights/seeded.h"
 
@@ -48,7 +49,7 @@ static mseg_status read_weights(mseg_weights *weights, mseg_error *err)
 {
     const mseg_weights_reader *reader = find_reader(weights->data, weights->size);
     if (!reader)
-        return mseg_fail(err, MSEG_FORMAT, "not a model file that mseg can read; give a TensorFlow Lite file (.tflite)");
+        return mseg_foreign(weights->data, weights->size, err);
     weights->origin.format = reader->name;
     checksum(weights->origin.sha256, weights->data, weights->size);
     return reader->read(weights, err);
