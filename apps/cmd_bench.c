@@ -83,7 +83,7 @@ static mseg_status prepare(bench *b, const bench_args *args, mseg_error *err)
         status = mseg_session_open(&b->session, b->model, b->pool, err);
     if (!status)
         status = mseg_session_plan(b->session, size, size, &b->plan, err);
-    if (!status && (status = mseg_image_create(&b->canvas, size, size, 3)))
+    if (!status && (status = mseg_image_create(&b->canvas, size, size, MSEG_RGB)))
         mseg_fail(err, status, NULL);
     if (status)
         return status;
@@ -101,7 +101,7 @@ static mseg_status measure(bench *b, const bench_args *args, mseg_error *err)
     b->peak = mseg_fma_peak(b->model, b->pool);
     for (int i = -WARM_UP; i < args->runs; i++) {
         double start = cli_now_ms();
-        mseg_status status = mseg_session_forward(b->session, &b->canvas, &result, err);
+        mseg_status status = mseg_session_forward(b->session, mseg_view_of(&b->canvas), &result, err);
         if (status)
             return status;
         if (i < 0)

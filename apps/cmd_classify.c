@@ -213,7 +213,7 @@ static mseg_status classify(classifier *c, const cli_input *input, mseg_error *e
     const int k = c->args->top < c->classes ? (int)c->args->top : c->classes;
     mseg_status status = mseg_image_read(&image, input->path, (mseg_orientation)c->args->orientation, NULL, err);
     if (!status)
-        status = mseg_classify(c->session, &image, (int)c->args->size, c->args->crop, &scores, err);
+        status = mseg_classify(c->session, mseg_view_of(&image), (int)c->args->size, c->args->crop, &scores, err);
     if (!status)
         sort_top(c, scores, k);
     if (!status && c->json.stream)

@@ -23,13 +23,14 @@ int main(int argc, char **argv)
         mseg_palette_load(&voc, "voc", &err))
         goto done;
     mseg_run_options_init(&options, sizeof options);
-    options.size = mseg_model_describe(model).trained_width; /* what it sees best at */
+    options.size = 0; /* what the model was trained at */
 
     where = argv[1];
-    if (mseg_image_read(&photo, argv[1], MSEG_EXIF_APPLY, NULL, &err) || mseg_segment(session, &photo, &options, &result, &err))
+    if (mseg_image_read(&photo, argv[1], MSEG_EXIF_APPLY, NULL, &err) ||
+        mseg_segment(session, mseg_view_of(&photo), &options, &result, &err))
         goto done;
     where = argv[2]; /* the labels are the session's: nothing to free */
-    if (mseg_image_write_indexed(argv[2], &result.labels, (const uint8_t(*)[3])voc.rgb, 256, &err))
+    if (mseg_image_write_indexed(argv[2], result.labels, &voc.colors, &err))
         goto done;
     for (int y = 0; y < result.labels.height; y++)
         for (int x = 0; x < result.labels.width; x++)

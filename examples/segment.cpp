@@ -52,11 +52,11 @@ static void segment(const std::string &file, const std::string &mask)
     const Session session_owner(session); // goes before the model
     check("mseg", err, mseg_palette_load(&voc, "voc", &err));
     mseg_run_options_init(&options, sizeof options);
-    options.size = mseg_model_describe(model).trained_width; // what it sees best at
+    options.size = 0; // what the model was trained at
 
     check(file, err, mseg_image_read(&photo, file.c_str(), MSEG_EXIF_APPLY, nullptr, &err));
-    check(file, err, mseg_segment(session, &photo, &options, &result, &err));
-    check(mask, err, mseg_image_write_indexed(mask.c_str(), &result.labels, voc.rgb, 256, &err));
+    check(file, err, mseg_segment(session, mseg_view_of(&photo), &options, &result, &err));
+    check(mask, err, mseg_image_write_indexed(mask.c_str(), result.labels, &voc.colors, &err));
     std::map<int, long> pixels;
     for (int y = 0; y < result.labels.height; y++)
         for (int x = 0; x < result.labels.width; x++)

@@ -6,7 +6,7 @@
 """
 import ctypes
 import sys
-from ctypes import POINTER, byref, c_bool, c_char, c_char_p, c_double, c_float, c_int, c_int64, c_size_t, c_uint8, c_uint64, c_void_p
+from ctypes import POINTER, byref, c_bool, c_char, c_char_p, c_double, c_float, c_int, c_size_t, c_uint8, c_uint64, c_void_p
 
 LIBRARY = 'libmseg.so.0.1'  # the soname: the structs below are those of its header
 
@@ -15,8 +15,11 @@ class Error(ctypes.Structure):
     _fields_ = [('status', c_int), ('text', c_char * 256)]
 
 
-class Image(ctypes.Structure):
-    _fields_ = [('width', c_int), ('height', c_int), ('channels', c_int), ('stride', c_size_t), ('data', POINTER(c_uint8))]
+class View(ctypes.Structure):
+    _fields_ = [('width', c_int), ('height', c_int), ('format', c_int), ('stride', c_size_t), ('data', POINTER(c_uint8))]
+
+
+MSEG_RGB = 1  # of mseg_format, in which there are BGR, RGBA and BGRA, too
 
 
 class RunOptions(ctypes.Structure):
@@ -25,18 +28,10 @@ class RunOptions(ctypes.Structure):
 
 
 class Result(ctypes.Structure):
-    _fields_ = [('labels', Image), ('logits', POINTER(c_float)),
+    _fields_ = [('labels', View), ('logits', POINTER(c_float)),
                 *((name, c_int) for name in ['logits_width', 'logits_height', 'classes', 'canvas_width', 'canvas_height',
                                              'scaled_width', 'scaled_height']),
                 ('resize_ms', c_double), ('network_ms', c_double), ('label_ms', c_double), ('reserved', c_uint64 * 8)]
-
-
-class ModelInfo(ctypes.Structure):
-    _fields_ = [('name', c_char_p), ('sha256', c_char_p), ('builtin', c_bool), ('network', c_char_p),
-                ('width_multiplier', c_double), ('output_stride', c_int), ('classes', c_int), ('classifier', c_bool),
-                ('aspp', c_bool), ('image_pooling', c_bool), ('params', c_int64), ('kernels', c_char_p), ('format', c_char_p),
-                ('trained_output_stride', c_int), ('trained_width', c_int), ('trained_height', c_int),
-                ('reserved', c_uint64 * 8)]
 
 
 class Segmenter:
@@ -45,8 +40,6 @@ class Segmenter:
 
     def __init__(self, model=None, library=LIBRARY):
         self.lib = ctypes.CDLL(library)
-        self.lib.mseg_model_describe.restype = ModelInfo
-        self.lib.mseg_model_describe.argtypes = [c_void_p]
         self.lib.mseg_run_options_init.argtypes = [POINTER(RunOptions), c_size_t]
         self.lib.mseg_run_options_init.restype = None
         self.model, self.session, self.options = c_void_p(), c_void_p(), RunOptions()
@@ -56,7 +49,7 @@ class Segmenter:
             self.call('mseg_model_open', byref(self.model), c_char_p(model.encode()), None)
         self.call('mseg_session_open', byref(self.session), self.model, None)
         self.lib.mseg_run_options_init(byref(self.options), ctypes.sizeof(self.options))
-        self.options.size = self.lib.mseg_model_describe(self.model).trained_width or self.options.size
+        self.options.size = 0  # what the model was trained at
 
     def __del__(self):
         if self.model is not None:
@@ -75,9 +68,9 @@ class Segmenter:
         pixels = view.tobytes()  # the rows without gaps, whatever they were; kept until the call is over
         if view.itemsize != 1 or len(pixels) != width * height * 3:
             raise ValueError('not one byte for each of R, G and B')
-        image = Image(width, height, 3, width * 3, ctypes.cast(c_char_p(pixels), POINTER(c_uint8)))
+        photo = View(width, height, MSEG_RGB, width * 3, ctypes.cast(c_char_p(pixels), POINTER(c_uint8)))
         result = Result()
-        self.call('mseg_segment', self.session, byref(image), byref(self.options), byref(result))
+        self.call('mseg_segment', self.session, photo, byref(self.options), byref(result))
         out, start = result.labels, ctypes.addressof(result.labels.data.contents)  # the session's: copied before its next run
         labels = b''.join(ctypes.string_at(start + y * out.stride, out.width) for y in range(out.height))
         if size:

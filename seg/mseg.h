@@ -48,7 +48,7 @@ MSEG_API int mseg_version_number(void);
  *   that can fail check that; mseg_session_layer, mseg_session_on_progress and mseg_session_close do not.
  * - mseg_pool: any number of sessions share it. Its threads work for one call at a time: one that comes meanwhile does all of
  *   its work in its own thread, to the same result. Many images at once are faster with a thread and a session each, no pool.
- * - mseg_image, mseg_palette, mseg_mask_rules, options: where they are const, any number of threads may read them.
+ * - mseg_image, mseg_view, mseg_palette, mseg_mask_rules, options: where they are const, any number of threads may read them.
  * - mseg_counts, mseg_score, mseg_image_reader, mseg_row_writer: one thread at a time, which is not checked.
  * - mseg_error: one for each thread.
  * Callbacks run in the thread that called the library, never in a pool's. Results are the same, bit for bit, for any number of
@@ -122,7 +122,8 @@ typedef struct mseg_run_options {
     size_t struct_size; /* mseg_run_options_init sets it */
     mseg_resize resize;
     mseg_pad pad;
-    int size; /* canvas side, k * output stride + 1; default 513. Best is the model's trained_width, when that is known */
+    int size; /* canvas side, k * output stride + 1; default 513. 0: what the model was trained at when that is known (its
+                 trained_width and trained_height are equal and suit), else 513 */
     /* Multi-scale and flip (section 6.3's MF): the canvas is resized to int((side - 1) * scale + 1) for each scale and run, also
      * turned left to right when flip; the softmax of the logits at each pixel is averaged. n_scales = 0: once, from the logits.
      */
@@ -159,7 +160,7 @@ MSEG_API void mseg_session_on_progress(mseg_session *session, mseg_progress_fn f
 MSEG_API void mseg_session_close(mseg_session **session);
 
 typedef struct mseg_result {
-    mseg_image labels;   /* 1 channel of class ids, size of the input image; owned by the session until its next run */
+    mseg_view labels;    /* MSEG_GRAY: class ids, size of the input image; owned by the session until its next run */
     const float *logits; /* [logits_height, logits_width, classes] before upsampling, NHWC; owned likewise */
     int logits_width, logits_height, classes;
     int canvas_width, canvas_height; /* what the network ran on, at scale 1 */
@@ -168,10 +169,10 @@ typedef struct mseg_result {
     uint64_t reserved[8];
 } mseg_result;
 
-/** Segments one RGB image (3 channels). options may be NULL. Errors: MSEG_NOMEM, MSEG_LIMIT, MSEG_CANCELLED,
+/** Segments one photo (see mseg_pixels). options may be NULL. Errors: MSEG_NOMEM, MSEG_LIMIT, MSEG_CANCELLED,
  * MSEG_INVAL with a text that names the field; *result is then all zero. */
-MSEG_API mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const mseg_run_options *options,
-                                  mseg_result *result, mseg_error *err);
+MSEG_API mseg_status mseg_segment(mseg_session *session, mseg_view image, const mseg_run_options *options, mseg_result *result,
+                                  mseg_error *err);
 
 /** Probabilities of the classes in rows first .. first + n - 1 of the image that mseg_segment labelled, when the session has done
  * nothing else since: the softmax of the logits at each pixel, with scales or flip its mean over the runs: out [n, width,
@@ -179,10 +180,10 @@ MSEG_API mseg_status mseg_segment(mseg_session *session, const mseg_image *image
  * to the next one above. Errors: MSEG_INVAL when there are no such rows, MSEG_NOMEM. */
 MSEG_API mseg_status mseg_probabilities(mseg_session *session, int first, int n, float *out, mseg_error *err);
 
-/** Classifies one RGB image with a classifier model: its central part (crop of each side, 0.875 in slim's evaluation) is
+/** Classifies one photo with a classifier model: its central part (crop of each side, 0.875 in slim's evaluation) is
  * stretched to size x size. *scores: probabilities of the model's classes, owned by the session until its next run. Errors: as
  * mseg_segment; MSEG_INVAL for other models. */
-MSEG_API mseg_status mseg_classify(mseg_session *session, const mseg_image *image, int size, double crop, const float **scores,
+MSEG_API mseg_status mseg_classify(mseg_session *session, mseg_view image, int size, double crop, const float **scores,
                                    mseg_error *err);
 
 /* Large pictures: overlapping tiles at full resolution, their logits blended. */
@@ -198,9 +199,9 @@ MSEG_API void mseg_tile_options_init(mseg_tile_options *options, size_t struct_s
 
 /* Finished rows of a tiled picture. */
 typedef struct mseg_tile_rows {
-    int first;                        /* number of the first one */
-    const mseg_image *photo, *labels; /* as many rows of RGB and of class ids */
-    const uint8_t *below;             /* the labels of the row after them, NULL at the bottom */
+    int first;               /* number of the first one */
+    mseg_view photo, labels; /* as many rows of MSEG_RGB and of class ids, MSEG_GRAY */
+    const uint8_t *below;    /* the labels of the row after them, NULL at the bottom */
 } mseg_tile_rows;
 
 /** Takes finished rows, which are gone when it returns; what it returns other than MSEG_OK ends the run with that status. */
@@ -225,10 +226,10 @@ MSEG_API mseg_status mseg_segment_tiled(mseg_session *session, mseg_image_reader
 
 /* A list of classes: only the listed ids are classes. */
 typedef struct mseg_palette {
-    int entries;         /* the largest listed id + 1 */
-    int count;           /* listed ids */
-    bool listed[256];    /* by id */
-    uint8_t rgb[256][3]; /* of ids that are not listed: by the VOC bit rule */
+    int entries;        /* the largest listed id + 1 */
+    int count;          /* listed ids */
+    bool listed[256];   /* by id */
+    mseg_colors colors; /* of all 256 ids, as an indexed PNG takes them; of those that are not listed: by the VOC bit rule */
     const char
         *names[256]; /* UTF-8; "" of ids that are not listed. They live until mseg_palette_free, also for copies of the struct */
     char *text;      /* what the names point into */
@@ -253,12 +254,12 @@ MSEG_API const char *mseg_palette_text(const char *name);
 MSEG_API bool mseg_is_background(const char *name);
 
 /** Blends the masks' colours over the photo (alpha 0: photo, 1: colour; background stays photo) and draws the class boundaries.
- * *out is created. Sizes must agree (MSEG_MISMATCH). */
-MSEG_API mseg_status mseg_overlay(mseg_image *out, const mseg_image *photo, const mseg_image *labels, const mseg_palette *palette,
-                                  double alpha, mseg_error *err);
+ * *out is created, MSEG_RGB. Sizes must agree (MSEG_MISMATCH). */
+MSEG_API mseg_status mseg_overlay(mseg_image *out, mseg_view photo, mseg_view labels, const mseg_palette *palette, double alpha,
+                                  mseg_error *err);
 
 /** The same for some rows of a picture; below: the labels of the row after them, NULL at the bottom. */
-MSEG_API mseg_status mseg_overlay_rows(mseg_image *out, const mseg_image *photo, const mseg_image *labels, const uint8_t *below,
+MSEG_API mseg_status mseg_overlay_rows(mseg_image *out, mseg_view photo, mseg_view labels, const uint8_t *below,
                                        const mseg_palette *palette, double alpha, mseg_error *err);
 
 /* ---- judging ----------------------------------------------------------------------------------------------------------- */
@@ -333,11 +334,10 @@ MSEG_API mseg_status mseg_counts_open(mseg_counts **counts, const mseg_mask_rule
 /** NULL-safe; sets *counts to NULL. */
 MSEG_API void mseg_counts_close(mseg_counts **counts);
 
-/** Counts one image: 1-channel ids of equal size. Pixels whose ground truth is the ignore label or a class that does not count
+/** Counts one image: ids (MSEG_GRAY) of equal size. Pixels whose ground truth is the ignore label or a class that does not count
  * are left out; elsewhere, these in the prediction are void: a miss of the true class and a false alarm of none. On failure
  * nothing is counted; MSEG_MISMATCH for different sizes and for ids that are neither class nor ignore label. */
-MSEG_API mseg_status mseg_counts_add(mseg_counts *counts, const char *id, const mseg_image *truth, const mseg_image *prediction,
-                                     mseg_error *err);
+MSEG_API mseg_status mseg_counts_add(mseg_counts *counts, const char *id, mseg_view truth, mseg_view prediction, mseg_error *err);
 
 /** The name of class id; NULL when it is not among the classes. */
 MSEG_API const char *mseg_counts_class_name(const mseg_counts *counts, int id);
@@ -401,7 +401,7 @@ MSEG_API void mseg_score_close(mseg_score *score);
 /** Whether any image or line of a list was faulty: the exit status of a program should say so. */
 MSEG_API bool mseg_score_has_mistakes(const mseg_score *score);
 
-/* The images of one id, for the report's examples; the report frees them. photo may stay empty. */
+/* The images of one id, for the report's examples; the report frees them. photo (any format but MSEG_GRAY) may stay empty. */
 typedef struct mseg_example {
     mseg_image photo, truth, prediction;
 } mseg_example;
@@ -548,8 +548,8 @@ MSEG_API mseg_status mseg_session_plan(mseg_session *session, int width, int hei
  */
 MSEG_API mseg_layer mseg_session_layer(const mseg_session *session, int index);
 
-/** Runs the current plan on a canvas-sized RGB image, to logits only: what the benchmarks time. */
-MSEG_API mseg_status mseg_session_forward(mseg_session *session, const mseg_image *canvas, mseg_result *result, mseg_error *err);
+/** Runs the current plan on a canvas-sized photo, to logits only: what the benchmarks time. */
+MSEG_API mseg_status mseg_session_forward(mseg_session *session, mseg_view canvas, mseg_result *result, mseg_error *err);
 
 /** Multiply-adds a second that the model's kernel set reaches in registers with the pool's idle threads (NULL: one) at once,
  * measured now for about 50 ms: what no convolution can beat. */

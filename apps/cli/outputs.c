@@ -201,23 +201,23 @@ static mseg_status write_probabilities(const char *path, mseg_session *session, 
     return status;
 }
 
-static mseg_status write_overlay(const char *path, const cli_outputs *outputs, const mseg_image *photo, const mseg_result *result,
+static mseg_status write_overlay(const char *path, const cli_outputs *outputs, mseg_view photo, const mseg_result *result,
                                  mseg_error *err)
 {
     mseg_image picture = {0};
-    mseg_status status = mseg_overlay(&picture, photo, &result->labels, &outputs->palette, outputs->alpha, err);
+    mseg_status status = mseg_overlay(&picture, photo, result->labels, &outputs->palette, outputs->alpha, err);
     if (!status)
-        status = mseg_image_write_png(path, &picture, err);
+        status = mseg_image_write_png(path, mseg_view_of(&picture), err);
     mseg_image_free(&picture);
     return status;
 }
 
-static mseg_status write_one(int kind, const char *path, const cli_outputs *outputs, const mseg_image *photo,
-                             mseg_session *session, const mseg_result *result, mseg_error *err)
+static mseg_status write_one(int kind, const char *path, const cli_outputs *outputs, mseg_view photo, mseg_session *session,
+                             const mseg_result *result, mseg_error *err)
 {
     switch (kind) {
     case MASKS:
-        return mseg_image_write_indexed(path, &result->labels, outputs->palette.rgb, 256, err);
+        return mseg_image_write_indexed(path, result->labels, &outputs->palette.colors, err);
     case OVERLAYS:
         return write_overlay(path, outputs, photo, result, err);
     case SCORES:
@@ -240,7 +240,7 @@ static mseg_status fail_writing(mseg_error *err, mseg_status status, const char 
     return mseg_fail(err, status, "cannot write %s: %s", path, reason->text);
 }
 
-mseg_status cli_outputs_write(const cli_outputs *outputs, const cli_guard *guard, const cli_input *input, const mseg_image *photo,
+mseg_status cli_outputs_write(const cli_outputs *outputs, const cli_guard *guard, const cli_input *input, mseg_view photo,
                               mseg_session *session, const mseg_result *result, mseg_error *err)
 {
     const char *folders[FOLDERS];
@@ -265,7 +265,7 @@ mseg_status cli_row_outputs_open(cli_row_outputs *rows, const cli_outputs *outpu
                                  const cli_input *input, int width, int height, mseg_error *err)
 {
     const char *folders[] = {outputs->masks, outputs->overlays};
-    const mseg_png_format formats[] = {{width, height, 1, outputs->palette.rgb, 256}, {width, height, 3, NULL, 0}};
+    const mseg_png_format formats[] = {{width, height, MSEG_GRAY, &outputs->palette.colors}, {width, height, MSEG_RGB, NULL}};
     mseg_status status = MSEG_OK;
     *rows = (cli_row_outputs){.outputs = outputs};
     for (int i = 0; i < 2 && !status; i++) {
@@ -285,7 +285,7 @@ static mseg_status put_overlay(cli_row_outputs *rows, const mseg_tile_rows *part
     mseg_image picture = {0};
     mseg_status status = mseg_overlay_rows(&picture, part->photo, part->labels, part->below, &o->palette, o->alpha, err);
     if (!status)
-        status = mseg_row_writer_put(rows->writers[1], &picture, err);
+        status = mseg_row_writer_put(rows->writers[1], mseg_view_of(&picture), err);
     mseg_image_free(&picture);
     return status;
 }

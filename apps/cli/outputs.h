@@ -25,7 +25,7 @@ bool cli_outputs_fit(const cli_outputs *outputs, const cli_inputs *inputs, const
 
 /** Writes what is wanted of one image's result, the session's last. Refuses to replace what is guarded. The text of an error
  * names the file. */
-mseg_status cli_outputs_write(const cli_outputs *outputs, const cli_guard *guard, const cli_input *input, const mseg_image *photo,
+mseg_status cli_outputs_write(const cli_outputs *outputs, const cli_guard *guard, const cli_input *input, mseg_view photo,
                               mseg_session *session, const mseg_result *result, mseg_error *err);
 
 /* The same for a result that comes a few rows at a time: the mask, and the overlay if wanted. */

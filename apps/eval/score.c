@@ -28,7 +28,7 @@ static mseg_status score_image(scoring *s, const char *id, int worker, mseg_erro
     mseg_session *session = s->sessions ? s->sessions[worker] : NULL;
     mseg_status status = cli_eval_load(s->source, session, id, &truth, &prediction, &tally, err);
     if (!status) {
-        status = mseg_counts_add(counts, id, &truth, &prediction, &why);
+        status = mseg_counts_add(counts, id, mseg_view_of(&truth), mseg_view_of(&prediction), &why);
         cli_eval_named(id, status, &why, err);
     }
     const bool absent = tally.missing && status == MSEG_NOENT;

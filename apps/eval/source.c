@@ -74,8 +74,8 @@ static mseg_status segment(const cli_eval_source *source, mseg_session *session,
     mseg_status status = cli_eval_load_photo(source, id, &photo, err);
     mseg_error why = {0};
     if (!status)
-        status = cli_eval_named(id, mseg_segment(session, &photo, &source->run, &result, &why), &why, err);
-    if (!status && mseg_image_create(prediction, result.labels.width, result.labels.height, 1))
+        status = cli_eval_named(id, mseg_segment(session, mseg_view_of(&photo), &source->run, &result, &why), &why, err);
+    if (!status && mseg_image_create(prediction, result.labels.width, result.labels.height, MSEG_GRAY))
         status = mseg_fail(err, MSEG_NOMEM, "%s: out of memory", id);
     for (int y = 0; y < prediction->height && !status; y++)
         memcpy(prediction->data + (size_t)y * prediction->stride, result.labels.data + (size_t)y * result.labels.stride,
@@ -90,7 +90,7 @@ static mseg_status fill_missing(const cli_eval_source *source, const char *path,
 {
     if (source->missing != CLI_MISSING_BACKGROUND)
         return mseg_fail(err, MSEG_NOENT, "%s: no prediction", path);
-    return mseg_image_create(prediction, truth->width, truth->height, 1) ? mseg_fail(err, MSEG_NOMEM, NULL) : MSEG_OK;
+    return mseg_image_create(prediction, truth->width, truth->height, MSEG_GRAY) ? mseg_fail(err, MSEG_NOMEM, NULL) : MSEG_OK;
 }
 
 static mseg_status load_prediction(const cli_eval_source *source, const char *id, const mseg_image *truth, mseg_image *prediction,

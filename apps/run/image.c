@@ -1,11 +1,11 @@
 #include "cli/clock.h"
 #include "run/run.h"
 
-static void count_pixels(const mseg_image *labels, int64_t counts[256])
+static void count_pixels(mseg_view labels, int64_t counts[256])
 {
-    for (int y = 0; y < labels->height; y++) {
-        const uint8_t *row = labels->data + (size_t)y * labels->stride;
-        for (int x = 0; x < labels->width; x++)
+    for (int y = 0; y < labels.height; y++) {
+        const uint8_t *row = labels.data + (size_t)y * labels.stride;
+        for (int x = 0; x < labels.width; x++)
             counts[row[x]]++;
     }
 }
@@ -19,10 +19,10 @@ static mseg_status segment_whole(const cli_run_batch *b, mseg_session *session, 
     mseg_status status = mseg_image_read(&photo, input->path, (mseg_orientation)b->args->orientation, &b->limits, err);
     f->decode_ms = cli_now_ms() - start;
     if (!status)
-        status = mseg_segment(session, &photo, &b->run, &result, err);
+        status = mseg_segment(session, mseg_view_of(&photo), &b->run, &result, err);
     start = cli_now_ms();
     if (!status)
-        status = cli_outputs_write(&b->outputs, &b->guard, input, &photo, session, &result, err);
+        status = cli_outputs_write(&b->outputs, &b->guard, input, mseg_view_of(&photo), session, &result, err);
     f->write_ms = cli_now_ms() - start;
     f->width = photo.width;
     f->height = photo.height;
@@ -34,7 +34,7 @@ static mseg_status segment_whole(const cli_run_batch *b, mseg_session *session, 
     f->network_ms = result.network_ms;
     f->label_ms = result.label_ms;
     if (!status && b->json.stream)
-        count_pixels(&result.labels, f->pixels);
+        count_pixels(result.labels, f->pixels);
     mseg_image_free(&photo);
     return status;
 }

@@ -18,7 +18,7 @@ size_t mseg_round_up(size_t value, size_t step)
  * holes that its own blocks leave, and the heap of a long batch of images grows without end. */
 void *mseg_alloc(size_t bytes)
 {
-    if (bytes > SIZE_MAX - 2 * MSEG_ALIGN)
+    if (bytes > (size_t)PTRDIFF_MAX - 2 * MSEG_ALIGN) /* calloc would fail, ASan's end the program */
         return NULL;
     uint8_t *memory = calloc(1, mseg_round_up(bytes ? bytes : 1, MSEG_ALIGN) + MSEG_ALIGN);
     if (!memory)

@@ -10,10 +10,11 @@
 
 /* A picture being decoded, the first field of each codec's own struct. */
 typedef struct mseg_decoder {
-    int width, height, channels; /* as stored, before turning */
-    int orientation;             /* EXIF's, 1..8; 1 when it is to be ignored */
-    bool at_once;                /* interlaced: all rows in one call */
-    mseg_colors colors;          /* of an indexed picture that is read for its labels */
+    int width, height; /* as stored, before turning */
+    mseg_format format;
+    int orientation;    /* EXIF's, 1..8; 1 when it is to be ignored */
+    bool at_once;       /* interlaced: all rows in one call */
+    mseg_colors colors; /* of an indexed picture that is read for its labels */
     /* The next n rows, stride bytes apart; after the last one the end of the file is checked, too. Not to be called again after
      * a failure. */
     mseg_status (*read)(struct mseg_decoder *decoder, uint8_t *rows, size_t stride, int n, mseg_error *err);

@@ -12,9 +12,9 @@ typedef struct mseg_png_encoder mseg_png_encoder;
 /** Writes the header to out, which stays the caller's. On failure *encoder is NULL. Errors: MSEG_INVAL, MSEG_NOMEM, MSEG_IO. */
 mseg_status mseg_png_encoder_open(mseg_png_encoder **encoder, FILE *out, const mseg_png_format *format, mseg_error *err);
 
-/** Writes the next rows; after the last one of the picture its end, too. Not to be called again after a failure. MSEG_INVAL for
- * rows of another kind, too many of them or ids that the palette has no entry for. */
-mseg_status mseg_png_encoder_put(mseg_png_encoder *encoder, const mseg_image *rows, mseg_error *err);
+/** Writes the next rows; after the last one of the picture its end, too. Not to be called again after a failure. Errors: as
+ * mseg_row_writer_put. */
+mseg_status mseg_png_encoder_put(mseg_png_encoder *encoder, mseg_view rows, mseg_error *err);
 
 /** Whether all rows have been put. */
 bool mseg_png_encoder_is_complete(const mseg_png_encoder *encoder);

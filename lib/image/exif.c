@@ -63,7 +63,7 @@ int mseg_exif_orientation(const uint8_t *bytes, size_t size)
 static void copy_turned(mseg_image *out, const mseg_image *in, ptrdiff_t origin, ptrdiff_t step_x, ptrdiff_t step_y)
 {
     enum { SIDE = 32 };
-    const size_t pixel = (size_t)in->channels;
+    const size_t pixel = (size_t)mseg_format_channels(in->format);
     for (int y0 = 0; y0 < out->height; y0 += SIDE)
         for (int x0 = 0; x0 < out->width; x0 += SIDE)
             for (int y = y0; y < y0 + SIDE && y < out->height; y++) {
@@ -86,10 +86,10 @@ mseg_status mseg_image_orient(mseg_image *image, int orientation)
     bool swap = ways[orientation].swap, right = ways[orientation].right, bottom = ways[orientation].bottom;
     mseg_image turned;
     mseg_status status =
-        mseg_image_create(&turned, swap ? image->height : image->width, swap ? image->width : image->height, image->channels);
+        mseg_image_create(&turned, swap ? image->height : image->width, swap ? image->width : image->height, image->format);
     if (status)
         return status;
-    ptrdiff_t pixel = image->channels, row = (ptrdiff_t)image->stride;
+    ptrdiff_t pixel = mseg_format_channels(image->format), row = (ptrdiff_t)image->stride;
     ptrdiff_t along = right ? -pixel : pixel, down = bottom ? -row : row;
     ptrdiff_t origin = (right ? (image->width - 1) * pixel : 0) + (bottom ? (image->height - 1) * row : 0);
     copy_turned(&turned, image, origin, swap ? down : along, swap ? along : down);

@@ -3,48 +3,7 @@
 #include <limits.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "image/decode.h"
-
-mseg_status mseg_image_create(mseg_image *image, int width, int height, int channels)
-{
-    memset(image, 0, sizeof *image);
-    if (width < 1 || height < 1 || channels < 1)
-        return MSEG_INVAL;
-    size_t stride;
-    if (!mseg_mul((size_t)width, (size_t)channels, &stride))
-        return MSEG_NOMEM;
-    image->data = mseg_alloc_array((size_t)height, stride);
-    if (!image->data)
-        return MSEG_NOMEM;
-    image->width = width;
-    image->height = height;
-    image->channels = channels;
-    image->stride = stride;
-    return MSEG_OK;
-}
-
-mseg_status mseg_image_check(const mseg_image *image, int channels, const char *what, mseg_error *err)
-{
-    if (!image->data || image->width < 1 || image->height < 1)
-        return mseg_fail(err, MSEG_INVAL, "%s: width %d and height %d with %s data: not an image", what, image->width,
-                         image->height, image->data ? "some" : "no");
-    if (channels ? image->channels != channels : image->channels != 1 && image->channels != 3)
-        return mseg_fail(err, MSEG_INVAL, "%s: channels is %d where %s needed", what, image->channels,
-                         channels == 1   ? "1 is"
-                         : channels == 3 ? "3 (RGB) is"
-                                         : "1 or 3 is");
-    if (image->stride / (size_t)image->channels < (size_t)image->width)
-        return mseg_fail(err, MSEG_INVAL, "%s: stride %zu is less than a row of %d pixels of %d bytes", what, image->stride,
-                         image->width, image->channels);
-    return MSEG_OK;
-}
-
-void mseg_image_free(mseg_image *image)
-{
-    mseg_free(&image->data);
-    memset(image, 0, sizeof *image);
-}
 
 static void print_count(char text[32], uint64_t count)
 {
@@ -168,7 +127,7 @@ void mseg_decoder_close(mseg_decoder **decoder)
 
 mseg_status mseg_decoder_read_all(mseg_decoder *decoder, mseg_image *image, mseg_error *err)
 {
-    mseg_status status = mseg_image_create(image, decoder->width, decoder->height, decoder->channels);
+    mseg_status status = mseg_image_create(image, decoder->width, decoder->height, decoder->format);
     if (status)
         return mseg_fail(err, status, "out of memory");
     status = decoder->read(decoder, image->data, image->stride, image->height, err);

@@ -195,7 +195,7 @@ static void read_header(jpeg_reader *r)
         r->cmyk = jpeg->mem->alloc_sarray((j_common_ptr)jpeg, JPOOL_IMAGE, jpeg->output_width * 4, 1);
     r->decoder.width = (int)jpeg->output_width;
     r->decoder.height = (int)jpeg->output_height;
-    r->decoder.channels = 3;
+    r->decoder.format = MSEG_RGB;
     r->decoder.orientation = find_orientation(jpeg);
 }
 

@@ -8,7 +8,7 @@
 #include <jerror.h> /* its numbers depend on what jpeglib.h defines */
 
 #include "image/buffer.h"
-#include "image/image.h"
+#include "image/view.h"
 
 enum { ROOM = 1 << 14 };
 
@@ -18,7 +18,7 @@ typedef struct jpeg_writer {
     struct jpeg_error_mgr errors;
     struct jpeg_destination_mgr destination;
     jmp_buf jump;
-    const mseg_image *image;
+    mseg_view image; /* MSEG_GRAY or MSEG_RGB */
     int quality;
     mseg_buffer out;
     mseg_error *err;
@@ -77,7 +77,7 @@ static void on_end(j_compress_ptr jpeg)
 static void write_file(jpeg_writer *w)
 {
     struct jpeg_compress_struct *jpeg = &w->jpeg;
-    const mseg_image *image = w->image;
+    const mseg_view *image = &w->image;
     jpeg_create_compress(jpeg);
     w->destination.init_destination = on_start;
     w->destination.empty_output_buffer = on_full;
@@ -85,14 +85,16 @@ static void write_file(jpeg_writer *w)
     jpeg->dest = &w->destination;
     jpeg->image_width = (JDIMENSION)image->width;
     jpeg->image_height = (JDIMENSION)image->height;
-    jpeg->input_components = image->channels;
-    jpeg->in_color_space = image->channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    jpeg->input_components = mseg_format_channels(image->format);
+    jpeg->in_color_space = image->format == MSEG_GRAY ? JCS_GRAYSCALE : JCS_RGB;
     jpeg_set_defaults(jpeg);
     jpeg_set_quality(jpeg, w->quality, TRUE);
     jpeg_start_compress(jpeg, TRUE);
+    const JDIMENSION bytes = jpeg->image_width * (JDIMENSION)jpeg->input_components;
+    const JSAMPARRAY row = jpeg->mem->alloc_sarray((j_common_ptr)jpeg, JPOOL_IMAGE, bytes, 1); /* libjpeg's rows are not const */
     while (jpeg->next_scanline < jpeg->image_height) {
-        JSAMPROW row = image->data + (size_t)jpeg->next_scanline * image->stride;
-        jpeg_write_scanlines(jpeg, &row, 1);
+        memcpy(row[0], image->data + (size_t)jpeg->next_scanline * image->stride, bytes);
+        jpeg_write_scanlines(jpeg, row, 1);
     }
     jpeg_finish_compress(jpeg);
 }
@@ -103,14 +105,17 @@ static void run(jpeg_writer *w)
         write_file(w);
 }
 
-mseg_status mseg_image_encode_jpeg(const mseg_image *image, int quality, uint8_t **bytes, size_t *size, mseg_error *err)
+mseg_status mseg_image_encode_jpeg(mseg_view image, int quality, uint8_t **bytes, size_t *size, mseg_error *err)
 {
+    mseg_image copy = {0};
     *bytes = NULL;
     *size = 0;
     if (quality < 1 || quality > 100)
         return mseg_fail(err, MSEG_INVAL, "JPEG quality %d is not between 1 and 100", quality);
-    if (mseg_image_check(image, 0, "image", err))
+    if (mseg_view_check(image, MSEG_PIXELS_OPAQUE, "image", err))
         return MSEG_INVAL;
+    if (image.format != MSEG_GRAY && mseg_view_as_rgb(&image, &copy, err))
+        return MSEG_NOMEM;
     jpeg_writer w = {.image = image, .quality = quality, .err = err};
     w.jpeg.err = jpeg_std_error(&w.errors);
     w.errors.error_exit = on_error;
@@ -118,6 +123,7 @@ mseg_status mseg_image_encode_jpeg(const mseg_image *image, int quality, uint8_t
     w.jpeg.client_data = &w;
     run(&w);
     jpeg_destroy_compress(&w.jpeg);
+    mseg_image_free(&copy);
     if (w.status) {
         free(w.out.bytes);
         return w.status;

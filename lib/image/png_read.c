@@ -72,7 +72,7 @@ static void on_read(png_structp png, png_bytep bytes, size_t size)
 }
 
 /* Asks libpng for plain 8-bit RGB. */
-static int ask_rgb(png_reader *r, int color, int depth)
+static mseg_format ask_rgb(png_reader *r, int color, int depth)
 {
     if (depth == 16)
         png_set_scale_16(r->png);
@@ -83,7 +83,7 @@ static int ask_rgb(png_reader *r, int color, int depth)
     if (!(color & PNG_COLOR_MASK_COLOR))
         png_set_gray_to_rgb(r->png);
     png_set_strip_alpha(r->png);
-    return 3;
+    return MSEG_RGB;
 }
 
 /* A row of big-endian 16-bit ids becomes one of bytes. */
@@ -110,7 +110,7 @@ static void keep_colors(png_reader *r)
 }
 
 /* Asks libpng for samples as stored, one a byte. */
-static int ask_stored(png_reader *r, int color, int depth)
+static mseg_format ask_stored(png_reader *r, int color, int depth)
 {
     const bool colors = color == PNG_COLOR_TYPE_RGB || color == PNG_COLOR_TYPE_RGB_ALPHA;
     if (depth == 16 && colors)
@@ -124,7 +124,7 @@ static int ask_stored(png_reader *r, int color, int depth)
     if (color == PNG_COLOR_TYPE_PALETTE)
         keep_colors(r);
     png_set_strip_alpha(r->png);
-    return colors ? 3 : 1;
+    return colors ? MSEG_RGB : MSEG_GRAY;
 }
 
 static void read_header(png_reader *r)
@@ -139,14 +139,14 @@ static void read_header(png_reader *r)
     if (r->status)
         png_longjmp(r->png, 1);
     int color = png_get_color_type(r->png, r->info), depth = png_get_bit_depth(r->png, r->info);
-    int channels = r->labels ? ask_stored(r, color, depth) : ask_rgb(r, color, depth);
+    const mseg_format format = r->labels ? ask_stored(r, color, depth) : ask_rgb(r, color, depth);
     r->passes = png_set_interlace_handling(r->png);
     png_read_update_info(r->png, r->info);
-    if (png_get_rowbytes(r->png, r->info) != (size_t)width * (size_t)channels)
+    if (png_get_rowbytes(r->png, r->info) != (size_t)width * (size_t)mseg_format_channels(format))
         fail(r, MSEG_FORMAT, "damaged PNG", "");
     r->decoder.width = (int)width;
     r->decoder.height = (int)height;
-    r->decoder.channels = channels;
+    r->decoder.format = format;
     r->decoder.at_once = r->passes > 1;
 }
 

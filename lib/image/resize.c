@@ -103,9 +103,9 @@ static void resize_row_gray(uint8_t *restrict out, const uint8_t *restrict in, c
 }
 
 /* One row of the horizontal pass. */
-static void resize_row(uint8_t *out, const uint8_t *in, const axis *a, int width, int channels)
+static void resize_row(uint8_t *out, const uint8_t *in, const axis *a, int width, mseg_format format)
 {
-    if (channels == 1)
+    if (format == MSEG_GRAY)
         resize_row_gray(out, in, a, width);
     else if (a->taps == 2)
         resize_row_rgb_2(out, in, a, width);
@@ -167,7 +167,7 @@ static void blend_rows(uint8_t *restrict out, const uint8_t *const *rows, const 
 
 /* Both passes, row by row: of the horizontally resized picture only the rows under the vertical filter exist, in a ring. */
 typedef struct resizer {
-    const mseg_image *in;
+    mseg_view in;
     mseg_image *out;
     axis x, y;
     uint8_t *ring;        /* y.taps rows */
@@ -182,11 +182,11 @@ static void run(resizer *r)
         int first = r->y.first[y];
         for (int row = done > first ? done : first; row < first + r->y.taps; row++) {
             uint8_t *to = r->ring + (size_t)(row % r->y.taps) * n;
-            const uint8_t *from = r->in->data + (size_t)row * r->in->stride;
-            if (r->in->width == r->out->width)
+            const uint8_t *from = r->in.data + (size_t)row * r->in.stride;
+            if (r->in.width == r->out->width)
                 memcpy(to, from, n);
             else
-                resize_row(to, from, &r->x, r->out->width, r->in->channels);
+                resize_row(to, from, &r->x, r->out->width, r->in.format);
             done = row + 1;
         }
         for (int t = 0; t < r->y.taps; t++)
@@ -200,21 +200,20 @@ static void run(resizer *r)
     }
 }
 
-mseg_status mseg_image_resize(mseg_image *out, const mseg_image *in, int width, int height, mseg_error *err)
+mseg_status mseg_image_resize(mseg_image *out, mseg_view in, int width, int height, mseg_error *err)
 {
     resizer r = {.in = in, .out = out};
     memset(out, 0, sizeof *out);
-    if (mseg_image_check(in, 0, "image", err))
+    if (mseg_view_check(in, MSEG_PIXELS_OPAQUE, "image", err))
         return MSEG_INVAL;
     if (width < 1 || height < 1)
-        return mseg_fail(err, MSEG_INVAL, "cannot resize %dx%d (%d channels) to %dx%d", in->width, in->height, in->channels,
-                         width, height);
-    mseg_status status = mseg_image_create(out, width, height, in->channels);
+        return mseg_fail(err, MSEG_INVAL, "cannot resize %dx%d to %dx%d", in.width, in.height, width, height);
+    mseg_status status = mseg_image_create(out, width, height, in.format);
     if (status)
         goto done;
-    status = plan_axis(&r.x, in->width, width);
+    status = plan_axis(&r.x, in.width, width);
     if (!status)
-        status = plan_axis(&r.y, in->height, height);
+        status = plan_axis(&r.y, in.height, height);
     if (status)
         goto done;
     r.ring = mseg_alloc_array((size_t)r.y.taps, out->stride);

@@ -23,7 +23,7 @@ mseg_status mseg_row_writer_open(mseg_row_writer **out, const char *path, const 
     return status;
 }
 
-mseg_status mseg_row_writer_put(mseg_row_writer *writer, const mseg_image *rows, mseg_error *err)
+mseg_status mseg_row_writer_put(mseg_row_writer *writer, mseg_view rows, mseg_error *err)
 {
     return mseg_png_encoder_put(writer->encoder, rows, err);
 }

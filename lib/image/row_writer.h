@@ -10,9 +10,8 @@
 /* What a PNG is to be; 8 bits a sample. */
 typedef struct mseg_png_format {
     int width, height;
-    int channels;                /* 1 or 3 */
-    const uint8_t (*palette)[3]; /* r, g, b of each of entries ids; needed only while opening */
-    int entries;                 /* 1 .. 256: indexed; 0: gray or RGB */
+    mseg_format format;        /* MSEG_GRAY or MSEG_RGB */
+    const mseg_colors *colors; /* of MSEG_GRAY: indexed; NULL or count 0: not so. Needed only while opening */
 } mseg_png_format;
 
 /* A PNG file written a few rows at a time: memory for two rows, whatever the height. Whole or not at all: an older file is
@@ -23,9 +22,10 @@ typedef struct mseg_row_writer mseg_row_writer;
 MSEG_API mseg_status mseg_row_writer_open(mseg_row_writer **writer, const char *path, const mseg_png_format *format,
                                           mseg_error *err);
 
-/** Writes the next rows->height rows, of the PNG's width and channels. After a failure only discarding is left. Errors: MSEG_IO,
- * MSEG_INVAL for rows of another kind, too many of them or ids that the palette has no entry for. */
-MSEG_API mseg_status mseg_row_writer_put(mseg_row_writer *writer, const mseg_image *rows, mseg_error *err);
+/** Writes the next rows.height rows, of the PNG's width and format; MSEG_BGR is written as MSEG_RGB. After a failure only
+ * discarding is left. Errors: MSEG_IO, MSEG_NOMEM, MSEG_INVAL for rows of another kind, too many of them or ids without a colour.
+ */
+MSEG_API mseg_status mseg_row_writer_put(mseg_row_writer *writer, mseg_view rows, mseg_error *err);
 
 /** Puts the file in place. *writer is NULL afterwards, whatever happened. MSEG_INVAL when rows are missing and when there is no
  * writer. */

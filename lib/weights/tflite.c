@@ -17,10 +17,24 @@ enum { DW_PADDING, DW_STRIDE_W, DW_STRIDE_H, DW_MULTIPLIER, DW_ACTIVATION, DW_DI
 enum { POOL_PADDING, POOL_STRIDE_W, POOL_STRIDE_H, POOL_FILTER_W, POOL_FILTER_H, POOL_ACTIVATION };
 enum { DENSE_ACTIVATION, DENSE_FORMAT };
 enum { CONCAT_AXIS, CONCAT_ACTIVATION };
-enum { ADD_ACTIVATION };
+enum { ARITHMETIC_ACTIVATION };
+enum { BILINEAR_HEIGHT, BILINEAR_WIDTH, BILINEAR_ALIGN_CORNERS, BILINEAR_HALF_PIXEL };
+enum { NEAREST_ALIGN_CORNERS, NEAREST_HALF_PIXEL };
 
 /* Members of the schema's BuiltinOptions union. */
-enum { OPTIONS_CONV = 1, OPTIONS_DW = 2, OPTIONS_POOL = 5, OPTIONS_DENSE = 8, OPTIONS_CONCAT = 10, OPTIONS_ADD = 11 };
+enum {
+    OPTIONS_CONV = 1,
+    OPTIONS_DW = 2,
+    OPTIONS_POOL = 5,
+    OPTIONS_DENSE = 8,
+    OPTIONS_CONCAT = 10,
+    OPTIONS_ADD = 11,
+    OPTIONS_BILINEAR = 15,
+    OPTIONS_MUL = 21,
+    OPTIONS_SUB = 28,
+    OPTIONS_DIV = 29,
+    OPTIONS_NEAREST = 74,
+};
 
 bool mseg_tflite_probe(const uint8_t *data, size_t size)
 {
@@ -42,7 +56,7 @@ const char *mseg_tfl_code_name(int code)
         {TFL_OP_FULLY_CONNECTED, "FULLY_CONNECTED"},
         {14, "LOGISTIC"},
         {17, "MAX_POOL_2D"},
-        {18, "MUL"},
+        {TFL_OP_MUL, "MUL"},
         {TFL_OP_RELU, "RELU"},
         {TFL_OP_RELU6, "RELU6"},
         {TFL_OP_RESHAPE, "RESHAPE"},
@@ -52,14 +66,16 @@ const char *mseg_tfl_code_name(int code)
         {TFL_OP_PAD, "PAD"},
         {TFL_OP_BATCH_TO_SPACE_ND, "BATCH_TO_SPACE_ND"},
         {TFL_OP_SPACE_TO_BATCH_ND, "SPACE_TO_BATCH_ND"},
-        {39, "TRANSPOSE"},
+        {TFL_OP_TRANSPOSE, "TRANSPOSE"},
         {TFL_OP_MEAN, "MEAN"},
-        {41, "SUB"},
+        {TFL_OP_SUB, "SUB"},
+        {TFL_OP_DIV, "DIV"},
         {TFL_OP_SQUEEZE, "SQUEEZE"},
         {45, "STRIDED_SLICE"},
         {TFL_OP_CAST, "CAST"},
         {54, "PRELU"},
         {TFL_OP_ARG_MAX, "ARG_MAX"},
+        {TFL_OP_MINIMUM, "MINIMUM"},
         {67, "TRANSPOSE_CONV"},
         {TFL_OP_RESIZE_NEAREST_NEIGHBOR, "RESIZE_NEAREST_NEIGHBOR"},
         {TFL_OP_QUANTIZE, "QUANTIZE"},
@@ -137,6 +153,14 @@ static void read_conv_options(tfl_operator *op, mseg_fb *fb, mseg_fb_table table
     op->dilation_h = mseg_fb_i32(fb, options, depthwise ? DW_DILATION_H : CONV_DILATION_H, 1);
 }
 
+/* Converters leave the options out when they are all defaults. */
+static int arithmetic_activation(mseg_fb *fb, mseg_fb_table table, int type)
+{
+    if (mseg_fb_i8(fb, table, OP_OPTIONS_TYPE, 0) == 0)
+        return TFL_NONE;
+    return mseg_fb_i8(fb, options_of(fb, table, type), ARITHMETIC_ACTIVATION, TFL_NONE);
+}
+
 static void read_options(tfl_operator *op, mseg_fb *fb, mseg_fb_table table)
 {
     mseg_fb_table options;
@@ -164,9 +188,26 @@ static void read_options(tfl_operator *op, mseg_fb *fb, mseg_fb_table table)
         op->activation = mseg_fb_i8(fb, options, CONCAT_ACTIVATION, TFL_NONE);
         break;
     case TFL_OP_ADD:
-        /* Converters leave the options out when they are all defaults. */
-        if (mseg_fb_i8(fb, table, OP_OPTIONS_TYPE, 0) != 0)
-            op->activation = mseg_fb_i8(fb, options_of(fb, table, OPTIONS_ADD), ADD_ACTIVATION, TFL_NONE);
+        op->activation = arithmetic_activation(fb, table, OPTIONS_ADD);
+        break;
+    case TFL_OP_MUL:
+        op->activation = arithmetic_activation(fb, table, OPTIONS_MUL);
+        break;
+    case TFL_OP_SUB:
+        op->activation = arithmetic_activation(fb, table, OPTIONS_SUB);
+        break;
+    case TFL_OP_DIV:
+        op->activation = arithmetic_activation(fb, table, OPTIONS_DIV);
+        break;
+    case TFL_OP_RESIZE_BILINEAR:
+        options = options_of(fb, table, OPTIONS_BILINEAR);
+        op->align_corners = mseg_fb_i8(fb, options, BILINEAR_ALIGN_CORNERS, 0) != 0;
+        op->half_pixel = mseg_fb_i8(fb, options, BILINEAR_HALF_PIXEL, 0) != 0;
+        break;
+    case TFL_OP_RESIZE_NEAREST_NEIGHBOR:
+        options = options_of(fb, table, OPTIONS_NEAREST);
+        op->align_corners = mseg_fb_i8(fb, options, NEAREST_ALIGN_CORNERS, 0) != 0;
+        op->half_pixel = mseg_fb_i8(fb, options, NEAREST_HALF_PIXEL, 0) != 0;
         break;
     default:
         break;
@@ -263,13 +304,13 @@ mseg_status mseg_tflite_read(mseg_weights *weights, mseg_error *err)
 {
     mseg_fb fb = {.data = weights->data, .size = weights->size};
     tfl_model model = {0};
-    tfl_graph graph = {0};
+    mseg_graph graph = {0};
     mseg_status status = mseg_tfl_model_read(&model, &fb, err);
     if (status == MSEG_OK)
-        status = mseg_tfl_graph_build(&graph, &model, err);
+        status = mseg_tfl_graph_build(&graph, &weights->input, &model, err);
     if (status == MSEG_OK)
-        status = mseg_tfl_match(&graph, weights, err);
-    mseg_tfl_graph_free(&graph);
+        status = mseg_graph_match(&graph, weights, err);
+    mseg_free(&graph.nodes);
     mseg_tfl_model_free(&model);
     return status;
 }

@@ -1,20 +1,21 @@
 #ifndef MSEG_WEIGHTS_TFLITE_H
 #define MSEG_WEIGHTS_TFLITE_H
 
-/* Inside lib/weights only. A TensorFlow Lite file in three steps: its tables as plain structs (tflite.c), its operators reduced
- * to the layers of a network (tflite_graph.c), the layers recognised as MobileNetV2 with a head (tflite_match.c). Numbers of
- * operators, types and fields: tensorflow/lite/schema/schema.fbs, version 3. */
+/* Inside lib/weights only. A TensorFlow Lite file in two steps: its tables as plain structs (tflite.c), its operators reduced to
+ * nodes for the matcher (tflite_graph.c, tflite_absorb.c, tflite_input.c). Numbers of operators, types and fields:
+ * tensorflow/lite/schema/schema.fbs, version 3. */
 
 #include "weights/flatbuffer.h"
-#include "weights/reader.h"
+#include "weights/graph.h"
 
 enum {
     TFL_MAX_TENSORS = 4096,
     TFL_MAX_OPERATORS = 4096,
-    TFL_MAX_INPUTS = 16,
+    TFL_MAX_INPUTS = MSEG_NODE_INPUTS,
     TFL_MAX_DIMENSION = 1 << 16,
     TFL_MAX_STRIDE = 1 << 12, /* and dilation */
     TFL_MAX_KERNEL = 16,
+    TFL_FAULT = MSEG_NODE_FAULT,
 };
 
 typedef enum tfl_type { TFL_FLOAT32 = 0, TFL_FLOAT16 = 1, TFL_INT32 = 2, TFL_UINT8 = 3, TFL_INT8 = 9 } tfl_type;
@@ -27,6 +28,7 @@ typedef enum tfl_code {
     TFL_OP_DEPTHWISE_CONV_2D = 4,
     TFL_OP_DEQUANTIZE = 6,
     TFL_OP_FULLY_CONNECTED = 9,
+    TFL_OP_MUL = 18,
     TFL_OP_RELU = 19,
     TFL_OP_RELU6 = 21,
     TFL_OP_RESHAPE = 22,
@@ -35,10 +37,14 @@ typedef enum tfl_code {
     TFL_OP_PAD = 34,
     TFL_OP_BATCH_TO_SPACE_ND = 37,
     TFL_OP_SPACE_TO_BATCH_ND = 38,
+    TFL_OP_TRANSPOSE = 39,
     TFL_OP_MEAN = 40,
+    TFL_OP_SUB = 41,
+    TFL_OP_DIV = 42,
     TFL_OP_SQUEEZE = 43,
     TFL_OP_CAST = 53,
     TFL_OP_ARG_MAX = 56,
+    TFL_OP_MINIMUM = 57,
     TFL_OP_RESIZE_NEAREST_NEIGHBOR = 97,
     TFL_OP_QUANTIZE = 114,
 } tfl_code;
@@ -68,8 +74,9 @@ typedef struct tfl_operator {
     int n_outputs;
     int padding, activation;
     int stride_h, stride_w, dilation_h, dilation_w, filter_h, filter_w;
-    int multiplier; /* depthwise: output channels per input channel */
-    int axis;       /* concatenation */
+    int multiplier;                 /* depthwise: output channels per input channel */
+    int axis;                       /* concatenation */
+    bool align_corners, half_pixel; /* resizes */
 } tfl_operator;
 
 typedef struct tfl_model {
@@ -89,50 +96,71 @@ void mseg_tfl_model_free(tfl_model *model);
 /** The operator's name in the schema, or "operator". */
 const char *mseg_tfl_code_name(int code);
 
-typedef enum tfl_kind {
-    TFL_INPUT,
-    TFL_CONV,
-    TFL_DEPTHWISE,
-    TFL_DENSE, /* fully connected */
-    TFL_ADD,
-    TFL_POOL, /* mean over the whole map */
-    TFL_RESIZE,
-    TFL_CONCAT,
-    TFL_OTHER,
-} tfl_kind;
+/* What a tensor is in terms of nodes. */
+typedef struct tfl_view {
+    int node;            /* the node it comes from; -1: none */
+    int version;         /* the node's version at this point */
+    int constant;        /* the tensor that holds its values; -1: not a constant */
+    int block;           /* > 1: split into batches of that rate */
+    int pad[4];          /* zeros already put around the node's output: top, bottom, left, right */
+    bool channels_first; /* NCHW */
+} tfl_view;
 
-/* A layer. Operators that only prepare or finish one (padding, space to batch, a separate activation, a bias added later, changes
- * of number format) are part of it. */
-typedef struct tfl_node {
-    tfl_kind kind;
-    int op;                     /* in the model; -1: the input */
-    int inputs[TFL_MAX_INPUTS]; /* nodes, all earlier in the list */
-    int n_inputs;
-    int uses;                /* inputs of later nodes that this one is */
-    int height, width;       /* of the output; 0: unknown */
-    int channels;            /* of the output; 0: unknown */
-    int in_height, in_width; /* convolutions: of the map before any padding */
-    int weight, bias;        /* tensors; bias -1: none */
-    int stride_h, stride_w, rate_h, rate_w;
-    int pad_h, pad_w; /* rows above and columns left of the map that the first output sees */
-    int activation;
-    int version; /* grows when a later operator becomes part of this layer */
-    int block;   /* > 1: the output still lies in batches of that rate */
-    bool taken;  /* for the matcher */
-} tfl_node;
+/* Numbers that operators in front of the network make of the picture's: x * scale + offset, channel by channel. */
+typedef struct tfl_affine {
+    bool used;
+    double scale[3], offset[3];
+} tfl_affine;
 
-typedef struct tfl_graph {
+/* A graph in the making. */
+typedef struct tfl_builder {
     const tfl_model *model;
-    tfl_node *nodes; /* node 0 is the input */
+    mseg_node *nodes; /* node 0 is the picture */
+    int *versions;    /* of each node: grows when a later operator becomes part of it */
     int count;
-} tfl_graph;
+    tfl_view *views; /* of each tensor */
+    tfl_affine before;
+    int quantized_input; /* the tensor that a float picture becomes first when that is an integer one; -1: none */
+} tfl_builder;
 
-/** On failure *graph is all zero. */
-mseg_status mseg_tfl_graph_build(tfl_graph *graph, const tfl_model *model, mseg_error *err);
+/** Operator op's input: the view of that tensor, or NULL when it is left out. */
+const tfl_view *mseg_tfl_input(const tfl_builder *b, const tfl_operator *op, int input);
 
-void mseg_tfl_graph_free(tfl_graph *graph);
+/** Whether nothing has become part of the node since. */
+bool mseg_tfl_current(const tfl_builder *b, const tfl_view *v);
 
-/** Finds the layers of MobileNetV2 and its head by their place and adds their tensors to weights. Marks nodes as taken. */
-mseg_status mseg_tfl_match(tfl_graph *graph, mseg_weights *weights, mseg_error *err);
+/** A node's output as the next node may take it: not padded, not split, with everything that belongs to it. */
+bool mseg_tfl_whole(const tfl_builder *b, const tfl_view *v);
+
+/** A small constant list of int32 of exactly count elements. */
+bool mseg_tfl_ints(const tfl_builder *b, const tfl_operator *op, int input, int count, int *out);
+
+bool mseg_tfl_in_range(const int *values, int count, int low, int high);
+
+/** The map size of a tensor; false when it has no [batch, height, width, channels]. */
+bool mseg_tfl_map_size(const tfl_tensor *t, mseg_node *node);
+
+/** Narrows the bounds of node's output to what tensor t can hold. */
+void mseg_tfl_narrow(mseg_node *node, const tfl_tensor *t);
+
+/** A constant as the matcher takes it. False, with what is wrong with that part in fault, when it has no values that mseg knows.
+ */
+bool mseg_tfl_constant(const tfl_tensor *t, const char *part, mseg_tensor *out, char fault[TFL_FAULT]);
+
+/** False when it is none that mseg knows. */
+bool mseg_tfl_activation(int activation, mseg_activation *out);
+
+/** Makes op a part of an earlier node; false when it is none. */
+bool mseg_tfl_absorb(tfl_builder *b, const tfl_operator *op);
+
+/** Makes op, arithmetic on the picture, a part of the input rule; false when it is none. */
+bool mseg_tfl_absorb_arithmetic(tfl_builder *b, const tfl_operator *op);
+
+/** The rule by which a picture enters, by the input tensor and the operators in front of the network; .from tells which. What
+ * neither tells is as in rule before. */
+void mseg_tfl_input_rule(const tfl_builder *b, mseg_input *rule);
+
+/** The nodes of the model and its input rule. The caller frees graph->nodes. On failure *graph is all zero. */
+mseg_status mseg_tfl_graph_build(mseg_graph *graph, mseg_input *rule, const tfl_model *model, mseg_error *err);
 
 #endif

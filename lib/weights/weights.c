@@ -145,6 +145,11 @@ void mseg_weights_close(mseg_weights **weights)
         return;
     if (w->mapped)
         unmap(w->data, w->size);
+    while (w->room) {
+        mseg_weights_block *next = w->room->next;
+        mseg_free(&w->room);
+        w->room = next;
+    }
     mseg_free(&w->tensors);
     mseg_free(&w);
 }
@@ -228,7 +233,7 @@ static bool grow(mseg_weights *weights)
     return true;
 }
 
-mseg_status mseg_weights_add(mseg_weights *weights, const mseg_tensor *tensor, mseg_error *err)
+mseg_status mseg_weights_check(const mseg_weights *weights, const mseg_tensor *tensor, mseg_error *err)
 {
     size_t bytes = element_bytes(tensor->dtype);
     for (int i = 0; i < tensor->rank; i++)
@@ -238,13 +243,43 @@ mseg_status mseg_weights_add(mseg_weights *weights, const mseg_tensor *tensor, m
         return mseg_fail(err, MSEG_FORMAT, "%s has %zu bytes where its shape needs %zu", tensor->name, tensor->bytes, bytes);
     if (!scales_fit(tensor))
         return mseg_fail(err, MSEG_FORMAT, "%s has scales or zero points that do not suit its type and shape", tensor->name);
-    if (bytes > weights->size || weights->bytes + bytes > 2 * weights->size)
+    if (bytes > weights->size + weights->room_bytes || weights->bytes + bytes > 2 * weights->size + weights->room_bytes)
         return mseg_fail(err, MSEG_FORMAT, "the tensors are larger than the file (%s and those before it)", tensor->name);
+    return MSEG_OK;
+}
+
+mseg_status mseg_weights_add(mseg_weights *weights, const mseg_tensor *tensor, mseg_error *err)
+{
+    mseg_status status = mseg_weights_check(weights, tensor, err);
+    if (status)
+        return status;
     if (weights->count == weights->capacity && !grow(weights))
         return mseg_fail(err, MSEG_NOMEM, NULL);
-    weights->bytes += bytes;
+    weights->bytes += tensor->bytes;
     weights->tensors[weights->count++] = *tensor;
     return MSEG_OK;
+}
+
+void mseg_weights_clear(mseg_weights *weights)
+{
+    weights->count = 0;
+    weights->bytes = 0;
+}
+
+void *mseg_weights_room(mseg_weights *weights, size_t bytes, mseg_error *err)
+{
+    enum { MOST = 16 };
+    mseg_weights_block *block = NULL;
+    if (bytes / MOST > weights->size || (weights->room_bytes + bytes) / MOST > weights->size)
+        mseg_fail(err, MSEG_LIMIT, "the tensors become much larger than the file");
+    else if (!(block = mseg_alloc(sizeof *block + bytes)))
+        mseg_fail(err, MSEG_NOMEM, NULL);
+    if (!block)
+        return NULL;
+    block->next = weights->room;
+    weights->room = block;
+    weights->room_bytes += bytes;
+    return block->bytes;
 }
 
 size_t mseg_tensor_elements(const mseg_tensor *tensor)

@@ -19,7 +19,7 @@ static mseg_mistake mistake_of(int truth, int predicted, int ignore, const bool 
 
 mseg_status mseg_draw_mistakes(mseg_image *out, const mseg_example *e, int ignore, const bool background[256])
 {
-    mseg_status status = mseg_image_create(out, e->truth.width, e->truth.height, 3);
+    mseg_status status = mseg_image_create(out, e->truth.width, e->truth.height, MSEG_RGB);
     for (int y = 0; y < out->height && !status; y++)
         for (int x = 0; x < out->width; x++) {
             const int t = e->truth.data[(size_t)y * e->truth.stride + (size_t)x];

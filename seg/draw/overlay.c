@@ -1,5 +1,6 @@
 #include <math.h>
 
+#include "image/view.h"
 #include "seg/mseg.h"
 
 /* Fixed point of the blend: 256 parts. */
@@ -29,35 +30,37 @@ static void draw_boundary(uint8_t *out, const uint8_t *labels, const uint8_t *be
     }
 }
 
-mseg_status mseg_overlay_rows(mseg_image *out, const mseg_image *photo, const mseg_image *labels, const uint8_t *below,
+mseg_status mseg_overlay_rows(mseg_image *out, mseg_view photo, mseg_view labels, const uint8_t *below,
                               const mseg_palette *palette, double alpha, mseg_error *err)
 {
     *out = (mseg_image){0};
-    if (mseg_image_check(photo, 3, "photo", err) || mseg_image_check(labels, 1, "labels", err))
+    if (mseg_view_check(photo, MSEG_PIXELS_PHOTO, "photo", err) || mseg_view_check(labels, MSEG_PIXELS_LABELS, "labels", err))
         return MSEG_INVAL;
-    if (photo->width != labels->width || photo->height != labels->height)
-        return mseg_fail(err, MSEG_MISMATCH, "the photo is %dx%d, its labels are %dx%d", photo->width, photo->height,
-                         labels->width, labels->height);
+    if (photo.width != labels.width || photo.height != labels.height)
+        return mseg_fail(err, MSEG_MISMATCH, "the photo is %dx%d, its labels are %dx%d", photo.width, photo.height, labels.width,
+                         labels.height);
     if (!(alpha >= 0 && alpha <= 1))
         return mseg_fail(err, MSEG_INVAL, "alpha %g is not between 0 and 1", alpha);
-    mseg_status status = mseg_image_create(out, photo->width, photo->height, 3);
-    if (status)
-        return mseg_fail(err, status, NULL);
+    mseg_image copy = {0};
+    mseg_status status = mseg_view_as_rgb(&photo, &copy, err);
+    if (!status && (status = mseg_image_create(out, photo.width, photo.height, MSEG_RGB)))
+        mseg_fail(err, status, NULL);
     int parts[256];
     for (int id = 0; id < 256; id++)
         parts[id] = mseg_is_background(palette->names[id]) ? 0 : (int)lround(alpha * ONE);
     for (int y = 0; y < out->height; y++) {
         uint8_t *row = out->data + (size_t)y * out->stride;
-        const uint8_t *ids = labels->data + (size_t)y * labels->stride;
-        const uint8_t *next = y + 1 < out->height ? ids + labels->stride : below ? below : ids;
-        blend_row(row, photo->data + (size_t)y * photo->stride, ids, out->width, palette->rgb, parts);
+        const uint8_t *ids = labels.data + (size_t)y * labels.stride;
+        const uint8_t *next = y + 1 < out->height ? ids + labels.stride : below ? below : ids;
+        blend_row(row, photo.data + (size_t)y * photo.stride, ids, out->width, palette->colors.rgb, parts);
         draw_boundary(row, ids, next, out->width);
     }
-    return MSEG_OK;
+    mseg_image_free(&copy);
+    return status;
 }
 
-mseg_status mseg_overlay(mseg_image *out, const mseg_image *photo, const mseg_image *labels, const mseg_palette *palette,
-                         double alpha, mseg_error *err)
+mseg_status mseg_overlay(mseg_image *out, mseg_view photo, mseg_view labels, const mseg_palette *palette, double alpha,
+                         mseg_error *err)
 {
     return mseg_overlay_rows(out, photo, labels, NULL, palette, alpha, err);
 }

@@ -51,7 +51,7 @@ static const char *add_class(mseg_palette *palette, int id, const int rgb[3], co
     palette->names[id] = name;
     palette->count++;
     for (int c = 0; c < 3; c++)
-        palette->rgb[id][c] = (uint8_t)rgb[c];
+        palette->colors.rgb[id][c] = (uint8_t)rgb[c];
     if (palette->entries <= id)
         palette->entries = id + 1;
     return NULL;
@@ -115,8 +115,9 @@ static mseg_status parse(mseg_palette *palette, char *text, size_t size, mseg_er
     bool labelmap = false;
     if (strlen(text) != size)
         return mseg_fail(err, MSEG_FORMAT, "not a palette: a text file of lines \"id r g b name\"");
+    palette->colors.count = IDS;
     for (int id = 0; id < IDS; id++) {
-        voc_color(id, palette->rgb[id]);
+        voc_color(id, palette->colors.rgb[id]);
         palette->names[id] = "";
     }
     char *line = strncmp(text, "\xef\xbb\xbf", 3) ? text : text + 3;

@@ -177,7 +177,7 @@ typedef struct color_table {
 static uint16_t *slot_of(color_table *table, const uint8_t rgb[3])
 {
     unsigned i = ((unsigned)rgb[0] * 37 + (unsigned)rgb[1] * 101 + (unsigned)rgb[2] * 211) % TABLE;
-    while (table->slots[i] && memcmp(table->rules->palette.rgb[table->slots[i] - 1], rgb, 3) != 0)
+    while (table->slots[i] && memcmp(table->rules->palette.colors.rgb[table->slots[i] - 1], rgb, 3) != 0)
         i = (i + 1) % TABLE;
     return &table->slots[i];
 }
@@ -188,7 +188,7 @@ static void index_colors(color_table *table, const mseg_mask_rules *rules)
     for (int id = 255; id >= 0; id--) {
         if (!rules->palette.listed[id] && id != rules->ignore)
             continue;
-        uint16_t *slot = slot_of(table, rules->palette.rgb[id]);
+        uint16_t *slot = slot_of(table, rules->palette.colors.rgb[id]);
         if (*slot && !rules->palette.listed[*slot - 1]) /* a class goes before the ignore label */
             *slot = 0;
         if (*slot && !rules->palette.listed[id])
@@ -211,8 +211,8 @@ static mseg_status fail_twins(const mseg_mask_rules *rules, int id, int twin, ms
 {
     const mseg_palette *p = &rules->palette;
     return mseg_fail(err, MSEG_UNSUPPORTED,
-                     "colour %d,%d,%d is that of class %d (%.40s) and of class %d (%.40s): give masks of ids", p->rgb[id][0],
-                     p->rgb[id][1], p->rgb[id][2], id, p->names[id], twin, p->names[twin]);
+                     "colour %d,%d,%d is that of class %d (%.40s) and of class %d (%.40s): give masks of ids",
+                     p->colors.rgb[id][0], p->colors.rgb[id][1], p->colors.rgb[id][2], id, p->names[id], twin, p->names[twin]);
 }
 
 /* A map is of ids: whether it holds for the classes of colours too cannot be known. */
@@ -293,7 +293,7 @@ static mseg_status read_gray_rgb(mseg_image *ids, const mseg_image *rgb, const m
 {
     mseg_image colors = {0};
     mseg_error why = {0};
-    if (mseg_image_create(&colors, rgb->width, rgb->height, 1))
+    if (mseg_image_create(&colors, rgb->width, rgb->height, MSEG_GRAY))
         return mseg_fail(err, MSEG_NOMEM, NULL);
     mseg_status as_colors = map_colors(&colors, rgb, rules, false, unknown, &why), status = MSEG_OK;
     const bool as_ids = !read_rgb_as_ids(ids, rgb, rules, NULL);
@@ -316,7 +316,7 @@ static mseg_status read_gray_rgb(mseg_image *ids, const mseg_image *rgb, const m
 static mseg_status read_rgb(mseg_image *ids, const mseg_image *rgb, const mseg_mask_rules *rules, uint64_t *unknown,
                             mseg_error *err)
 {
-    if (mseg_image_create(ids, rgb->width, rgb->height, 1))
+    if (mseg_image_create(ids, rgb->width, rgb->height, MSEG_GRAY))
         return mseg_fail(err, MSEG_NOMEM, NULL);
     if (rules->read == MSEG_READ_IDS)
         return read_rgb_as_ids(ids, rgb, rules, err);
@@ -327,7 +327,7 @@ static mseg_status read_rgb(mseg_image *ids, const mseg_image *rgb, const mseg_m
 
 static bool has_color(const mseg_palette *palette, int id, const uint8_t rgb[3])
 {
-    return id >= 0 && !memcmp(palette->rgb[id], rgb, 3);
+    return id >= 0 && !memcmp(palette->colors.rgb[id], rgb, 3);
 }
 
 /* An indexed file whose used entries all have a colour of the palette, one of them at an index that means something else, both by
@@ -364,7 +364,7 @@ static mseg_status indices_to_colors(mseg_image *ids, const mseg_colors *colors,
                                      mseg_error *err)
 {
     mseg_image rgb = {0};
-    if (mseg_image_create(&rgb, ids->width, ids->height, 3))
+    if (mseg_image_create(&rgb, ids->width, ids->height, MSEG_RGB))
         return mseg_fail(err, MSEG_NOMEM, NULL);
     for (int y = 0; y < ids->height; y++)
         for (int x = 0; x < ids->width; x++) {
@@ -401,7 +401,7 @@ mseg_status mseg_mask_read(mseg_image *ids, const char *path, const mseg_mask_ru
     uint64_t strangers = 0;
     *ids = (mseg_image){0};
     mseg_status status = mseg_image_read_labels(&stored, &colors, path, limits, err);
-    if (!status && stored.channels == 1) {
+    if (!status && stored.format == MSEG_GRAY) {
         *ids = stored;
         stored = (mseg_image){0};
         status = read_indices(ids, &colors, rules, &strangers, err);

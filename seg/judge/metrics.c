@@ -12,30 +12,30 @@
 /* ---- one image --------------------------------------------------------------------------------------------------------- */
 
 /* pairs[truth][prediction]: pixels. */
-static void count_pairs(uint64_t *pairs, const mseg_image *truth, const mseg_image *prediction)
+static void count_pairs(uint64_t *pairs, mseg_view truth, mseg_view prediction)
 {
     memset(pairs, 0, 65536 * sizeof *pairs);
-    for (int y = 0; y < truth->height; y++) {
-        const uint8_t *t = truth->data + (size_t)y * truth->stride, *p = prediction->data + (size_t)y * prediction->stride;
-        for (int x = 0, t_end = 0, p_end = 0, end; x < truth->width; x = end) {
-            t_end = t_end > x ? t_end : mseg_run_end(t, x, truth->width);
-            p_end = p_end > x ? p_end : mseg_run_end(p, x, truth->width);
+    for (int y = 0; y < truth.height; y++) {
+        const uint8_t *t = truth.data + (size_t)y * truth.stride, *p = prediction.data + (size_t)y * prediction.stride;
+        for (int x = 0, t_end = 0, p_end = 0, end; x < truth.width; x = end) {
+            t_end = t_end > x ? t_end : mseg_run_end(t, x, truth.width);
+            p_end = p_end > x ? p_end : mseg_run_end(p, x, truth.width);
             end = t_end < p_end ? t_end : p_end;
             pairs[t[x] << 8 | p[x]] += (uint64_t)(end - x);
         }
     }
 }
 
-static mseg_status stray_pair(int t, int p, bool truth_is_stray, const mseg_image *truth, const mseg_image *prediction,
-                              uint64_t count, mseg_error *err)
+static mseg_status stray_pair(int t, int p, bool truth_is_stray, mseg_view truth, mseg_view prediction, uint64_t count,
+                              mseg_error *err)
 {
     int x = 0, y = 0;
-    size_t pixels = (size_t)truth->width * (size_t)truth->height;
+    size_t pixels = (size_t)truth.width * (size_t)truth.height;
     for (size_t i = 0; i < pixels; i++) {
-        x = (int)(i % (size_t)truth->width);
-        y = (int)(i / (size_t)truth->width);
-        if (truth->data[(size_t)y * truth->stride + (size_t)x] == t &&
-            prediction->data[(size_t)y * prediction->stride + (size_t)x] == p)
+        x = (int)(i % (size_t)truth.width);
+        y = (int)(i / (size_t)truth.width);
+        if (truth.data[(size_t)y * truth.stride + (size_t)x] == t &&
+            prediction.data[(size_t)y * prediction.stride + (size_t)x] == p)
             break;
     }
     return mseg_fail(err, MSEG_MISMATCH, "%s label %d is not a class: %llu pixel%s%s, the first at x %d, y %d",
@@ -43,7 +43,7 @@ static mseg_status stray_pair(int t, int p, bool truth_is_stray, const mseg_imag
                      count == 1 ? "" : "s", truth_is_stray ? "" : " where the ground truth counts", x, y);
 }
 
-static mseg_status check_pairs(const mseg_counts *counts, const mseg_image *truth, const mseg_image *prediction, mseg_error *err)
+static mseg_status check_pairs(const mseg_counts *counts, mseg_view truth, mseg_view prediction, mseg_error *err)
 {
     for (int t = 0; t < 256; t++)
         for (int p = 0; p < 256; p++) {
@@ -114,16 +114,16 @@ static mseg_status add_row(mseg_counts *counts, const char *id, int width, int h
     return mseg_counts_append(counts, &row);
 }
 
-mseg_status mseg_counts_add(mseg_counts *counts, const char *id, const mseg_image *truth, const mseg_image *prediction,
-                            mseg_error *err)
+mseg_status mseg_counts_add(mseg_counts *counts, const char *id, mseg_view truth, mseg_view prediction, mseg_error *err)
 {
     mseg_class_counts per_class[256] = {{0}};
-    if (mseg_image_check(truth, 1, "truth", err) || mseg_image_check(prediction, 1, "prediction", err))
+    if (mseg_view_check(truth, MSEG_PIXELS_LABELS, "truth", err) ||
+        mseg_view_check(prediction, MSEG_PIXELS_LABELS, "prediction", err))
         return MSEG_INVAL;
-    if (truth->width != prediction->width || truth->height != prediction->height)
-        return mseg_fail(err, MSEG_MISMATCH, "the prediction is %dx%d, the ground truth %dx%d%s", prediction->width,
-                         prediction->height, truth->width, truth->height,
-                         truth->width == prediction->height && truth->height == prediction->width
+    if (truth.width != prediction.width || truth.height != prediction.height)
+        return mseg_fail(err, MSEG_MISMATCH, "the prediction is %dx%d, the ground truth %dx%d%s", prediction.width,
+                         prediction.height, truth.width, truth.height,
+                         truth.width == prediction.height && truth.height == prediction.width
                              ? "; is a photo turned by EXIF on one side only? --orientation tells how to read photos"
                              : "");
     count_pairs(counts->pairs, truth, prediction);
@@ -132,7 +132,7 @@ mseg_status mseg_counts_add(mseg_counts *counts, const char *id, const mseg_imag
         return status;
     sum_pairs(per_class, counts);
     if (mseg_boundary_count(per_class, &counts->boundary, truth, prediction, counts->place, counts->ignore) ||
-        add_row(counts, id, truth->width, truth->height, per_class))
+        add_row(counts, id, truth.width, truth.height, per_class))
         return mseg_fail(err, MSEG_NOMEM, NULL);
     add_pairs(counts);
     return MSEG_OK;

@@ -54,8 +54,8 @@ struct mseg_counts {
  * diagonal)), a pixel of a region is boundary when the square of side 2d + 1 around it leaves the region or the image (what d
  * erosions by 3x3 take away); pixels ignored in the truth belong to no region of either side, and void ones of the prediction to
  * no class. Source: Cheng et al., arXiv 2103.16562. Errors: MSEG_NOMEM. */
-mseg_status mseg_boundary_count(mseg_class_counts *per_class, mseg_boundary_scratch *scratch, const mseg_image *truth,
-                                const mseg_image *prediction, const int16_t place[256], int ignore);
+mseg_status mseg_boundary_count(mseg_class_counts *per_class, mseg_boundary_scratch *scratch, mseg_view truth,
+                                mseg_view prediction, const int16_t place[256], int ignore);
 
 void mseg_boundary_scratch_free(mseg_boundary_scratch *scratch);
 

@@ -94,25 +94,25 @@ static void count_row(mseg_class_counts *per_class, const uint8_t *truth, const 
     }
 }
 
-mseg_status mseg_boundary_count(mseg_class_counts *per_class, mseg_boundary_scratch *scratch, const mseg_image *truth,
-                                const mseg_image *prediction, const int16_t place[256], int ignore)
+mseg_status mseg_boundary_count(mseg_class_counts *per_class, mseg_boundary_scratch *scratch, mseg_view truth,
+                                mseg_view prediction, const int16_t place[256], int ignore)
 {
-    int width = truth->width, height = truth->height, d = edge_width(width, height);
+    int width = truth.width, height = truth.height, d = edge_width(width, height);
     const uint8_t hole = (uint8_t)ignore; /* what the prediction has where the truth is ignored, and where it is void itself */
     size_t pixels;
     if (!mseg_mul((size_t)width, (size_t)height, &pixels) || reserve(scratch, pixels, (size_t)width))
         return MSEG_NOMEM;
     for (int y = 0; y < height; y++) {
-        const uint8_t *t = truth->data + (size_t)y * truth->stride, *p = prediction->data + (size_t)y * prediction->stride;
+        const uint8_t *t = truth.data + (size_t)y * truth.stride, *p = prediction.data + (size_t)y * prediction.stride;
         uint8_t *masked = scratch->masked + (size_t)y * (size_t)width;
         for (int x = 0; x < width; x++)
             masked[x] = place[t[x]] < 0 || place[p[x]] < 0 ? hole : p[x];
     }
-    find_edges(scratch->truth, truth->data, truth->stride, width, height, d, scratch);
+    find_edges(scratch->truth, truth.data, truth.stride, width, height, d, scratch);
     find_edges(scratch->prediction, scratch->masked, (size_t)width, width, height, d, scratch);
     for (int y = 0; y < height; y++) {
         size_t at = (size_t)y * (size_t)width;
-        count_row(per_class, truth->data + (size_t)y * truth->stride, scratch->masked + at, scratch->truth + at,
+        count_row(per_class, truth.data + (size_t)y * truth.stride, scratch->masked + at, scratch->truth + at,
                   scratch->prediction + at, width, place);
     }
     return MSEG_OK;

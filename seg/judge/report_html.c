@@ -124,7 +124,7 @@ static void put_class_row(FILE *file, const mseg_report *report, int c)
 {
     const mseg_score *score = report->score;
     const mseg_class_score *s = &score->per_class[c];
-    const uint8_t *rgb = report->palette->rgb[s->id];
+    const uint8_t *rgb = report->palette->colors.rgb[s->id];
     char pixels[32];
     fprintf(file, "<tr%s><th scope=row><i class=dot style=\"background:#%02x%02x%02x\"></i>",
             isnan(s->iou) ? " class=absent" : "", rgb[0], rgb[1], rgb[2]);

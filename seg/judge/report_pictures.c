@@ -49,7 +49,7 @@ static mseg_status shrink_ids(mseg_image *out, const mseg_image *ids)
 {
     int width, height;
     shrunk_size(ids, &width, &height);
-    mseg_status status = mseg_image_create(out, width, height, 1);
+    mseg_status status = mseg_image_create(out, width, height, MSEG_GRAY);
     for (int y = 0; y < height && !status; y++) {
         size_t from = (size_t)((2 * (int64_t)y + 1) * ids->height / (2 * (int64_t)height));
         for (int x = 0; x < width; x++) {
@@ -104,9 +104,9 @@ static mseg_status put_rgb(FILE *file, const mseg_image *image, const char *capt
     size_t size = 0;
     int width, height;
     shrunk_size(image, &width, &height);
-    mseg_status status = mseg_image_resize(&small, image, width, height, err);
+    mseg_status status = mseg_image_resize(&small, mseg_view_of(image), width, height, err);
     if (!status)
-        status = mseg_image_encode_jpeg(&small, JPEG_QUALITY, &bytes, &size, err);
+        status = mseg_image_encode_jpeg(mseg_view_of(&small), JPEG_QUALITY, &bytes, &size, err);
     if (!status)
         put_figure(file, &small, "jpeg", caption, id, bytes, size);
     mseg_bytes_free(&bytes);
@@ -124,7 +124,7 @@ static mseg_status put_ids(FILE *file, const mseg_image *ids, const mseg_palette
     if (status)
         mseg_fail(err, status, NULL);
     else
-        status = mseg_image_encode_png(&small, palette->rgb, 256, &bytes, &size, err);
+        status = mseg_image_encode_png(mseg_view_of(&small), &palette->colors, &bytes, &size, err);
     if (!status)
         put_figure(file, &small, "png", caption, id, bytes, size);
     mseg_bytes_free(&bytes);
@@ -135,7 +135,24 @@ static mseg_status put_ids(FILE *file, const mseg_image *ids, const mseg_palette
 static bool usable(const mseg_example *e)
 {
     bool same = e->truth.width == e->prediction.width && e->truth.height == e->prediction.height;
-    return e->truth.data && e->prediction.data && same;
+    return same && !mseg_view_check(mseg_view_of(&e->truth), MSEG_PIXELS_LABELS, "", NULL) &&
+           !mseg_view_check(mseg_view_of(&e->prediction), MSEG_PIXELS_LABELS, "", NULL);
+}
+
+/* A photo of the size of the ground truth becomes MSEG_RGB; any other is let go. */
+static mseg_status take_photo(mseg_image *photo, const mseg_image *truth, mseg_error *err)
+{
+    mseg_image rgb = {0};
+    mseg_status status = MSEG_OK;
+    const bool same = photo->width == truth->width && photo->height == truth->height;
+    if (same && !mseg_view_check(mseg_view_of(photo), MSEG_PIXELS_PHOTO, "", NULL)) {
+        if (photo->format == MSEG_RGB)
+            return MSEG_OK;
+        status = mseg_image_to_rgb(&rgb, mseg_view_of(photo), err);
+    }
+    mseg_image_free(photo);
+    *photo = rgb;
+    return status;
 }
 
 static mseg_status put_pictures(FILE *file, const mseg_report *report, const char *id, mseg_example *e, mseg_error *err)
@@ -166,14 +183,11 @@ static mseg_status put_example(FILE *file, const mseg_report *report, const mseg
         mseg_fail(err, status, NULL);
     } else if (status || !usable(&example)) {
         status = MSEG_OK;
-    } else {
-        bool photo = example.photo.width == example.truth.width && example.photo.height == example.truth.height;
-        if (!photo)
-            mseg_image_free(&example.photo);
+    } else if (!(status = take_photo(&example.photo, &example.truth, err))) {
         fputs("<article class=example>\n<h4>", file);
         mseg_html_text(file, image->id);
         fprintf(file, " <span>mIOU %.2f&nbsp;%%, pixel accuracy %.2f&nbsp;%%</span></h4>\n<div class=\"strip%s\">\n",
-                100 * image->miou, 100 * image->pixel_accuracy, photo ? "" : " three");
+                100 * image->miou, 100 * image->pixel_accuracy, example.photo.data ? "" : " three");
         status = put_pictures(file, report, image->id, &example, err);
         fputs("</div>\n</article>\n", file);
     }

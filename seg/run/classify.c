@@ -1,5 +1,6 @@
 #include <math.h>
 
+#include "image/view.h"
 #include "seg/run/once.h"
 
 static void softmax(const float *logits, int n, float *out)
@@ -14,11 +15,11 @@ static void softmax(const float *logits, int n, float *out)
         out[i] = (float)(exp((double)logits[i] - (double)most) / sum);
 }
 
-static mseg_status check(const mseg_session *session, const mseg_image *image, int size, double crop, mseg_error *err)
+static mseg_status check(const mseg_session *session, mseg_view image, int size, double crop, mseg_error *err)
 {
     if (!session->model->info.classifier)
         return mseg_fail(err, MSEG_INVAL, "the model is not a classifier: 'mseg run' runs it");
-    if (mseg_image_check(image, 3, "image", err))
+    if (mseg_view_check(image, MSEG_PIXELS_PHOTO, "image", err))
         return MSEG_INVAL;
     if (size < 1)
         return mseg_fail(err, MSEG_INVAL, "size %d is not at least 1", size);
@@ -28,33 +29,34 @@ static mseg_status check(const mseg_session *session, const mseg_image *image, i
 }
 
 /* crop of each side; the pixels are the image's. */
-static mseg_image central_part(const mseg_image *image, double crop)
+static mseg_view central_part(mseg_view image, double crop)
 {
-    mseg_image part = *image;
-    const int left = (int)(image->width * (1 - crop) / 2), top = (int)(image->height * (1 - crop) / 2);
+    mseg_view part = image;
+    const int left = (int)(image.width * (1 - crop) / 2), top = (int)(image.height * (1 - crop) / 2);
     part.width -= 2 * left;
     part.height -= 2 * top;
-    part.data += (size_t)top * part.stride + (size_t)left * 3;
+    part.data += (size_t)top * part.stride + (size_t)left * (size_t)mseg_format_channels(part.format);
     return part;
 }
 
-static mseg_status classify(mseg_session *session, const mseg_image *image, int size, double crop, const float **scores,
-                            mseg_error *err)
+static mseg_status classify(mseg_session *session, mseg_view image, int size, double crop, const float **scores, mseg_error *err)
 {
     const int classes = session->model->info.classes;
-    mseg_image resized = {0};
+    mseg_image copy = {0}, resized = {0};
     mseg_result result = {0};
     session->labelled.data = NULL;
     if (check(session, image, size, crop, err))
         return MSEG_INVAL;
-    const mseg_image part = central_part(image, crop);
-    mseg_status status = mseg_image_resize(&resized, &part, size, size, err);
+    mseg_view part = central_part(image, crop);
+    mseg_status status = mseg_view_as_rgb(&part, &copy, err);
+    if (!status)
+        status = mseg_image_resize(&resized, part, size, size, err);
     if (!status && (status = mseg_session_ensure_floats(&session->sums, &session->sums_size, (size_t)classes)))
         mseg_fail(err, status, NULL);
     if (!status)
         status = mseg_session_start(session, 1, err);
     if (!status)
-        status = mseg_session_run(session, &resized, size, size, &result, err);
+        status = mseg_session_run(session, mseg_view_of(&resized), size, size, &result, err);
     if (!status)
         status = mseg_session_step(session, err);
     if (!status) {
@@ -62,11 +64,11 @@ static mseg_status classify(mseg_session *session, const mseg_image *image, int 
         *scores = session->sums;
     }
     mseg_image_free(&resized);
+    mseg_image_free(&copy);
     return status;
 }
 
-mseg_status mseg_classify(mseg_session *session, const mseg_image *image, int size, double crop, const float **scores,
-                          mseg_error *err)
+mseg_status mseg_classify(mseg_session *session, mseg_view image, int size, double crop, const float **scores, mseg_error *err)
 {
     *scores = NULL;
     const mseg_status status = mseg_session_enter(session, err);

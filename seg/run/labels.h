@@ -24,7 +24,7 @@ typedef struct mseg_logits {
 /** The row that lies f of the way between rows top and bottom of a map that is not planar: line [width, classes]. */
 void mseg_logits_between(const mseg_logits *logits, int top, int bottom, float f, float *line);
 
-/** Labels every pixel of an image of labels' size (created by the caller, 1 channel): the logits are interpolated bilinearly at
+/** Labels every pixel of an image of labels' size (created by the caller, MSEG_GRAY): the logits are interpolated bilinearly at
  * the pixel (by the sampling rule; docs/numerics.md, "Back to the photo") and the first maximum wins. Full-size logits never
  * exist: a row at a time. classes <= 256. Errors: MSEG_NOMEM. */
 mseg_status mseg_labels(mseg_image *labels, const mseg_logits *logits, const mseg_kernels *kernels, mseg_pool *pool);

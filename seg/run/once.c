@@ -1,10 +1,11 @@
 #include "seg/run/once.h"
 
 #include "base/clock.h"
+#include "image/view.h"
 
-mseg_picture mseg_picture_of(const mseg_image *image)
+mseg_picture mseg_picture_of(mseg_view image)
 {
-    return (mseg_picture){.data = image->data, .stride = image->stride, .width = image->width, .height = image->height};
+    return (mseg_picture){.data = image.data, .stride = image.stride, .width = image.width, .height = image.height};
 }
 
 void mseg_session_run_picture(mseg_session *session, const mseg_picture *picture, mseg_result *result)
@@ -22,8 +23,7 @@ void mseg_session_run_picture(mseg_session *session, const mseg_picture *picture
     result->network_ms += mseg_now_ms() - start;
 }
 
-mseg_status mseg_session_run(mseg_session *session, const mseg_image *image, int width, int height, mseg_result *result,
-                             mseg_error *err)
+mseg_status mseg_session_run(mseg_session *session, mseg_view image, int width, int height, mseg_result *result, mseg_error *err)
 {
     mseg_status status = mseg_session_ensure_plan(session, width, height, err);
     if (status)
@@ -33,16 +33,20 @@ mseg_status mseg_session_run(mseg_session *session, const mseg_image *image, int
     return MSEG_OK;
 }
 
-mseg_status mseg_session_forward(mseg_session *session, const mseg_image *canvas, mseg_result *result, mseg_error *err)
+mseg_status mseg_session_forward(mseg_session *session, mseg_view canvas, mseg_result *result, mseg_error *err)
 {
+    mseg_image copy = {0};
     *result = (mseg_result){0};
-    mseg_status status = mseg_image_check(canvas, 3, "canvas", err);
+    mseg_status status = mseg_view_check(canvas, MSEG_PIXELS_PHOTO, "canvas", err);
+    if (!status)
+        status = mseg_view_as_rgb(&canvas, &copy, err);
     if (!status)
         status = mseg_session_enter(session, err);
     if (!status)
-        status = mseg_session_leave(session, mseg_session_run(session, canvas, canvas->width, canvas->height, result, err));
+        status = mseg_session_leave(session, mseg_session_run(session, canvas, canvas.width, canvas.height, result, err));
     result->scaled_width = result->canvas_width;
     result->scaled_height = result->canvas_height;
+    mseg_image_free(&copy);
     return status;
 }
 
@@ -59,8 +63,8 @@ mseg_logits mseg_logits_of(const mseg_model *model, const mseg_result *r)
                          .sampling = model->net->net.input.sampling};
 }
 
-mseg_status mseg_run_once(mseg_session *session, const mseg_image *image, const mseg_image *input, const mseg_geometry *g,
-                          mseg_result *result, mseg_error *err)
+mseg_status mseg_run_once(mseg_session *session, mseg_view image, mseg_view input, const mseg_geometry *g, mseg_result *result,
+                          mseg_error *err)
 {
     mseg_status status = mseg_session_start(session, 1, err);
     if (!status)
@@ -70,6 +74,6 @@ mseg_status mseg_run_once(mseg_session *session, const mseg_image *image, const 
     if (status)
         return status;
     const mseg_logits logits = mseg_logits_of(session->model, result);
-    status = mseg_session_label(session, image->width, image->height, &logits, 1, result);
+    status = mseg_session_label(session, image.width, image.height, &logits, 1, result);
     return status ? mseg_fail(err, status, NULL) : MSEG_OK;
 }

@@ -40,9 +40,20 @@ static mseg_status check(const mseg_run_options *options, const mseg_model *mode
     return MSEG_OK;
 }
 
+/* What the model was trained at, if its file tells one square canvas that suits. */
+static int own_size(const mseg_model *model)
+{
+    const mseg_model_info *info = &model->info;
+    const mseg_canvas_rule rule = mseg_canvas_rule_of(model);
+    const bool known = info->trained_width == info->trained_height && mseg_side_suits(info->trained_width, &rule);
+    return known ? info->trained_width : default_options.size;
+}
+
 mseg_status mseg_run_options_take(mseg_run_options *used, const mseg_run_options *given, const mseg_model *model, mseg_error *err)
 {
     *used = default_options;
     mseg_status status = mseg_options_take(used, sizeof *used, given, "mseg_run_options_init", err);
+    if (!status && !used->size)
+        used->size = own_size(model);
     return status ? status : check(used, model, err);
 }

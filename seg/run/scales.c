@@ -9,7 +9,7 @@
 
 typedef struct scales_job {
     mseg_session *session;
-    const mseg_image *input; /* the image at its scaled size */
+    mseg_view input; /* MSEG_RGB: the image at its scaled size */
     const mseg_geometry *g;
     const double *scales;
     int n_scales, turns; /* turns: 2 when the canvas is also run from right to left */
@@ -135,7 +135,7 @@ static mseg_status label(const scales_job *job, int width, int height)
     return status ? mseg_fail(job->err, status, NULL) : MSEG_OK;
 }
 
-mseg_status mseg_run_scales(mseg_session *session, const mseg_image *image, const mseg_image *input, const mseg_geometry *g,
+mseg_status mseg_run_scales(mseg_session *session, mseg_view image, mseg_view input, const mseg_geometry *g,
                             const mseg_run_options *options, mseg_result *result, mseg_error *err)
 {
     static const double one = 1;
@@ -153,5 +153,5 @@ mseg_status mseg_run_scales(mseg_session *session, const mseg_image *image, cons
     result->logits = NULL;
     result->canvas_width = g->canvas_width;
     result->canvas_height = g->canvas_height;
-    return label(&job, image->width, image->height);
+    return label(&job, image.width, image.height);
 }

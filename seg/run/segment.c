@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "image/view.h"
 #include "seg/run/once.h"
 #include "seg/run/options.h"
 #include "seg/run/scales.h"
@@ -25,30 +26,30 @@ mseg_status mseg_session_prepare(mseg_session *session, const mseg_run_options *
 }
 
 /* Checks what comes in and lays the image on its canvas. */
-static mseg_status lay_out(mseg_geometry *g, mseg_run_options *used, const mseg_image *image, const mseg_run_options *options,
+static mseg_status lay_out(mseg_geometry *g, mseg_run_options *used, mseg_view image, const mseg_run_options *options,
                            const mseg_model *model, mseg_error *err)
 {
     const mseg_canvas_rule rule = mseg_canvas_rule_of(model);
     int width, height;
     mseg_status status = mseg_run_options_take(used, options, model, err);
     if (!status)
-        status = mseg_image_check(image, 3, "image", err);
+        status = mseg_view_check(image, MSEG_PIXELS_PHOTO, "image", err);
     if (!status)
-        status = mseg_geometry_plan(g, image->width, image->height, &rule, used, err);
+        status = mseg_geometry_plan(g, image.width, image.height, &rule, used, err);
     return status ? status : mseg_geometry_largest(g, &rule, used, &width, &height, err);
 }
 
 /* *input: the image at its scaled size, itself or what *resized becomes. */
-static mseg_status resize(const mseg_image **input, mseg_image *resized, const mseg_image *image, const mseg_geometry *g,
-                          mseg_result *result, mseg_error *err)
+static mseg_status resize(mseg_view *input, mseg_image *resized, mseg_view image, const mseg_geometry *g, mseg_result *result,
+                          mseg_error *err)
 {
     const double start = mseg_now_ms();
     *input = image;
-    if (g->scaled_width != image->width || g->scaled_height != image->height) {
+    if (g->scaled_width != image.width || g->scaled_height != image.height) {
         mseg_status status = mseg_image_resize(resized, image, g->scaled_width, g->scaled_height, err);
         if (status)
             return status;
-        *input = resized;
+        *input = mseg_view_of(resized);
     }
     result->resize_ms = mseg_now_ms() - start;
     result->scaled_width = g->scaled_width;
@@ -56,15 +57,17 @@ static mseg_status resize(const mseg_image **input, mseg_image *resized, const m
     return MSEG_OK;
 }
 
-static mseg_status segment(mseg_session *session, const mseg_image *image, const mseg_run_options *options, mseg_result *result,
+static mseg_status segment(mseg_session *session, mseg_view image, const mseg_run_options *options, mseg_result *result,
                            mseg_error *err)
 {
     mseg_run_options used;
-    const mseg_image *input;
-    mseg_image resized = {0};
+    mseg_view input;
+    mseg_image copy = {0}, resized = {0};
     mseg_geometry g;
     session->labelled.data = NULL;
     mseg_status status = lay_out(&g, &used, image, options, session->model, err);
+    if (!status)
+        status = mseg_view_as_rgb(&image, &copy, err);
     if (!status)
         status = resize(&input, &resized, image, &g, result, err);
     if (!status && (used.n_scales || used.flip))
@@ -72,10 +75,11 @@ static mseg_status segment(mseg_session *session, const mseg_image *image, const
     else if (!status)
         status = mseg_run_once(session, image, input, &g, result, err);
     mseg_image_free(&resized);
+    mseg_image_free(&copy);
     return status;
 }
 
-mseg_status mseg_segment(mseg_session *session, const mseg_image *image, const mseg_run_options *options, mseg_result *result,
+mseg_status mseg_segment(mseg_session *session, mseg_view image, const mseg_run_options *options, mseg_result *result,
                          mseg_error *err)
 {
     *result = (mseg_result){0};

@@ -93,7 +93,7 @@ static mseg_status ensure_labels(mseg_session *session, int width, int height)
     if (session->labels.width == width && session->labels.height == height)
         return MSEG_OK;
     mseg_image_free(&session->labels);
-    return mseg_image_create(&session->labels, width, height, 1);
+    return mseg_image_create(&session->labels, width, height, MSEG_GRAY);
 }
 
 mseg_status mseg_session_label(mseg_session *session, int width, int height, const mseg_logits *logits, int runs,
@@ -107,7 +107,7 @@ mseg_status mseg_session_label(mseg_session *session, int width, int height, con
     session->runs = runs;
     if (status)
         session->labelled.data = NULL;
-    result->labels = session->labels;
+    result->labels = mseg_view_of(&session->labels);
     result->label_ms += mseg_now_ms() - start;
     return status;
 }

@@ -1,7 +1,7 @@
 #ifndef MSEG_SEG_RUN_SESSION_H
 #define MSEG_SEG_RUN_SESSION_H
 
-/* In: a model and RGB images. Out: class ids of their pixels (labels), probabilities, or the scores of a classifier. */
+/* In: a model and photos. Out: class ids of their pixels (labels), probabilities, or the scores of a classifier. */
 
 #include <stdatomic.h>
 

@@ -94,9 +94,9 @@ static int min(int a, int b)
 
 static mseg_status open_tiler(tiler *t)
 {
-    mseg_status status = mseg_image_create(&t->photo, t->width, min(t->height, t->size + t->stride + 1), 3);
+    mseg_status status = mseg_image_create(&t->photo, t->width, min(t->height, t->size + t->stride + 1), MSEG_RGB);
     if (!status)
-        status = mseg_image_create(&t->labels, t->width, CHUNK + 1, 1);
+        status = mseg_image_create(&t->labels, t->width, CHUNK + 1, MSEG_GRAY);
     if (!mseg_mul((size_t)t->across.points, (size_t)t->classes * sizeof *t->logits, &t->row))
         return MSEG_NOMEM;
     t->logits = mseg_alloc_array(t->row, (size_t)t->down.side + 2);
@@ -159,12 +159,12 @@ static mseg_status run_tiles(tiler *t, int row)
     const int y = row * t->stride;
     for (int i = 0; i < t->across.tiles; i++) {
         const int column = mseg_tile_origin(&t->across, i), x = column * t->stride;
-        const mseg_image tile = {.width = min(t->size, t->width - x),
-                                 .height = min(t->size, t->height - y),
-                                 .channels = 3,
-                                 .stride = t->photo.stride,
-                                 .data = t->photo.data + (size_t)(y - t->next) * t->photo.stride + (size_t)x * 3};
-        mseg_status status = mseg_session_run(t->session, &tile, t->size, t->size, &forward, t->err);
+        const mseg_view tile = {.width = min(t->size, t->width - x),
+                                .height = min(t->size, t->height - y),
+                                .format = MSEG_RGB,
+                                .stride = t->photo.stride,
+                                .data = t->photo.data + (size_t)(y - t->next) * t->photo.stride + (size_t)x * 3};
+        mseg_status status = mseg_session_run(t->session, tile, t->size, t->size, &forward, t->err);
         if (status)
             return status;
         mseg_tile_weights(&t->across, i, t->weights_across);
@@ -199,7 +199,8 @@ static mseg_status hand_over(tiler *t, int end)
         if (status)
             return mseg_fail(t->err, status, NULL);
         photo.height = labels.height = n;
-        const mseg_tile_rows rows = {t->next, &photo, &labels, last ? NULL : labels.data + (size_t)n * labels.stride};
+        const mseg_tile_rows rows = {t->next, mseg_view_of(&photo), mseg_view_of(&labels),
+                                     last ? NULL : labels.data + (size_t)n * labels.stride};
         if ((status = t->take(t->context, &rows, t->err)))
             return status;
         photo.data += (size_t)n * photo.stride;

@@ -29,10 +29,10 @@ static void add_image(mseg_counts *counts, const char *id, const uint8_t *truth,
     mseg_image ids[2];
     mseg_error err = {0};
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(mseg_image_create(&ids[i], width, 1, 1), MSEG_OK);
+        assert_int_equal(mseg_image_create(&ids[i], width, 1, MSEG_GRAY), MSEG_OK);
         memcpy(ids[i].data, i ? prediction : truth, (size_t)width);
     }
-    if (mseg_counts_add(counts, id, &ids[0], &ids[1], &err))
+    if (mseg_counts_add(counts, id, mseg_view_of(&ids[0]), mseg_view_of(&ids[1]), &err))
         fail_msg("%s", err.text);
     mseg_image_free(&ids[0]);
     mseg_image_free(&ids[1]);
@@ -312,12 +312,12 @@ static mseg_counts *with_boxes(box one, box two)
     const box boxes[] = {one, two};
     mseg_counts *counts = open_set(2, 255, "");
     mseg_image ids;
-    assert_int_equal(mseg_image_create(&ids, 20, 20, 1), MSEG_OK);
+    assert_int_equal(mseg_image_create(&ids, 20, 20, MSEG_GRAY), MSEG_OK);
     memset(ids.data, 0, ids.stride * 20);
     for (int i = 0; i < 2; i++)
         for (int y = 0; y < boxes[i].height; y++)
             memset(ids.data + (size_t)(boxes[i].y + y) * ids.stride + boxes[i].x, 1, (size_t)boxes[i].width);
-    assert_int_equal(mseg_counts_add(counts, "x", &ids, &ids, NULL), MSEG_OK);
+    assert_int_equal(mseg_counts_add(counts, "x", mseg_view_of(&ids), mseg_view_of(&ids), NULL), MSEG_OK);
     mseg_image_free(&ids);
     return counts;
 }

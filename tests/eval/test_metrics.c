@@ -29,7 +29,7 @@ static uint32_t next_random(uint64_t *state, uint32_t n)
 static void draw(mseg_image *ids, uint64_t seed, int width, int height, const uint8_t *choices, uint32_t n)
 {
     uint64_t state = seed;
-    assert_int_equal(mseg_image_create(ids, width, height, 1), MSEG_OK);
+    assert_int_equal(mseg_image_create(ids, width, height, MSEG_GRAY), MSEG_OK);
     memset(ids->data, choices[next_random(&state, n)], ids->stride * (size_t)height);
     for (int i = 0; i < 12; i++) {
         int x0 = (int)next_random(&state, (uint32_t)width), y0 = (int)next_random(&state, (uint32_t)height);
@@ -69,7 +69,7 @@ static void add_scene(mseg_counts *counts, int i)
     mseg_image truth, prediction;
     snprintf(id, sizeof id, "scene%d", i);
     draw_scene(i, &truth, &prediction);
-    assert_int_equal(mseg_counts_add(counts, id, &truth, &prediction, NULL), MSEG_OK);
+    assert_int_equal(mseg_counts_add(counts, id, mseg_view_of(&truth), mseg_view_of(&prediction), NULL), MSEG_OK);
     mseg_image_free(&truth);
     mseg_image_free(&prediction);
 }
@@ -156,10 +156,10 @@ static void absent_classes(void **state)
     (void)state;
     /* truth 0 0 1 1, prediction 0 2 1 1: IoU 1/2, 1, 0 (predicted only), the rest absent. */
     uint8_t t[] = {0, 0, 1, 1}, p[] = {0, 2, 1, 1};
-    mseg_image truth = {4, 1, 1, 4, t}, prediction = {4, 1, 1, 4, p};
+    mseg_view truth = {4, 1, MSEG_GRAY, 4, t}, prediction = {4, 1, MSEG_GRAY, 4, p};
     mseg_counts *counts = open_counts();
     mseg_score s;
-    assert_int_equal(mseg_counts_add(counts, "x", &truth, &prediction, NULL), MSEG_OK);
+    assert_int_equal(mseg_counts_add(counts, "x", truth, prediction, NULL), MSEG_OK);
     assert_int_equal(mseg_score_open(&s, counts, NULL, NULL), MSEG_OK);
     assert_int_equal(s.classes_present, 3);
     assert_true(s.miou == 0.5);
@@ -196,32 +196,33 @@ static void refused_images(void **state)
 {
     (void)state;
     uint8_t t[] = {0, 1, IGNORE, 2, 0, 7}, p[] = {0, 1, 9, 9, 0, 0};
-    mseg_image truth = {2, 2, 1, 2, t}, prediction = {2, 2, 1, 2, p}, wide = {4, 1, 1, 4, p}, stray = {2, 1, 1, 2, t + 4};
-    mseg_image zeros = {2, 1, 1, 2, p + 4};
+    mseg_view truth = {2, 2, MSEG_GRAY, 2, t}, prediction = {2, 2, MSEG_GRAY, 2, p}, wide = {4, 1, MSEG_GRAY, 4, p},
+              stray = {2, 1, MSEG_GRAY, 2, t + 4};
+    mseg_view zeros = {2, 1, MSEG_GRAY, 2, p + 4};
     mseg_counts *counts = open_counts();
     mseg_error err = {0};
-    assert_int_equal(mseg_counts_add(counts, "x", &truth, &wide, &err), MSEG_MISMATCH);
+    assert_int_equal(mseg_counts_add(counts, "x", truth, wide, &err), MSEG_MISMATCH);
     assert_string_equal(err.text, "the prediction is 4x1, the ground truth 2x2");
-    const mseg_image flat = {2, 1, 1, 2, p}, narrow = {1, 2, 1, 2, p};
-    assert_int_equal(mseg_counts_add(counts, "x", &truth, &flat, &err), MSEG_MISMATCH);
+    const mseg_view flat = {2, 1, MSEG_GRAY, 2, p}, narrow = {1, 2, MSEG_GRAY, 2, p};
+    assert_int_equal(mseg_counts_add(counts, "x", truth, flat, &err), MSEG_MISMATCH);
     assert_string_equal(err.text, "the prediction is 2x1, the ground truth 2x2");
-    assert_int_equal(mseg_counts_add(counts, "x", &truth, &narrow, &err), MSEG_MISMATCH);
+    assert_int_equal(mseg_counts_add(counts, "x", truth, narrow, &err), MSEG_MISMATCH);
     assert_string_equal(err.text, "the prediction is 1x2, the ground truth 2x2");
-    assert_int_equal(mseg_counts_add(counts, "x", &truth, &prediction, &err), MSEG_MISMATCH);
+    assert_int_equal(mseg_counts_add(counts, "x", truth, prediction, &err), MSEG_MISMATCH);
     assert_string_equal(err.text,
                         "predicted label 9 is not a class: 1 pixel where the ground truth counts, the first at x 1, y 1");
-    assert_int_equal(mseg_counts_add(counts, "x", &stray, &zeros, &err), MSEG_MISMATCH);
+    assert_int_equal(mseg_counts_add(counts, "x", stray, zeros, &err), MSEG_MISMATCH);
     assert_string_equal(err.text, "ground truth label 7 is not a class: 1 pixel, the first at x 1, y 0");
-    const mseg_image colours = {1, 1, 3, 3, p}, one = {1, 1, 1, 1, p};
-    assert_int_equal(mseg_counts_add(counts, "x", &colours, &one, &err), MSEG_INVAL);
-    assert_int_equal(mseg_counts_add(counts, "x", &one, &colours, &err), MSEG_INVAL);
+    const mseg_view colours = {1, 1, MSEG_RGB, 3, p}, one = {1, 1, MSEG_GRAY, 1, p};
+    assert_int_equal(mseg_counts_add(counts, "x", colours, one, &err), MSEG_INVAL);
+    assert_int_equal(mseg_counts_add(counts, "x", one, colours, &err), MSEG_INVAL);
     uint8_t corner[] = {200, 0, 200, 0};
-    const mseg_image at_corner = {2, 2, 1, 2, corner}, background = {2, 2, 1, 2, (uint8_t[4]){0}};
-    assert_int_equal(mseg_counts_add(counts, "x", &background, &at_corner, &err), MSEG_MISMATCH);
+    const mseg_view at_corner = {2, 2, MSEG_GRAY, 2, corner}, background = {2, 2, MSEG_GRAY, 2, (uint8_t[4]){0}};
+    assert_int_equal(mseg_counts_add(counts, "x", background, at_corner, &err), MSEG_MISMATCH);
     assert_string_equal(err.text,
                         "predicted label 200 is not a class: 2 pixels where the ground truth counts, the first at x 0, y 0");
     corner[2] = 0;
-    assert_int_equal(mseg_counts_add(counts, "x", &at_corner, &background, &err), MSEG_MISMATCH);
+    assert_int_equal(mseg_counts_add(counts, "x", at_corner, background, &err), MSEG_MISMATCH);
     assert_string_equal(err.text, "ground truth label 200 is not a class: 1 pixel, the first at x 0, y 0");
     for (int i = 0; i < IMAGES; i++)
         add_scene(counts, i);
@@ -234,12 +235,12 @@ static void ignored_class(void **state)
 {
     (void)state;
     uint8_t t[] = {0, 0, 1, 1}, p[] = {1, 0, 1, 0};
-    mseg_image truth = {4, 1, 1, 4, t}, prediction = {4, 1, 1, 4, p};
+    mseg_view truth = {4, 1, MSEG_GRAY, 4, t}, prediction = {4, 1, MSEG_GRAY, 4, p};
     mseg_mask_rules rules = rules_of(CLASSES, 0);
     mseg_counts *counts;
     mseg_score s;
     assert_int_equal(mseg_counts_open(&counts, &rules, NULL, NULL), MSEG_OK);
-    assert_int_equal(mseg_counts_add(counts, "x", &truth, &prediction, NULL), MSEG_OK);
+    assert_int_equal(mseg_counts_add(counts, "x", truth, prediction, NULL), MSEG_OK);
     assert_int_equal(mseg_score_open(&s, counts, NULL, NULL), MSEG_OK);
     assert_int_equal(s.pixels, 2);
     assert_int_equal(s.ignored_pixels, 2);
@@ -264,11 +265,11 @@ static char *slurp(const char *path)
 /* 20 columns of 20 pixels; the strip at an edge is 1 pixel wide (2% of the diagonal, 28.3). */
 enum { SIDE = 20, SIDE_PIXELS = SIDE * SIDE };
 
-static mseg_image square(uint8_t *ids, int split, uint8_t left, uint8_t right)
+static mseg_view square(uint8_t *ids, int split, uint8_t left, uint8_t right)
 {
     for (int i = 0; i < SIDE_PIXELS; i++)
         ids[i] = i % SIDE < split ? left : right;
-    return (mseg_image){SIDE, SIDE, 1, SIDE, ids};
+    return (mseg_view){SIDE, SIDE, MSEG_GRAY, SIDE, ids};
 }
 
 /* Boundary figures where the ignore label, 0, is a class as well: what is ignored is no region of either side, so the prediction
@@ -277,7 +278,7 @@ enum { LEFT, RIGHT, TOP, BOTTOM };
 static void check_one_class(int classes, uint8_t id, int ignored, uint8_t below)
 {
     uint8_t t[SIDE_PIXELS], p[SIDE_PIXELS];
-    const mseg_image truth = {SIDE, SIDE, 1, SIDE, t}, prediction = {SIDE, SIDE, 1, SIDE, p};
+    const mseg_view truth = {SIDE, SIDE, MSEG_GRAY, SIDE, t}, prediction = {SIDE, SIDE, MSEG_GRAY, SIDE, p};
     mseg_mask_rules rules = rules_of(classes, 0);
     mseg_counts *counts;
     mseg_score s;
@@ -287,7 +288,7 @@ static void check_one_class(int classes, uint8_t id, int ignored, uint8_t below)
         p[i] = t[i] ? id : below;
     }
     assert_int_equal(mseg_counts_open(&counts, &rules, NULL, NULL), MSEG_OK);
-    assert_int_equal(mseg_counts_add(counts, "x", &truth, &prediction, NULL), MSEG_OK);
+    assert_int_equal(mseg_counts_add(counts, "x", truth, prediction, NULL), MSEG_OK);
     assert_int_equal(mseg_score_open(&s, counts, NULL, NULL), MSEG_OK);
     assert_true(isnan(s.per_class[0].boundary_iou) && s.per_class[id].boundary_iou == 1 && s.boundary_iou == 1);
     assert_true(s.per_image[0].boundary_iou == 1 && s.per_image[0].pixels == SIDE_PIXELS / 2);
@@ -313,11 +314,11 @@ static void ignored_class_in_file(void **state)
     (void)state;
     static const char path[] = "ignored.counts";
     uint8_t t[SIDE_PIXELS], p[SIDE_PIXELS];
-    const mseg_image truth = square(t, 10, 0, 1), prediction = square(p, 15, 0, 1);
+    const mseg_view truth = square(t, 10, 0, 1), prediction = square(p, 15, 0, 1);
     mseg_mask_rules rules = rules_of(CLASSES, 0);
     mseg_counts *counts;
     assert_int_equal(mseg_counts_open(&counts, &rules, NULL, NULL), MSEG_OK);
-    assert_int_equal(mseg_counts_add(counts, "x", &truth, &prediction, NULL), MSEG_OK);
+    assert_int_equal(mseg_counts_add(counts, "x", truth, prediction, NULL), MSEG_OK);
     assert_int_equal(mseg_counts_save(counts, path, NULL), MSEG_OK);
     mseg_counts_close(&counts);
     char *text = slurp(path);
@@ -336,12 +337,12 @@ static void nothing_is_ignored(void **state)
     (void)state;
     uint8_t t[SIDE_PIXELS], p[SIDE_PIXELS];
     /* The left halves are of 10 and of 8 columns. */
-    const mseg_image truth = square(t, 10, 255, 0), prediction = square(p, 8, 255, 0);
+    const mseg_view truth = square(t, 10, 255, 0), prediction = square(p, 8, 255, 0);
     mseg_mask_rules rules = rules_of(256, -1);
     mseg_counts *counts;
     mseg_score s;
     assert_int_equal(mseg_counts_open(&counts, &rules, NULL, NULL), MSEG_OK);
-    assert_int_equal(mseg_counts_add(counts, "x", &truth, &prediction, NULL), MSEG_OK);
+    assert_int_equal(mseg_counts_add(counts, "x", truth, prediction, NULL), MSEG_OK);
     assert_int_equal(mseg_score_open(&s, counts, NULL, NULL), MSEG_OK);
     assert_int_equal(s.pixels, SIDE_PIXELS);
     assert_true(s.per_class[255].iou == 0.8 && s.per_class[0].iou == 10.0 / 12);

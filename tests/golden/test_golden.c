@@ -48,7 +48,7 @@ static void run(const job *j, mseg_pool *pool, outcome *out)
     run_options.resize = MSEG_RESIZE_NONE;
     run_options.size = j->side;
     if (mseg_model_open(&model, j->model, &options, &err) || mseg_session_open(&session, model, pool, &err) ||
-        mseg_segment(session, j->image, &run_options, &result, &err))
+        mseg_segment(session, mseg_view_of(j->image), &run_options, &result, &err))
         fail_msg("%s: %s", j->model, err.text);
     assert_string_equal(mseg_model_describe(model).kernels, options.cpu);
     assert_true(result.canvas_width == j->side && result.canvas_height == j->side);
@@ -57,7 +57,7 @@ static void run(const job *j, mseg_pool *pool, outcome *out)
     out->logits = malloc(count * sizeof *out->logits);
     assert_non_null(out->logits);
     memcpy(out->logits, result.logits, count * sizeof *out->logits);
-    assert_int_equal(mseg_image_create(&out->labels, result.labels.width, result.labels.height, 1), MSEG_OK);
+    assert_int_equal(mseg_image_create(&out->labels, result.labels.width, result.labels.height, MSEG_GRAY), MSEG_OK);
     for (int y = 0; y < out->labels.height; y++)
         memcpy(out->labels.data + (size_t)y * out->labels.stride, result.labels.data + (size_t)y * result.labels.stride,
                (size_t)out->labels.width);
@@ -142,7 +142,7 @@ static int check_labels(const outcome *out, const char *path, const npy *golden,
     int differ = 0;
     if (mseg_image_read_labels(&expected, NULL, path, NULL, &err))
         fail_msg("%s: %s", path, err.text);
-    assert_true(expected.channels == 1 && expected.width == out->labels.width && expected.height == out->labels.height);
+    assert_true(expected.format == MSEG_GRAY && expected.width == out->labels.width && expected.height == out->labels.height);
     for (int y = 0; y < expected.height; y++)
         for (int x = 0; x < expected.width; x++) {
             int ours = out->labels.data[(size_t)y * out->labels.stride + (size_t)x];
@@ -261,7 +261,7 @@ static void denormalise(const npy *input, mseg_image *image)
     assert_true(input->rank == 4 && input->shape[0] == 1 && input->shape[3] == 3);
     while (used > 0 && input->data[(size_t)(used - 1) * row] == 0)
         used--;
-    assert_int_equal(mseg_image_create(image, width, used, 3), MSEG_OK);
+    assert_int_equal(mseg_image_create(image, width, used, MSEG_RGB), MSEG_OK);
     for (size_t i = 0; i < input->count; i++) {
         size_t y = i / row;
         double byte = ((double)input->data[i] + 1) * 127.5;

@@ -47,10 +47,10 @@ static inline void assert_shows(const mseg_image *image, const char *name, const
     file_bytes f = load_golden(name, ending);
     int kind, width, height, start;
     assert_int_equal(sscanf((const char *)f.bytes, "P%d %d %d 255%n", &kind, &width, &height, &start), 3);
-    assert_int_equal(image->channels, kind == 6 ? 3 : 1);
+    assert_int_equal(image->format, kind == 6 ? MSEG_RGB : MSEG_GRAY);
     assert_int_equal(image->width, width);
     assert_int_equal(image->height, height);
-    size_t row = (size_t)width * (size_t)image->channels;
+    size_t row = (size_t)width * (size_t)(kind == 6 ? 3 : 1);
     assert_true(image->stride >= row);
     for (int y = 0; y < height; y++)
         assert_memory_equal(image->data + (size_t)y * image->stride, f.bytes + start + 1 + (size_t)y * row, row);
@@ -85,11 +85,11 @@ static inline mseg_status read_both(mseg_image *image, const char *path, const u
     assert_string_equal(why.text, err->text);
     assert_int_equal(other.width, image->width);
     assert_int_equal(other.height, image->height);
-    assert_int_equal(other.channels, image->channels);
+    assert_int_equal(other.format, image->format);
     assert_int_equal(!other.data, status != MSEG_OK);
     for (int y = 0; y < other.height; y++)
         assert_memory_equal(other.data + (size_t)y * other.stride, image->data + (size_t)y * image->stride,
-                            (size_t)other.width * (size_t)other.channels);
+                            (size_t)other.width * (size_t)mseg_format_channels(other.format));
     assert_memory_equal(&other_colors, &colors, sizeof colors);
     mseg_image_free(&other);
     return status;

@@ -107,7 +107,7 @@ static void large_pictures(void **state)
 {
     (void)state;
     mseg_image image;
-    assert_int_equal(mseg_image_create(&image, 131, 70, 1), MSEG_OK);
+    assert_int_equal(mseg_image_create(&image, 131, 70, MSEG_GRAY), MSEG_OK);
     for (int y = 0; y < 70; y++)
         for (int x = 0; x < 131; x++)
             image.data[(size_t)y * image.stride + (size_t)x] = (uint8_t)(x * 3 + y * 7);

@@ -89,7 +89,7 @@ static void labels_as_stored(void **state)
         if (read_path(&image, path, (reading){.labels = true}, &err))
             fail_msg("%s: %s", names[i], err.text);
         snprintf(name, sizeof name, "%s_labels", names[i]);
-        assert_shows(&image, name, image.channels == 3 ? ".ppm" : ".pgm");
+        assert_shows(&image, name, image.format == MSEG_RGB ? ".ppm" : ".pgm");
         mseg_image_free(&image);
     }
     for (size_t i = 0; i < DEEP_NAMES; i++) {
@@ -128,7 +128,7 @@ static void check_sum_is_checked(void **state)
 /* A picture of class-like blobs with rows that are longer than they need to be. */
 static mseg_image make_ids(int width, int height, int channels, int ids)
 {
-    mseg_image image = {width, height, channels, (size_t)(width * channels) + 5, NULL};
+    mseg_image image = {width, height, channels == 3 ? MSEG_RGB : MSEG_GRAY, (size_t)(width * channels) + 5, NULL};
     image.data = mseg_alloc(image.stride * (size_t)height);
     assert_non_null(image.data);
     for (int y = 0; y < height; y++)
@@ -153,13 +153,13 @@ static void read_memory(png_structp png, png_bytep out, size_t size)
 }
 
 /* libpng's plain reader sees the same header, palette and rows. */
-static void assert_written(const uint8_t *bytes, size_t size, const mseg_image *image, const uint8_t (*palette)[3], int entries)
+static void assert_written(const uint8_t *bytes, size_t size, const mseg_image *image, const mseg_colors *palette)
 {
     png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
     png_infop info = png_create_info_struct(png);
     cursor c = {bytes, size};
     png_colorp colors = NULL;
-    int n = 0, color = entries ? PNG_COLOR_TYPE_PALETTE : image->channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY;
+    int n = 0, color = palette ? PNG_COLOR_TYPE_PALETTE : image->format == MSEG_RGB ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY;
     png_set_read_fn(png, &c, read_memory);
     png_read_png(png, info, PNG_TRANSFORM_IDENTITY, NULL);
     assert_int_equal(png_get_image_width(png, info), image->width);
@@ -167,14 +167,15 @@ static void assert_written(const uint8_t *bytes, size_t size, const mseg_image *
     assert_int_equal(png_get_bit_depth(png, info), 8);
     assert_int_equal(png_get_color_type(png, info), color);
     png_get_PLTE(png, info, &colors, &n);
-    assert_int_equal(n, entries);
+    assert_int_equal(n, palette ? palette->count : 0);
     for (int i = 0; i < n; i++) {
         const uint8_t rgb[3] = {colors[i].red, colors[i].green, colors[i].blue};
-        assert_memory_equal(rgb, palette[i], 3);
+        assert_memory_equal(rgb, palette->rgb[i], 3);
     }
     png_bytepp rows = png_get_rows(png, info);
     for (int y = 0; y < image->height; y++)
-        assert_memory_equal(rows[y], image->data + (size_t)y * image->stride, (size_t)(image->width * image->channels));
+        assert_memory_equal(rows[y], image->data + (size_t)y * image->stride,
+                            (size_t)(image->width * mseg_format_channels(image->format)));
     assert_int_equal(c.left, 0);
     png_destroy_read_struct(&png, &info, NULL);
 }
@@ -184,19 +185,20 @@ static void encoding(void **state)
     (void)state;
     static const int sizes[][2] = {{1, 1}, {1, 40}, {333, 1}, {50, 37}, {500, 375}};
     static const int forms[][3] = {{1, 256, 256}, {1, 21, 21}, {1, 1, 1}, {1, 0, 256}, {3, 0, 256}}; /* channels, entries, ids */
-    uint8_t palette[256][3];
+    mseg_colors palette;
     for (int i = 0; i < 256; i++)
         for (int c = 0; c < 3; c++)
-            palette[i][c] = (uint8_t)(i * (7 + 4 * c) + c);
+            palette.rgb[i][c] = (uint8_t)(i * (7 + 4 * c) + c);
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
         for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
             mseg_image image = make_ids(sizes[s][0], sizes[s][1], forms[f][0], forms[f][2]);
             uint8_t *bytes;
             size_t size;
             mseg_error err;
-            if (mseg_image_encode_png(&image, (const uint8_t(*)[3])palette, forms[f][1], &bytes, &size, &err))
+            palette.count = forms[f][1];
+            if (mseg_image_encode_png(mseg_view_of(&image), &palette, &bytes, &size, &err))
                 fail_msg("%s", err.text);
-            assert_written(bytes, size, &image, (const uint8_t(*)[3])palette, forms[f][1]);
+            assert_written(bytes, size, &image, palette.count ? &palette : NULL);
             mseg_bytes_free(&bytes);
             mseg_image_free(&image);
         }
@@ -206,18 +208,27 @@ static void encoding_refuses(void **state)
 {
     (void)state;
     mseg_image ids = make_ids(8, 8, 1, 2), rgb = make_ids(8, 8, 3, 2), empty = {0};
-    static const uint8_t palette[256][3];
+    mseg_colors palette = {.count = 21};
     uint8_t *bytes;
     size_t size;
     mseg_error err;
     ids.data[ids.stride * 3 + 4] = 21;
-    assert_int_equal(mseg_image_encode_png(&ids, palette, 21, &bytes, &size, &err), MSEG_INVAL);
+    assert_int_equal(mseg_image_encode_png(mseg_view_of(&ids), &palette, &bytes, &size, &err), MSEG_INVAL);
     assert_string_equal(err.text, "label 21 in row 3 has no entry in the palette of 21");
     assert_null(bytes);
-    assert_int_equal(mseg_image_encode_png(&ids, palette, 257, &bytes, &size, &err), MSEG_INVAL);
-    assert_int_equal(mseg_image_encode_png(&rgb, palette, 21, &bytes, &size, &err), MSEG_INVAL);
-    assert_int_equal(mseg_image_encode_png(&empty, NULL, 0, &bytes, &size, &err), MSEG_INVAL);
-    assert_int_equal(mseg_image_write_indexed("never.png", &ids, palette, 0, &err), MSEG_INVAL);
+    assert_int_equal(mseg_image_encode_png(mseg_view_of(&rgb), &palette, &bytes, &size, &err), MSEG_INVAL);
+    assert_string_equal(err.text, "21 colours: an indexed PNG is of MSEG_GRAY and has at most 256");
+    palette.count = 257;
+    assert_int_equal(mseg_image_encode_png(mseg_view_of(&ids), &palette, &bytes, &size, &err), MSEG_INVAL);
+    assert_string_equal(err.text, "257 colours: an indexed PNG is of MSEG_GRAY and has at most 256");
+    palette.count = -1;
+    assert_int_equal(mseg_image_encode_png(mseg_view_of(&ids), &palette, &bytes, &size, &err), MSEG_INVAL);
+    assert_int_equal(mseg_image_write_indexed("never.png", mseg_view_of(&ids), &palette, &err), MSEG_INVAL);
+    palette.count = 0;
+    assert_int_equal(mseg_image_write_indexed("never.png", mseg_view_of(&ids), &palette, &err), MSEG_INVAL);
+    assert_int_equal(mseg_image_write_indexed("never.png", mseg_view_of(&ids), NULL, &err), MSEG_INVAL);
+    assert_string_equal(err.text, "0 colours: an indexed PNG needs some");
+    assert_int_equal(mseg_image_encode_png(mseg_view_of(&empty), NULL, &bytes, &size, &err), MSEG_INVAL);
     mseg_image_free(&ids);
     mseg_image_free(&rgb);
 }
@@ -229,19 +240,19 @@ static void written_files(void **state)
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/a.png", folder);
     mseg_image ids = make_ids(30, 20, 1, 3), rgb = make_ids(30, 20, 3, 255);
-    static const uint8_t palette[3][3] = {{0, 0, 0}, {128, 0, 0}, {0, 128, 0}};
+    static const mseg_colors palette = {3, {{0, 0, 0}, {128, 0, 0}, {0, 128, 0}}};
     mseg_error err;
-    assert_int_equal(mseg_image_write_png(path, &rgb, &err), MSEG_OK);
+    assert_int_equal(mseg_image_write_png(path, mseg_view_of(&rgb), &err), MSEG_OK);
     file_bytes f = load_file(path);
-    assert_written(f.bytes, f.size, &rgb, NULL, 0);
+    assert_written(f.bytes, f.size, &rgb, NULL);
     free(f.bytes);
-    assert_int_equal(mseg_image_write_indexed(path, &ids, palette, 3, &err), MSEG_OK);
+    assert_int_equal(mseg_image_write_indexed(path, mseg_view_of(&ids), &palette, &err), MSEG_OK);
     f = load_file(path);
-    assert_written(f.bytes, f.size, &ids, palette, 3);
+    assert_written(f.bytes, f.size, &ids, &palette);
     free(f.bytes);
     unlink(path);
     assert_int_equal(rmdir(folder), 0); /* nothing else was left in it */
-    assert_int_equal(mseg_image_write_png(path, &rgb, &err), MSEG_NOENT);
+    assert_int_equal(mseg_image_write_png(path, mseg_view_of(&rgb), &err), MSEG_NOENT);
     mseg_image_free(&ids);
     mseg_image_free(&rgb);
 }

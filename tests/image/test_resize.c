@@ -14,7 +14,7 @@
 /* The picture of make_goldens.py's noise(), each row followed by spare bytes. */
 static mseg_image make_noise(int width, int height, int channels)
 {
-    mseg_image image = {width, height, channels, (size_t)(width * channels) + 3, NULL};
+    mseg_image image = {width, height, channels == 3 ? MSEG_RGB : MSEG_GRAY, (size_t)(width * channels) + 3, NULL};
     uint32_t state = 12345;
     image.data = mseg_alloc(image.stride * (size_t)height);
     assert_non_null(image.data);
@@ -37,10 +37,10 @@ static void as_pillow(void **state)
         mseg_image in = make_noise(w, h, channels), out;
         mseg_error err;
         lines++;
-        assert_int_equal(mseg_image_resize(&out, &in, to_w, to_h, &err), MSEG_OK);
+        assert_int_equal(mseg_image_resize(&out, mseg_view_of(&in), to_w, to_h, &err), MSEG_OK);
         assert_int_equal(out.width, to_w);
         assert_int_equal(out.height, to_h);
-        assert_int_equal(out.channels, channels);
+        assert_int_equal(out.format, in.format);
         assert_int_equal(out.stride, to_w * channels);
         if (crc32(0, out.data, (unsigned)(out.stride * (size_t)to_h)) != sum)
             fail_msg("%d channels, %dx%d to %dx%d differs from Pillow", channels, w, h, to_w, to_h);
@@ -56,10 +56,10 @@ static void even_stays_even(void **state)
     (void)state;
     mseg_image in, out;
     mseg_error err;
-    assert_int_equal(mseg_image_create(&in, 91, 50, 3), MSEG_OK);
+    assert_int_equal(mseg_image_create(&in, 91, 50, MSEG_RGB), MSEG_OK);
     memset(in.data, 255, in.stride * 50);
     for (int size = 1; size < 200; size += 13) {
-        assert_int_equal(mseg_image_resize(&out, &in, size, 201 - size, &err), MSEG_OK);
+        assert_int_equal(mseg_image_resize(&out, mseg_view_of(&in), size, 201 - size, &err), MSEG_OK);
         for (size_t i = 0; i < out.stride * (size_t)out.height; i++)
             assert_int_equal(out.data[i], 255);
         mseg_image_free(&out);
@@ -75,7 +75,7 @@ static void every_small_size(void **state)
         for (int to = 1; to <= 24; to++) {
             mseg_image in = make_noise(from, 25 - from, 3), out;
             mseg_error err;
-            assert_int_equal(mseg_image_resize(&out, &in, to, 25 - to, &err), MSEG_OK);
+            assert_int_equal(mseg_image_resize(&out, mseg_view_of(&in), to, 25 - to, &err), MSEG_OK);
             mseg_image_free(&in);
             mseg_image_free(&out);
         }
@@ -86,13 +86,16 @@ static void refuses(void **state)
     (void)state;
     mseg_image in, out, empty = {0};
     mseg_error err;
-    assert_int_equal(mseg_image_create(&in, 4, 4, 3), MSEG_OK);
-    assert_int_equal(mseg_image_resize(&out, &in, 0, 4, &err), MSEG_INVAL);
-    assert_int_equal(mseg_image_resize(&out, &in, 4, -1, &err), MSEG_INVAL);
-    assert_int_equal(mseg_image_resize(&out, &empty, 4, 4, &err), MSEG_INVAL);
+    assert_int_equal(mseg_image_create(&in, 4, 4, MSEG_RGB), MSEG_OK);
+    assert_int_equal(mseg_image_resize(&out, mseg_view_of(&in), 0, 4, &err), MSEG_INVAL);
+    assert_int_equal(mseg_image_resize(&out, mseg_view_of(&in), 4, -1, &err), MSEG_INVAL);
+    assert_int_equal(mseg_image_resize(&out, mseg_view_of(&empty), 4, 4, &err), MSEG_INVAL);
     assert_null(out.data);
-    assert_int_equal(mseg_image_create(&out, 0, 1, 1), MSEG_INVAL);
-    assert_int_equal(mseg_image_create(&out, INT32_MAX, INT32_MAX, INT32_MAX), MSEG_NOMEM);
+    assert_int_equal(mseg_image_create(&out, 0, 1, MSEG_GRAY), MSEG_INVAL);
+    assert_int_equal(mseg_image_create(&out, 1, 1, (mseg_format)5), MSEG_INVAL);
+    assert_int_equal(mseg_image_create(&out, 1, 1, (mseg_format)-1), MSEG_INVAL);
+    assert_null(out.data);
+    assert_int_equal(mseg_image_create(&out, INT32_MAX, INT32_MAX, MSEG_BGRA), MSEG_NOMEM);
     mseg_image_free(&in);
 }
 

@@ -129,7 +129,7 @@ static int triangle(int v, int period)
 static mseg_image picture(int width, int height)
 {
     mseg_image image;
-    assert_int_equal(mseg_image_create(&image, width, height, 3), MSEG_OK);
+    assert_int_equal(mseg_image_create(&image, width, height, MSEG_RGB), MSEG_OK);
     for (int y = 0; y < height; y++)
         for (int x = 0; x < width; x++) {
             uint8_t *pixel = image.data + (size_t)y * image.stride + (size_t)x * 3;
@@ -211,7 +211,7 @@ static double check_forward(running *r, const golden *g, const setting *s)
     mseg_result result;
     double worst = 0;
     mseg_image image = picture(g->width, g->height);
-    if (mseg_session_forward(r->session, &image, &result, &r->err))
+    if (mseg_session_forward(r->session, mseg_view_of(&image), &result, &r->err))
         fail_msg("%s: %s", describe(g, s), r->err.text);
     if (result.logits_width != g->out_width || result.logits_height != g->out_height || result.classes != g->classes)
         fail_msg("%s: %dx%dx%d logits", describe(g, s), result.logits_width, result.logits_height, result.classes);
@@ -230,7 +230,7 @@ static double check_classify(running *r, const golden *g, const setting *s)
     const float *scores;
     double worst = 0;
     mseg_image image = picture(g->width, g->height);
-    if (mseg_classify(r->session, &image, g->width, 1, &scores, &r->err))
+    if (mseg_classify(r->session, mseg_view_of(&image), g->width, 1, &scores, &r->err))
         fail_msg("%s: %s", describe(g, s), r->err.text);
     assert_int_equal(mseg_model_describe(r->model).classes, g->count);
     for (size_t i = 0; i < g->count; i++) {
@@ -256,7 +256,7 @@ static double check_segment(running *r, const golden *g, const setting *s)
     options.flip = g->flip;
     options.n_scales = g->scales;
     memcpy(options.scales, scales[g->scales > 1], sizeof scales[0]);
-    if (mseg_segment(r->session, &image, &options, &result, &r->err))
+    if (mseg_segment(r->session, mseg_view_of(&image), &options, &result, &r->err))
         fail_msg("%s: %s", describe(g, s), r->err.text);
     assert_true(result.labels.width == g->width && result.labels.height == g->height);
     for (size_t i = 0; i < g->count; i += 2) {

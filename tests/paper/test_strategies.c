@@ -33,20 +33,20 @@ static const golden goldens[] = {
 };
 
 /* Mean probability of a class at a pixel of the session's last run. */
-static double probability(const mseg_session *s, const mseg_image *labels, int x, int y, int id)
+static double probability(const mseg_session *s, mseg_view labels, int x, int y, int id)
 {
-    const size_t pixels = (size_t)labels->width * (size_t)labels->height;
-    return (double)s->sums[(size_t)id * pixels + (size_t)y * (size_t)labels->width + (size_t)x] / RUNS;
+    const size_t pixels = (size_t)labels.width * (size_t)labels.height;
+    return (double)s->sums[(size_t)id * pixels + (size_t)y * (size_t)labels.width + (size_t)x] / RUNS;
 }
 
-static int check_labels(const mseg_session *session, const mseg_image *got, const mseg_image *wanted, const char *what)
+static int check_labels(const mseg_session *session, mseg_view got, mseg_view wanted, const char *what)
 {
     int differ = 0;
-    assert_true(got->width == wanted->width && got->height == wanted->height);
-    for (int y = 0; y < got->height; y++)
-        for (int x = 0; x < got->width; x++) {
-            const int ours = got->data[(size_t)y * got->stride + (size_t)x];
-            const int theirs = wanted->data[(size_t)y * wanted->stride + (size_t)x];
+    assert_true(got.width == wanted.width && got.height == wanted.height);
+    for (int y = 0; y < got.height; y++)
+        for (int x = 0; x < got.width; x++) {
+            const int ours = got.data[(size_t)y * got.stride + (size_t)x];
+            const int theirs = wanted.data[(size_t)y * wanted.stride + (size_t)x];
             if (ours == theirs)
                 continue;
             const double margin = probability(session, got, x, y, ours) - probability(session, got, x, y, theirs);
@@ -77,13 +77,13 @@ static void check(const golden *g, mseg_pool *pool)
     if (mseg_image_read(&photo, shared_path("golden/float64/%s.png", g->photo), MSEG_EXIF_IGNORE, NULL, &err) ||
         mseg_image_read_labels(&labels, NULL, shared_path("golden/float64/%s_os16_ms_flip_labels.png", g->labels), NULL, &err) ||
         mseg_model_open(&model, shared_path("models/%s.tflite", g->model), &how, &err) ||
-        mseg_session_open(&session, model, pool, &err) || mseg_segment(session, &photo, &options, &result, &err))
+        mseg_session_open(&session, model, pool, &err) || mseg_segment(session, mseg_view_of(&photo), &options, &result, &err))
         fail_msg("%s: %s", g->labels, err.text);
     double sum = 0;
     for (int id = 0; id < result.classes; id++)
-        sum += probability(session, &result.labels, 0, 0, id);
+        sum += probability(session, result.labels, 0, 0, id);
     assert_true(fabs(sum - 1) < 1e-5);
-    const int differ = check_labels(session, &result.labels, &labels, g->labels);
+    const int differ = check_labels(session, result.labels, mseg_view_of(&labels), g->labels);
     print_message("%s: %d pixels differ\n", g->labels, differ);
     assert_true(differ <= MOST_PIXELS);
     mseg_session_close(&session);

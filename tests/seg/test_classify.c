@@ -28,7 +28,7 @@ static int open_all(void **state)
     options.output_stride = 32;
     *state = &f;
     if (mseg_model_open_random(&f.model, "mnv2:0.1:imagenet:classes=7", &options, NULL) ||
-        mseg_session_open(&f.session, f.model, NULL, NULL) || mseg_image_create(&f.photo, WIDTH, HEIGHT, 3))
+        mseg_session_open(&f.session, f.model, NULL, NULL) || mseg_image_create(&f.photo, WIDTH, HEIGHT, MSEG_RGB))
         return 1;
     for (size_t i = 0; i < f.photo.stride * HEIGHT; i++)
         f.photo.data[i] = (uint8_t)(127 + 127 * random_value(1, i));
@@ -47,7 +47,7 @@ static int close_all(void **state)
 static mseg_image copy_of(const mseg_image *from, int left, int top, int width, int height)
 {
     mseg_image copy;
-    assert_int_equal(mseg_image_create(&copy, width, height, 3), MSEG_OK);
+    assert_int_equal(mseg_image_create(&copy, width, height, MSEG_RGB), MSEG_OK);
     for (int y = 0; y < height; y++)
         memcpy(copy.data + (size_t)y * copy.stride, from->data + (size_t)(top + y) * from->stride + (size_t)left * 3,
                (size_t)width * 3);
@@ -57,7 +57,7 @@ static mseg_image copy_of(const mseg_image *from, int left, int top, int width, 
 static void classify(const fixture *f, const mseg_image *image, double crop, float scores[CLASSES])
 {
     const float *got;
-    assert_int_equal(mseg_classify(f->session, image, INPUT, crop, &got, NULL), MSEG_OK);
+    assert_int_equal(mseg_classify(f->session, mseg_view_of(image), INPUT, crop, &got, NULL), MSEG_OK);
     memcpy(scores, got, CLASSES * sizeof *scores);
 }
 
@@ -92,8 +92,8 @@ static void probabilities(void **state)
     float scores[CLASSES];
     double sum = 0, total = 0;
     classify(f, &f->photo, 1, scores);
-    assert_int_equal(mseg_image_resize(&input, &f->photo, INPUT, INPUT, NULL), MSEG_OK);
-    assert_int_equal(mseg_session_forward(f->session, &input, &result, NULL), MSEG_OK);
+    assert_int_equal(mseg_image_resize(&input, mseg_view_of(&f->photo), INPUT, INPUT, NULL), MSEG_OK);
+    assert_int_equal(mseg_session_forward(f->session, mseg_view_of(&input), &result, NULL), MSEG_OK);
     assert_int_equal(result.classes, CLASSES);
     for (int i = 0; i < CLASSES; i++)
         sum += exp((double)result.logits[i]);
@@ -108,20 +108,20 @@ static void probabilities(void **state)
 static void refusals(void **state)
 {
     const fixture *f = *state;
-    const mseg_image gray = {.width = 4, .height = 4, .channels = 1, .stride = 4, .data = f->photo.data};
+    const mseg_view gray = {.width = 4, .height = 4, .format = MSEG_GRAY, .stride = 4, .data = f->photo.data};
     const float *scores = (const float *)f;
     mseg_error err;
     static const double crops[] = {0, -0.5, 1.01, NAN};
     for (int i = 0; i < 4; i++)
-        assert_int_equal(mseg_classify(f->session, &f->photo, INPUT, crops[i], &scores, &err), MSEG_INVAL);
+        assert_int_equal(mseg_classify(f->session, mseg_view_of(&f->photo), INPUT, crops[i], &scores, &err), MSEG_INVAL);
     assert_null(scores);
-    assert_int_equal(mseg_classify(f->session, &f->photo, 0, 1, &scores, &err), MSEG_INVAL);
-    assert_int_equal(mseg_classify(f->session, &gray, INPUT, 1, &scores, &err), MSEG_INVAL);
+    assert_int_equal(mseg_classify(f->session, mseg_view_of(&f->photo), 0, 1, &scores, &err), MSEG_INVAL);
+    assert_int_equal(mseg_classify(f->session, gray, INPUT, 1, &scores, &err), MSEG_INVAL);
     mseg_model *model;
     mseg_session *session;
     assert_int_equal(mseg_model_open_random(&model, "mnv2:0.1", NULL, NULL), MSEG_OK);
     assert_int_equal(mseg_session_open(&session, model, NULL, NULL), MSEG_OK);
-    assert_int_equal(mseg_classify(session, &f->photo, INPUT, 1, &scores, &err), MSEG_INVAL);
+    assert_int_equal(mseg_classify(session, mseg_view_of(&f->photo), INPUT, 1, &scores, &err), MSEG_INVAL);
     assert_string_equal(err.text, "the model is not a classifier: 'mseg run' runs it");
     mseg_session_close(&session);
     mseg_model_close(&model);

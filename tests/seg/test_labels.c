@@ -63,7 +63,7 @@ static float *planar_of(const mseg_logits *l)
 
 static mseg_image blank(int width, int height)
 {
-    mseg_image image = {.width = width, .height = height, .channels = 1, .stride = (size_t)width + ROW_GAP};
+    mseg_image image = {.width = width, .height = height, .format = MSEG_GRAY, .stride = (size_t)width + ROW_GAP};
     image.data = malloc(image.stride * (size_t)height);
     assert_non_null(image.data);
     memset(image.data, CANARY, image.stride * (size_t)height);

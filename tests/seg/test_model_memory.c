@@ -59,12 +59,12 @@ static void assert_same_logits(const mseg_model *a, const mseg_model *b)
     mseg_session *sessions[2];
     mseg_result results[2];
     mseg_image canvas;
-    assert_int_equal(mseg_image_create(&canvas, SIDE, SIDE, 3), MSEG_OK);
+    assert_int_equal(mseg_image_create(&canvas, SIDE, SIDE, MSEG_RGB), MSEG_OK);
     for (int i = 0; i < SIDE * SIDE * 3; i++)
         canvas.data[i] = (uint8_t)(i / 400 * 37 + i % 90 / 15 * 41);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(mseg_session_open(&sessions[i], models[i], NULL, NULL), MSEG_OK);
-        assert_int_equal(mseg_session_forward(sessions[i], &canvas, &results[i], NULL), MSEG_OK);
+        assert_int_equal(mseg_session_forward(sessions[i], mseg_view_of(&canvas), &results[i], NULL), MSEG_OK);
     }
     const size_t floats = (size_t)results[0].logits_width * (size_t)results[0].logits_height * (size_t)results[0].classes;
     assert_int_equal(results[0].logits_width, results[1].logits_width);

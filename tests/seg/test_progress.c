@@ -45,7 +45,7 @@ static int set_up(void **state)
     if (mseg_model_open_random(&f.model, "mnv2:0.1:classes=3", NULL, NULL) ||
         mseg_model_open_random(&f.classifier, "mnv2:0.1:imagenet:classes=5", NULL, NULL) || mseg_pool_open(&f.pool, 3) ||
         mseg_session_open(&f.session, f.model, f.pool, NULL) || mseg_session_open(&f.classifying, f.classifier, NULL, NULL) ||
-        mseg_image_create(&f.photo, WIDTH, HEIGHT, 3))
+        mseg_image_create(&f.photo, WIDTH, HEIGHT, MSEG_RGB))
         return -1;
     for (int i = 0; i < WIDTH * HEIGHT * 3; i++)
         f.photo.data[i] = (uint8_t)(i / 400 * 37 + i % 90 / 15 * 41);
@@ -112,17 +112,17 @@ static void segmenting(void **state)
         mseg_error err = {0};
         uint8_t labels[WIDTH * HEIGHT];
         float probabilities[WIDTH * CLASSES];
-        assert_int_equal(mseg_segment(f->session, &f->photo, &options, &result, &err), MSEG_OK);
+        assert_int_equal(mseg_segment(f->session, mseg_view_of(&f->photo), &options, &result, &err), MSEG_OK);
         assert_told(f, cases[i].runs, cases[i].runs);
         memcpy(labels, result.labels.data, sizeof labels);
         for (f->stop_at = 0; f->stop_at <= cases[i].runs; f->stop_at++) {
-            assert_cancelled(mseg_segment(f->session, &f->photo, &options, &result, &err), &err);
+            assert_cancelled(mseg_segment(f->session, mseg_view_of(&f->photo), &options, &result, &err), &err);
             assert_told(f, f->stop_at, cases[i].runs);
             assert_true(!result.labels.data && !result.logits && !result.canvas_width && !result.classes);
             assert_int_equal(mseg_probabilities(f->session, 0, 1, probabilities, &err), MSEG_INVAL);
         }
         f->stop_at = -1;
-        assert_int_equal(mseg_segment(f->session, &f->photo, &options, &result, &err), MSEG_OK);
+        assert_int_equal(mseg_segment(f->session, mseg_view_of(&f->photo), &options, &result, &err), MSEG_OK);
         assert_told(f, cases[i].runs, cases[i].runs);
         assert_memory_equal(result.labels.data, labels, sizeof labels);
     }
@@ -134,7 +134,7 @@ static void nothing_runs(void **state)
     mseg_run_options options = options_of(0, false);
     mseg_result result;
     options.size = 34;
-    assert_int_equal(mseg_segment(f->session, &f->photo, &options, &result, NULL), MSEG_INVAL);
+    assert_int_equal(mseg_segment(f->session, mseg_view_of(&f->photo), &options, &result, NULL), MSEG_INVAL);
     assert_int_equal(f->calls, 0);
 }
 
@@ -143,15 +143,15 @@ static void classifying(void **state)
     fixture *f = *state;
     const float *scores;
     mseg_error err = {0};
-    assert_int_equal(mseg_classify(f->classifying, &f->photo, 33, 1, &scores, &err), MSEG_OK);
+    assert_int_equal(mseg_classify(f->classifying, mseg_view_of(&f->photo), 33, 1, &scores, &err), MSEG_OK);
     assert_told(f, 1, 1);
     for (f->stop_at = 0; f->stop_at <= 1; f->stop_at++) {
-        assert_cancelled(mseg_classify(f->classifying, &f->photo, 33, 1, &scores, &err), &err);
+        assert_cancelled(mseg_classify(f->classifying, mseg_view_of(&f->photo), 33, 1, &scores, &err), &err);
         assert_null(scores);
         assert_told(f, f->stop_at, 1);
     }
     f->stop_at = -1;
-    assert_int_equal(mseg_classify(f->classifying, &f->photo, 33, 1, &scores, &err), MSEG_OK);
+    assert_int_equal(mseg_classify(f->classifying, mseg_view_of(&f->photo), 33, 1, &scores, &err), MSEG_OK);
     assert_non_null(scores);
     assert_told(f, 1, 1);
 }
@@ -161,7 +161,7 @@ static mseg_status take(void *context, const mseg_tile_rows *rows, mseg_error *e
     fixture *f = context;
     (void)err;
     assert_int_equal(rows->first, f->rows);
-    f->rows += rows->labels->height;
+    f->rows += rows->labels.height;
     return MSEG_OK;
 }
 
@@ -210,7 +210,7 @@ static void no_longer(void **state)
     const mseg_run_options options = options_of(2, true);
     mseg_result result;
     mseg_session_on_progress(f->session, NULL, NULL);
-    assert_int_equal(mseg_segment(f->session, &f->photo, &options, &result, NULL), MSEG_OK);
+    assert_int_equal(mseg_segment(f->session, mseg_view_of(&f->photo), &options, &result, NULL), MSEG_OK);
     assert_int_equal(f->calls, 0);
 }
 

@@ -36,12 +36,12 @@ static mseg_run_options options_of(int picture)
 }
 
 /* One picture segmented: its labels, which are the session's, and its probabilities, to be freed; NULL when that failed. */
-static float *segment(const fixture *f, mseg_session *session, int picture, mseg_image *labels)
+static float *segment(const fixture *f, mseg_session *session, int picture, mseg_view *labels)
 {
     const mseg_run_options options = options_of(picture);
     mseg_result result;
     float *out = malloc(sizeof *out * WIDTH * HEIGHT * CLASSES);
-    if (!out || mseg_segment(session, &f->photos[picture], &options, &result, NULL) ||
+    if (!out || mseg_segment(session, mseg_view_of(&f->photos[picture]), &options, &result, NULL) ||
         mseg_probabilities(session, 0, HEIGHT, out, NULL)) {
         free(out);
         return NULL;
@@ -59,8 +59,8 @@ static int set_up(void **state)
         mseg_session_open(&session, f.model, NULL, NULL))
         return -1;
     for (int i = 0; i < PICTURES; i++) {
-        mseg_image labels;
-        if (mseg_image_create(&f.photos[i], WIDTH, HEIGHT, 3) || mseg_image_create(&f.labels[i], WIDTH, HEIGHT, 1))
+        mseg_view labels;
+        if (mseg_image_create(&f.photos[i], WIDTH, HEIGHT, MSEG_RGB) || mseg_image_create(&f.labels[i], WIDTH, HEIGHT, MSEG_GRAY))
             return -1;
         for (int k = 0; k < WIDTH * HEIGHT * 3; k++)
             f.photos[i].data[k] = (uint8_t)(k / 300 * 37 + k % 90 / 15 * 41 + i * 7);
@@ -98,7 +98,7 @@ static int segment_all(const fixture *f, mseg_session *session, int first)
     int right = 0;
     for (int i = 0; i < PICTURES; i++) {
         const int picture = (first + i) % PICTURES;
-        mseg_image labels;
+        mseg_view labels;
         float *probabilities = segment(f, session, picture, &labels);
         right += probabilities && !memcmp(labels.data, f->labels[picture].data, WIDTH * HEIGHT) &&
                  !memcmp(probabilities, f->probabilities[picture], sizeof *probabilities * WIDTH * HEIGHT * CLASSES);
@@ -189,12 +189,13 @@ static void *intrude(void *context)
     float probabilities[WIDTH * CLASSES];
     in->calls += 7;
     in->refused += is_refused(mseg_session_prepare(in->session, &options, &err), &err);
-    in->refused += is_refused(mseg_segment(in->session, photo, &options, &result, &err), &err) && !result.labels.data;
+    in->refused +=
+        is_refused(mseg_segment(in->session, mseg_view_of(photo), &options, &result, &err), &err) && !result.labels.data;
     in->refused += is_refused(mseg_probabilities(in->session, 0, 1, probabilities, &err), &err);
-    in->refused += is_refused(mseg_classify(in->session, photo, 33, 1, &scores, &err), &err) && !scores;
+    in->refused += is_refused(mseg_classify(in->session, mseg_view_of(photo), 33, 1, &scores, &err), &err) && !scores;
     in->refused += is_refused(mseg_segment_tiled(in->session, in->reader, &tiles, do_nothing, NULL, &tiled, &err), &err);
     in->refused += is_refused(mseg_session_plan(in->session, 33, 33, &plan, &err), &err);
-    in->refused += is_refused(mseg_session_forward(in->session, photo, &result, &err), &err);
+    in->refused += is_refused(mseg_session_forward(in->session, mseg_view_of(photo), &result, &err), &err);
     return NULL;
 }
 
@@ -229,7 +230,7 @@ static void one_session(void **state)
     mseg_run_options bad = options_of(0);
     mseg_result result;
     bad.size = 3;
-    assert_int_equal(mseg_segment(in.session, &f->photos[0], &bad, &result, &err), MSEG_INVAL);
+    assert_int_equal(mseg_segment(in.session, mseg_view_of(&f->photos[0]), &bad, &result, &err), MSEG_INVAL);
     assert_string_not_equal(err.text, REFUSAL);
     assert_int_equal(segment_all(f, in.session, 0), PICTURES);
     mseg_session_close(&in.session);

@@ -27,7 +27,7 @@ static void read_strips(mseg_image *image, const char *path, const file_bytes *f
              : mseg_image_reader_open_memory(&reader, f->bytes, f->size, MSEG_EXIF_APPLY, NULL, &err))
         fail_msg("%s: %s", path ? path : "in memory", err.text);
     const int height = mseg_image_reader_height(reader);
-    assert_int_equal(mseg_image_create(image, mseg_image_reader_width(reader), height, 3), MSEG_OK);
+    assert_int_equal(mseg_image_create(image, mseg_image_reader_width(reader), height, MSEG_RGB), MSEG_OK);
     for (int y = 0; y < height; y += n) {
         const int rows = n < height - y ? n : height - y;
         if (mseg_image_reader_rows(reader, image->data + (size_t)y * image->stride, image->stride, rows, &err))
@@ -155,18 +155,18 @@ static int files_in(const char *folder)
     return count;
 }
 
-static mseg_image numbered(int channels, int limit)
+static mseg_image numbered(mseg_format kind, int limit)
 {
     mseg_image image;
-    assert_int_equal(mseg_image_create(&image, WIDTH, HEIGHT, channels), MSEG_OK);
+    assert_int_equal(mseg_image_create(&image, WIDTH, HEIGHT, kind), MSEG_OK);
     for (size_t i = 0; i < image.stride * HEIGHT; i++)
         image.data[i] = (uint8_t)(i * i / 7 % (size_t)limit);
     return image;
 }
 
-static mseg_image strip_of(const mseg_image *image, int y, int n)
+static mseg_view strip_of(const mseg_image *image, int y, int n)
 {
-    mseg_image strip = *image;
+    mseg_view strip = mseg_view_of(image);
     strip.data += (size_t)y * image->stride;
     strip.height = n < image->height - y ? n : image->height - y;
     return strip;
@@ -182,30 +182,30 @@ static void assert_png_holds(const char *path, const mseg_image *image, bool ind
     assert_int_equal(png.height, HEIGHT);
     png.format = indexed ? PNG_FORMAT_RGB_COLORMAP : PNG_FORMAT_RGB;
     assert_true(png_image_finish_read(&png, NULL, read, 0, map));
-    assert_memory_equal(read, image->data, (size_t)WIDTH * HEIGHT * (size_t)image->channels);
+    assert_memory_equal(read, image->data, (size_t)WIDTH * HEIGHT * (size_t)mseg_format_channels(image->format));
 }
 
 static void written_strips(void **state)
 {
     (void)state;
-    static const uint8_t palette[5][3] = {{0, 0, 0}, {1, 2, 3}, {255, 0, 9}, {7, 7, 7}, {200, 100, 50}};
+    static const mseg_colors palette = {5, {{0, 0, 0}, {1, 2, 3}, {255, 0, 9}, {7, 7, 7}, {200, 100, 50}}};
     char folder[] = "/tmp/mseg-test-XXXXXX", path[64];
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/x.png", folder);
-    for (int channels = 1; channels <= 3; channels += 2)
+    for (mseg_format kind = MSEG_GRAY; kind <= MSEG_RGB; kind++)
         for (int n = 1; n <= HEIGHT; n += 5) {
-            const mseg_png_format format = {WIDTH, HEIGHT, channels, palette, channels == 1 ? 5 : 0};
-            mseg_image image = numbered(channels, channels == 1 ? 5 : 256);
+            const mseg_png_format format = {WIDTH, HEIGHT, kind, kind == MSEG_GRAY ? &palette : NULL};
+            mseg_image image = numbered(kind, kind == MSEG_GRAY ? 5 : 256);
             mseg_row_writer *writer;
             assert_int_equal(mseg_row_writer_open(&writer, path, &format, NULL), MSEG_OK);
             for (int y = 0; y < HEIGHT; y += n) {
-                const mseg_image strip = strip_of(&image, y, n);
+                const mseg_view strip = strip_of(&image, y, n);
                 assert_int_equal(files_in(folder), 0);
-                assert_int_equal(mseg_row_writer_put(writer, &strip, NULL), MSEG_OK);
+                assert_int_equal(mseg_row_writer_put(writer, strip, NULL), MSEG_OK);
             }
             assert_int_equal(mseg_row_writer_commit(&writer, NULL), MSEG_OK);
             assert_null(writer);
-            assert_png_holds(path, &image, channels == 1);
+            assert_png_holds(path, &image, kind == MSEG_GRAY);
             unlink(path);
             mseg_image_free(&image);
         }
@@ -215,27 +215,28 @@ static void written_strips(void **state)
 static void nothing_is_left(void **state)
 {
     (void)state;
-    static const uint8_t palette[5][3] = {{0}};
-    const mseg_png_format format = {WIDTH, HEIGHT, 1, palette, 5};
+    static const mseg_colors palette = {5, {{0}}};
+    const mseg_png_format format = {WIDTH, HEIGHT, MSEG_GRAY, &palette};
     char folder[] = "/tmp/mseg-test-XXXXXX", path[64];
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/x.png", folder);
-    mseg_image image = numbered(1, 5), strip = strip_of(&image, 0, 9), wide = numbered(3, 5);
+    mseg_image image = numbered(MSEG_GRAY, 5), wide = numbered(MSEG_RGB, 5);
+    const mseg_view strip = strip_of(&image, 0, 9);
     mseg_row_writer *writer;
     mseg_error err;
     assert_int_equal(mseg_row_writer_open(&writer, path, &format, NULL), MSEG_OK);
-    assert_int_equal(mseg_row_writer_put(writer, &strip, NULL), MSEG_OK);
-    assert_int_equal(mseg_row_writer_put(writer, &wide, NULL), MSEG_INVAL);
-    assert_int_equal(mseg_row_writer_put(writer, &image, NULL), MSEG_INVAL); /* 9 rows are there already */
+    assert_int_equal(mseg_row_writer_put(writer, strip, NULL), MSEG_OK);
+    assert_int_equal(mseg_row_writer_put(writer, mseg_view_of(&wide), NULL), MSEG_INVAL);
+    assert_int_equal(mseg_row_writer_put(writer, mseg_view_of(&image), NULL), MSEG_INVAL); /* 9 rows are there already */
     assert_int_equal(mseg_row_writer_commit(&writer, &err), MSEG_INVAL);
     assert_string_equal(err.text, "rows are missing");
     assert_null(writer);
     assert_int_equal(mseg_row_writer_commit(&writer, &err), MSEG_INVAL);
     assert_string_equal(err.text, "no picture is being written");
     assert_int_equal(mseg_row_writer_open(&writer, path, &format, NULL), MSEG_OK);
-    assert_int_equal(mseg_row_writer_put(writer, &strip, NULL), MSEG_OK);
-    strip.data[3 * strip.stride + 7] = 5;
-    assert_int_equal(mseg_row_writer_put(writer, &strip, &err), MSEG_INVAL);
+    assert_int_equal(mseg_row_writer_put(writer, strip, NULL), MSEG_OK);
+    image.data[3 * image.stride + 7] = 5;
+    assert_int_equal(mseg_row_writer_put(writer, strip, &err), MSEG_INVAL);
     assert_string_equal(err.text, "label 5 in row 12 has no entry in the palette of 5");
     mseg_row_writer_discard(&writer);
     assert_null(writer);
@@ -250,14 +251,14 @@ static void nothing_is_left(void **state)
 static void full_disk(void **state)
 {
     (void)state;
-    const mseg_png_format format = {WIDTH, 4096, 3, NULL, 0};
-    mseg_image image = numbered(3, 256);
+    const mseg_png_format format = {WIDTH, 4096, MSEG_RGB, NULL};
+    mseg_image image = numbered(MSEG_RGB, 256);
     mseg_row_writer *writer;
     mseg_error err = {0};
     assert_int_equal(mseg_row_writer_open(&writer, "/dev/full", &format, NULL), MSEG_OK);
     mseg_status status = MSEG_OK;
     for (int y = 0; y + HEIGHT <= 4096 && !status; y += HEIGHT)
-        status = mseg_row_writer_put(writer, &image, &err);
+        status = mseg_row_writer_put(writer, mseg_view_of(&image), &err);
     assert_int_equal(status, MSEG_IO);
     assert_string_equal(err.text, "cannot write the file: No space left on device");
     mseg_row_writer_discard(&writer);

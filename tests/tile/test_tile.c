@@ -145,7 +145,7 @@ static int teardown(void **state)
 static mseg_image picture(int width, int height, uint64_t seed)
 {
     mseg_image image;
-    assert_int_equal(mseg_image_create(&image, width, height, 3), MSEG_OK);
+    assert_int_equal(mseg_image_create(&image, width, height, MSEG_RGB), MSEG_OK);
     for (int y = 0; y < height; y++)
         for (int x = 0; x < width; x++)
             for (int c = 0; c < 3; c++) {
@@ -170,19 +170,18 @@ static mseg_status gather(void *context, const mseg_tile_rows *rows, mseg_error 
     gathered *g = context;
     const mseg_image *photo = g->photo;
     assert_int_equal(rows->first, g->rows);
-    assert_true(rows->photo->height == rows->labels->height && rows->labels->height >= 1);
-    assert_true(rows->first + rows->labels->height <= photo->height);
-    assert_int_equal(!rows->below, rows->first + rows->labels->height == photo->height);
-    if (g->fails_at >= 0 && rows->first + rows->labels->height > g->fails_at)
+    assert_true(rows->photo.height == rows->labels.height && rows->labels.height >= 1);
+    assert_true(rows->first + rows->labels.height <= photo->height);
+    assert_int_equal(!rows->below, rows->first + rows->labels.height == photo->height);
+    if (g->fails_at >= 0 && rows->first + rows->labels.height > g->fails_at)
         return mseg_fail(err, MSEG_IO, "no more");
-    for (int y = 0; y < rows->labels->height; y++) {
+    for (int y = 0; y < rows->labels.height; y++) {
         const size_t to = (size_t)(rows->first + y);
-        assert_memory_equal(rows->photo->data + (size_t)y * rows->photo->stride, photo->data + to * photo->stride,
+        assert_memory_equal(rows->photo.data + (size_t)y * rows->photo.stride, photo->data + to * photo->stride,
                             (size_t)photo->width * 3);
-        memcpy(g->labels.data + to * g->labels.stride, rows->labels->data + (size_t)y * rows->labels->stride,
-               (size_t)photo->width);
+        memcpy(g->labels.data + to * g->labels.stride, rows->labels.data + (size_t)y * rows->labels.stride, (size_t)photo->width);
     }
-    g->rows += rows->labels->height;
+    g->rows += rows->labels.height;
     if (g->palette) {
         mseg_image part;
         assert_int_equal(mseg_overlay_rows(&part, rows->photo, rows->labels, rows->below, g->palette, 0.5, err), MSEG_OK);
@@ -209,8 +208,8 @@ static mseg_image tiled(fixture *f, int threads, const mseg_image *photo, const 
 {
     gathered g = {.photo = photo, .fails_at = -1};
     mseg_error err = {0};
-    assert_int_equal(mseg_image_create(&g.labels, photo->width, photo->height, 1), MSEG_OK);
-    assert_int_equal(mseg_image_write_png(f->path, photo, NULL), MSEG_OK);
+    assert_int_equal(mseg_image_create(&g.labels, photo->width, photo->height, MSEG_GRAY), MSEG_OK);
+    assert_int_equal(mseg_image_write_png(f->path, mseg_view_of(photo), NULL), MSEG_OK);
     if (run_tiled(f, threads, options, &g, &err))
         fail_msg("%s", err.text);
     return g.labels;
@@ -238,7 +237,7 @@ static void add_tile(fixture *f, const mseg_image *photo, int left, int top, int
     part.width = photo->width - x0 < size ? photo->width - x0 : size;
     part.height = photo->height - y0 < size ? photo->height - y0 : size;
     mseg_result result;
-    assert_int_equal(mseg_segment(f->sessions[1], &part, &options, &result, NULL), MSEG_OK);
+    assert_int_equal(mseg_segment(f->sessions[1], mseg_view_of(&part), &options, &result, NULL), MSEG_OK);
     assert_true(result.logits_width == side && result.logits_height == side && result.classes == CLASSES);
     for (int y = 0; y < side && top + y < rows; y++)
         for (int x = 0; x < side && left + x < columns; x++) {
@@ -318,7 +317,7 @@ static void test_one_tile(void **state)
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         mseg_result result;
         mseg_image photo = picture(sizes[i][0], sizes[i][1], 20 + i), labels = tiled(f, 2, &photo, &options);
-        assert_int_equal(mseg_segment(f->sessions[1], &photo, &plain, &result, NULL), MSEG_OK);
+        assert_int_equal(mseg_segment(f->sessions[1], mseg_view_of(&photo), &plain, &result, NULL), MSEG_OK);
         for (int y = 0; y < photo.height; y++)
             assert_memory_equal(labels.data + (size_t)y * labels.stride, result.labels.data + (size_t)y * result.labels.stride,
                                 (size_t)photo.width);
@@ -328,13 +327,13 @@ static void test_one_tile(void **state)
 }
 
 /* The share of pixels in columns x0 .. x1 - 1 whose labels differ, b being read shift columns further right. */
-static double differing(const mseg_image *a, const mseg_image *b, int x0, int x1, int shift)
+static double differing(mseg_view a, mseg_view b, int x0, int x1, int shift)
 {
     int count = 0;
-    for (int y = 0; y < a->height; y++)
+    for (int y = 0; y < a.height; y++)
         for (int x = x0; x < x1; x++)
-            count += a->data[(size_t)y * a->stride + (size_t)x] != b->data[(size_t)y * b->stride + (size_t)(x + shift)];
-    return (double)count / a->height / (x1 - x0);
+            count += a.data[(size_t)y * a.stride + (size_t)x] != b.data[(size_t)y * b.stride + (size_t)(x + shift)];
+    return (double)count / a.height / (x1 - x0);
 }
 
 /* A point sees 245 pixels to each side (stride 16, no image pooling: 3x3 convolutions at strides 2 to 16, the last three of rate
@@ -347,14 +346,16 @@ static void test_alignment(void **state)
     const mseg_run_options plain = {.struct_size = sizeof plain, .resize = MSEG_RESIZE_NONE, .pad = MSEG_PAD_TIGHT, .size = SIZE};
     mseg_image photo = picture(3 * (SIZE - 1) + 1, SIZE, 40), labels = tiled(f, 2, &photo, &options);
     mseg_result result;
-    assert_int_equal(mseg_segment(f->sessions[2], &photo, &plain, &result, NULL), MSEG_OK);
+    assert_int_equal(mseg_segment(f->sessions[2], mseg_view_of(&photo), &plain, &result, NULL), MSEG_OK);
     for (int tile = 0; tile < 3; tile++) {
         const int left = tile * (SIZE - 1), x0 = tile == 0 ? 0 : left + SIGHT,
                   x1 = tile == 2 ? photo.width - 2 : left + SIZE - SIGHT;
-        assert_true(differing(&labels, &result.labels, x0, x1, 0) < 1e-4);
-        assert_true(differing(&labels, &result.labels, x0, x1, 2) > 0.01); /* two pixels beside it would be noticed */
+        assert_true(differing(mseg_view_of(&labels), result.labels, x0, x1, 0) < 1e-4);
+        assert_true(differing(mseg_view_of(&labels), result.labels, x0, x1, 2) >
+                    0.01); /* two pixels beside it would be noticed */
     }
-    assert_true(differing(&labels, &result.labels, SIZE - 40, SIZE + 40, 0) > 1e-3); /* and so is a border, when near */
+    assert_true(differing(mseg_view_of(&labels), result.labels, SIZE - 40, SIZE + 40, 0) >
+                1e-3); /* and so is a border, when near */
     mseg_image_free(&photo);
     mseg_image_free(&labels);
 }
@@ -382,11 +383,11 @@ static void test_overlay(void **state)
     assert_int_equal(mseg_palette_load(&palette, "voc", NULL), MSEG_OK);
     mseg_image photo = picture(90, 300, 70), whole;
     gathered g = {.photo = &photo, .palette = &palette, .fails_at = -1};
-    assert_int_equal(mseg_image_create(&g.labels, photo.width, photo.height, 1), MSEG_OK);
-    assert_int_equal(mseg_image_create(&g.overlay, photo.width, photo.height, 3), MSEG_OK);
-    assert_int_equal(mseg_image_write_png(f->path, &photo, NULL), MSEG_OK);
+    assert_int_equal(mseg_image_create(&g.labels, photo.width, photo.height, MSEG_GRAY), MSEG_OK);
+    assert_int_equal(mseg_image_create(&g.overlay, photo.width, photo.height, MSEG_RGB), MSEG_OK);
+    assert_int_equal(mseg_image_write_png(f->path, mseg_view_of(&photo), NULL), MSEG_OK);
     assert_int_equal(run_tiled(f, 1, &(mseg_tile_options)TILES(65, 16), &g, NULL), MSEG_OK);
-    assert_int_equal(mseg_overlay(&whole, &photo, &g.labels, &palette, 0.5, NULL), MSEG_OK);
+    assert_int_equal(mseg_overlay(&whole, mseg_view_of(&photo), mseg_view_of(&g.labels), &palette, 0.5, NULL), MSEG_OK);
     assert_memory_equal(g.overlay.data, whole.data, whole.stride * (size_t)whole.height);
     mseg_image_free(&photo);
     mseg_image_free(&whole);
@@ -413,8 +414,8 @@ static void test_refusals(void **state)
     mseg_error err;
     mseg_image photo = picture(100, 200, 80);
     gathered g = {.photo = &photo, .fails_at = -1};
-    assert_int_equal(mseg_image_create(&g.labels, photo.width, photo.height, 1), MSEG_OK);
-    assert_int_equal(mseg_image_write_png(f->path, &photo, NULL), MSEG_OK);
+    assert_int_equal(mseg_image_create(&g.labels, photo.width, photo.height, MSEG_GRAY), MSEG_OK);
+    assert_int_equal(mseg_image_write_png(f->path, mseg_view_of(&photo), NULL), MSEG_OK);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(run_tiled(f, 1, &cases[i].options, &g, &err), cases[i].status);
         assert_string_equal(err.text, cases[i].text);
@@ -422,10 +423,10 @@ static void test_refusals(void **state)
     mseg_input *input = &f->model->net->net.input;
     const mseg_run_options any = {.struct_size = sizeof any, .size = 64};
     mseg_result result;
-    assert_int_equal(mseg_segment(f->sessions[1], &photo, &any, &result, &err), MSEG_INVAL); /* not k * 16 + 1 */
+    assert_int_equal(mseg_segment(f->sessions[1], mseg_view_of(&photo), &any, &result, &err), MSEG_INVAL); /* not k * 16 + 1 */
     input->sampling = MSEG_HALF_PIXEL;
     assert_int_equal(run_tiled(f, 1, &(mseg_tile_options)TILES(65, 0), &g, &err), MSEG_UNSUPPORTED);
-    assert_int_equal(mseg_segment(f->sessions[1], &photo, &any, &result, &err), MSEG_OK);
+    assert_int_equal(mseg_segment(f->sessions[1], mseg_view_of(&photo), &any, &result, &err), MSEG_OK);
     input->sampling = MSEG_ALIGN_CORNERS;
     g.fails_at = 100;
     assert_int_equal(run_tiled(f, 1, &(mseg_tile_options)TILES(65, 0), &g, &err), MSEG_IO);

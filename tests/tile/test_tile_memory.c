@@ -123,7 +123,7 @@ static mseg_status take(void *context, const mseg_tile_rows *rows, mseg_error *e
     if (!status)
         status = mseg_overlay_rows(&part, rows->photo, rows->labels, rows->below, &s->palette, 0.5, err);
     if (!status)
-        status = mseg_row_writer_put(s->overlay, &part, err);
+        status = mseg_row_writer_put(s->overlay, mseg_view_of(&part), err);
     mseg_image_free(&part);
     return status;
 }
@@ -135,7 +135,7 @@ static mseg_status segment(mseg_session *session, mseg_image_reader *reader, mse
     sink s = {0};
     mseg_tiled result;
     mseg_status status = mseg_palette_load(&s.palette, "voc", err);
-    const mseg_png_format mask = {width, height, 1, s.palette.rgb, 256}, overlay = {width, height, 3, NULL, 0};
+    const mseg_png_format mask = {width, height, MSEG_GRAY, &s.palette.colors}, overlay = {width, height, MSEG_RGB, NULL};
     if (!status)
         status = mseg_row_writer_open(&s.mask, "/dev/null", &mask, err);
     if (!status)

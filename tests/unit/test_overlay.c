@@ -17,8 +17,8 @@ enum { W = 40, H = 30 };
 /* A photo of all kinds of colours; rows of both pictures are longer than needed. */
 static void make(mseg_image *photo, mseg_image *labels)
 {
-    *photo = (mseg_image){W, H, 3, W * 3 + 7, malloc((W * 3 + 7) * H)};
-    *labels = (mseg_image){W, H, 1, W + 5, malloc((W + 5) * H)};
+    *photo = (mseg_image){W, H, MSEG_RGB, W * 3 + 7, malloc((W * 3 + 7) * H)};
+    *labels = (mseg_image){W, H, MSEG_GRAY, W + 5, malloc((W + 5) * H)};
     assert_non_null(photo->data);
     assert_non_null(labels->data);
     for (int y = 0; y < H; y++)
@@ -37,7 +37,7 @@ static void free_both(mseg_image *photo, mseg_image *labels)
 
 static const uint8_t *pixel(const mseg_image *image, int x, int y)
 {
-    return image->data + (size_t)y * image->stride + (size_t)(x * image->channels);
+    return image->data + (size_t)y * image->stride + (size_t)(x * mseg_format_channels(image->format));
 }
 
 /* Whether a neighbour to the right or below has another label. */
@@ -57,17 +57,17 @@ static void blend_and_boundary(void **state)
     make(&photo, &labels);
     for (size_t i = 0; i < sizeof alphas / sizeof *alphas; i++) {
         int boundary = 0;
-        assert_int_equal(mseg_overlay(&out, &photo, &labels, &palette, alphas[i], NULL), MSEG_OK);
+        assert_int_equal(mseg_overlay(&out, mseg_view_of(&photo), mseg_view_of(&labels), &palette, alphas[i], NULL), MSEG_OK);
         assert_int_equal(out.width, W);
         assert_int_equal(out.height, H);
-        assert_int_equal(out.channels, 3);
+        assert_int_equal(out.format, MSEG_RGB);
         for (int y = 0; y < H; y++)
             for (int x = 0; x < W; x++) {
                 int id = *pixel(&labels, x, y);
                 double alpha = id ? alphas[i] : 0, contrast = 0;
                 const uint8_t *got = pixel(&out, x, y), *from = pixel(&photo, x, y);
                 for (int c = 0; c < 3; c++) {
-                    double wanted = from[c] * (1 - alpha) + palette.rgb[id][c] * alpha;
+                    double wanted = from[c] * (1 - alpha) + palette.colors.rgb[id][c] * alpha;
                     contrast += fabs(got[c] - wanted) / 3;
                     if (!on_boundary(&labels, x, y))
                         assert_true(fabs(got[c] - wanted) <= (alpha == 0 || alpha == 1 ? 0 : 1.01));
@@ -100,17 +100,17 @@ static void background_stays_photo(void **state)
     mseg_palette palette;
     assert_int_equal(mseg_palette_load(&palette, "voc", NULL), MSEG_OK);
     make(&photo, &labels);
-    memcpy(palette.rgb[0], (uint8_t[]){9, 99, 199}, 3);
+    memcpy(palette.colors.rgb[0], (uint8_t[]){9, 99, 199}, 3);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         for (size_t k = 0; k < 3; k++) {
             for (int id = 0; id < 256; id++)
                 palette.names[id] = "other";
             palette.names[ids[k]] = names[i].name;
-            assert_int_equal(mseg_overlay(&out, &photo, &labels, &palette, 1, NULL), MSEG_OK);
+            assert_int_equal(mseg_overlay(&out, mseg_view_of(&photo), mseg_view_of(&labels), &palette, 1, NULL), MSEG_OK);
             for (int y = 0; y < H; y++)
                 for (int x = 0; x < W; x++) {
                     const int id = *pixel(&labels, x, y);
-                    const uint8_t *wanted = id == ids[k] && names[i].stays ? pixel(&photo, x, y) : palette.rgb[id];
+                    const uint8_t *wanted = id == ids[k] && names[i].stays ? pixel(&photo, x, y) : palette.colors.rgb[id];
                     if (!on_boundary(&labels, x, y))
                         assert_memory_equal(pixel(&out, x, y), wanted, 3);
                 }
@@ -129,11 +129,11 @@ static void refuses(void **state)
     mseg_error err;
     assert_int_equal(mseg_palette_load(&palette, "voc", NULL), MSEG_OK);
     make(&photo, &labels);
-    assert_int_equal(mseg_overlay(&out, &photo, &labels, &palette, -0.1, &err), MSEG_INVAL);
-    assert_int_equal(mseg_overlay(&out, &photo, &labels, &palette, NAN, &err), MSEG_INVAL);
-    assert_int_equal(mseg_overlay(&out, &labels, &labels, &palette, 0.5, &err), MSEG_INVAL);
+    assert_int_equal(mseg_overlay(&out, mseg_view_of(&photo), mseg_view_of(&labels), &palette, -0.1, &err), MSEG_INVAL);
+    assert_int_equal(mseg_overlay(&out, mseg_view_of(&photo), mseg_view_of(&labels), &palette, NAN, &err), MSEG_INVAL);
+    assert_int_equal(mseg_overlay(&out, mseg_view_of(&labels), mseg_view_of(&labels), &palette, 0.5, &err), MSEG_INVAL);
     labels.height--;
-    assert_int_equal(mseg_overlay(&out, &photo, &labels, &palette, 0.5, &err), MSEG_MISMATCH);
+    assert_int_equal(mseg_overlay(&out, mseg_view_of(&photo), mseg_view_of(&labels), &palette, 0.5, &err), MSEG_MISMATCH);
     assert_string_equal(err.text, "the photo is 40x30, its labels are 40x29");
     assert_null(out.data);
     free_both(&photo, &labels);

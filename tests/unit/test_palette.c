@@ -38,11 +38,11 @@ static void voc(void **state)
     assert_int_equal(mseg_palette_load(&p, "voc", &err), MSEG_OK);
     assert_int_equal(p.entries, 21);
     for (int id = 0; id < 256; id++) {
-        assert_voc_color(p.rgb[id], id);
+        assert_voc_color(p.colors.rgb[id], id);
         assert_string_equal(p.names[id], id < 21 ? names[id] : "");
     }
     static const uint8_t ignore[3] = {224, 224, 192}; /* the cream border of the annotations */
-    assert_memory_equal(p.rgb[255], ignore, 3);
+    assert_memory_equal(p.colors.rgb[255], ignore, 3);
     mseg_palette_free(&p);
 }
 
@@ -65,9 +65,9 @@ static void voc_annotations(void **state)
     assert_int_equal(mseg_palette_load(&p, "voc", NULL), MSEG_OK);
     assert_true(n >= 21);
     for (int i = 0; i < n; i++) {
-        assert_int_equal(p.rgb[i][0], colors[i].red);
-        assert_int_equal(p.rgb[i][1], colors[i].green);
-        assert_int_equal(p.rgb[i][2], colors[i].blue);
+        assert_int_equal(p.colors.rgb[i][0], colors[i].red);
+        assert_int_equal(p.colors.rgb[i][1], colors[i].green);
+        assert_int_equal(p.colors.rgb[i][2], colors[i].blue);
     }
     png_destroy_read_struct(&png, &info, NULL);
     fclose(in);
@@ -76,9 +76,9 @@ static void voc_annotations(void **state)
 
 static void assert_entry(const mseg_palette *p, int id, int r, int g, int b, const char *name)
 {
-    assert_int_equal(p->rgb[id][0], r);
-    assert_int_equal(p->rgb[id][1], g);
-    assert_int_equal(p->rgb[id][2], b);
+    assert_int_equal(p->colors.rgb[id][0], r);
+    assert_int_equal(p->colors.rgb[id][1], g);
+    assert_int_equal(p->colors.rgb[id][2], b);
     assert_string_equal(p->names[id], name);
 }
 
@@ -97,7 +97,7 @@ static void others_built_in(void **state)
     assert_entry(&p, 0, 120, 120, 120, "wall");
     assert_entry(&p, 44, 6, 51, 255, "chest of drawers");
     assert_entry(&p, 149, 92, 0, 255, "flag");
-    assert_voc_color(p.rgb[150], 150);
+    assert_voc_color(p.colors.rgb[150], 150);
     for (int id = 0; id < 150; id++)
         assert_true(*p.names[id]);
     mseg_palette_free(&p);
@@ -143,7 +143,7 @@ static void from_a_file(void **state)
     assert_entry(&p, 0, 1, 2, 3, "floor lamp # 2");
     assert_entry(&p, 3, 128, 128, 0, "");
     assert_entry(&p, 5, 255, 0, 7, "\xc3\xa9tag\xc3\xa8re");
-    assert_voc_color(p.rgb[200], 200);
+    assert_voc_color(p.colors.rgb[200], 200);
     mseg_palette_free(&p);
 }
 

@@ -7,7 +7,7 @@ enum { WIDTH = 40, HEIGHT = 30, SIDE = 33 };
 
 static mseg_status draw(mseg_image *photo)
 {
-    mseg_status status = mseg_image_create(photo, WIDTH, HEIGHT, 3);
+    mseg_status status = mseg_image_create(photo, WIDTH, HEIGHT, MSEG_RGB);
     if (status == MSEG_OK)
         for (int i = 0; i < WIDTH * HEIGHT * 3; i++)
             photo->data[i] = (uint8_t)(i * 7 % 256);
@@ -17,12 +17,12 @@ static mseg_status draw(mseg_image *photo)
 static mseg_status encode(const mseg_image *photo, size_t *png, size_t *jpeg, mseg_error *err)
 {
     uint8_t *bytes = NULL;
-    mseg_status status = mseg_image_encode_png(photo, NULL, 0, &bytes, png, err);
+    mseg_status status = mseg_image_encode_png(mseg_view_of(photo), NULL, &bytes, png, err);
     mseg_bytes_free(&bytes);
     if (status != MSEG_OK)
         return status;
     bytes = NULL;
-    status = mseg_image_encode_jpeg(photo, 90, &bytes, jpeg, err);
+    status = mseg_image_encode_jpeg(mseg_view_of(photo), 90, &bytes, jpeg, err);
     mseg_bytes_free(&bytes);
     return status;
 }
@@ -56,7 +56,7 @@ int main(void)
     if (status == MSEG_OK)
         status = mseg_session_open(&session, model, pool, &err);
     if (status == MSEG_OK)
-        status = mseg_segment(session, &photo, &options, &result, &err);
+        status = mseg_segment(session, mseg_view_of(&photo), &options, &result, &err);
     if (status == MSEG_OK)
         status = encode(&photo, &png, &jpeg, &err);
     if (status == MSEG_OK)

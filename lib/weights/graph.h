@@ -1,0 +1,57 @@
+#ifndef MSEG_WEIGHTS_GRAPH_H
+#define MSEG_WEIGHTS_GRAPH_H
+
+/* Inside lib/weights only. In: the operators of a foreign file, whatever its format, as nodes that its reader makes. Out: the
+ * same recognised as a network that mseg knows, its tensors under their canonical names (match.c). */
+
+#include "net/net.h"
+#include "weights/reader.h"
+
+typedef enum mseg_node_kind {
+    MSEG_NODE_INPUT,
+    MSEG_NODE_CONV, /* also fully connected layers, as 1x1 convolutions of 1x1 maps */
+    MSEG_NODE_DEPTHWISE,
+    MSEG_NODE_ADD,
+    MSEG_NODE_POOL, /* mean over the whole map */
+    MSEG_NODE_RESIZE,
+    MSEG_NODE_CONCAT, /* along channels */
+    MSEG_NODE_TAIL,   /* what may stand behind scores without changing their order: softmax, largest index, other layouts */
+    MSEG_NODE_OTHER,
+} mseg_node_kind;
+
+enum { MSEG_NODE_INPUTS = 16, MSEG_NODE_FAULT = 96 };
+
+/* A layer. Operators that only prepare or finish one (padding, space to batch, a separate activation, a bias added later, changes
+ * of number format) are part of it. */
+typedef struct mseg_node {
+    mseg_node_kind kind;
+    char what[96];                /* for messages: "operator 3 (CONV_2D, code 3)" */
+    char fault[MSEG_NODE_FAULT];  /* what is wrong with its constants or activation, for messages; "": nothing */
+    int inputs[MSEG_NODE_INPUTS]; /* nodes, all earlier in the list */
+    int n_inputs;
+    int uses;                /* inputs of later nodes that this one is */
+    int height, width;       /* of the output; 0: unknown */
+    int channels;            /* of the output; 0: unknown */
+    int in_height, in_width; /* convolutions: of the map before any padding */
+    /* Convolutions: [out, kh, kw, in] or [1, kh, kw, channels], and [out]; data NULL: none. Names are not set. */
+    mseg_tensor weight, bias;
+    int stride_h, stride_w, rate_h, rate_w;
+    int pad_h, pad_w; /* rows above and columns left of the map that the first output sees */
+    mseg_activation activation;
+    mseg_tensor caps;       /* upper bounds of the output behind that, one or one for each channel; data NULL: none */
+    float low, high;        /* bounds of the numbers that the output's format can hold */
+    mseg_sampling sampling; /* of a resize */
+    int block;              /* > 1: the output still lies in batches of that rate */
+    bool taken;             /* for the matcher */
+} mseg_node;
+
+typedef struct mseg_graph {
+    mseg_node *nodes; /* node 0 is the picture */
+    int count;
+} mseg_graph;
+
+/** Finds a network that mseg knows in the graph, sets the canonical tensors, padding, sampling and origin of weights and marks
+ * nodes as taken. Errors: MSEG_UNSUPPORTED with the node in the text, those of mseg_weights_add. */
+mseg_status mseg_graph_match(mseg_graph *graph, mseg_weights *weights, mseg_error *err);
+
+#endif

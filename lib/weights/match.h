@@ -1,0 +1,59 @@
+#ifndef MSEG_WEIGHTS_MATCH_H
+#define MSEG_WEIGHTS_MATCH_H
+
+/* Inside lib/weights only. In: the nodes of a foreign file. Out: those that are a network's layers under their canonical names
+ * (match.c: a convolution; match_backbone.c, match_head.c: what follows what). */
+
+#include "net/networks.h"
+#include "weights/graph.h"
+
+enum { MSEG_MATCH_BLOCKS = 32 };
+
+typedef struct mseg_matcher {
+    mseg_graph *graph;
+    mseg_weights *weights;
+    mseg_error *err;
+    const mseg_network *network;
+    mseg_node *current;                                       /* the node whose output comes next */
+    mseg_node *depthwise[MSEG_MATCH_BLOCKS];                  /* of the blocks so far */
+    int strides[MSEG_MATCH_BLOCKS], rates[MSEG_MATCH_BLOCKS]; /* of these */
+    bool same, symmetric;                                     /* every padding so far is that of SAME; is equal on both sides */
+    int taken;                                                /* convolutions so far */
+} mseg_matcher;
+
+/* What a convolution must be. rate 0: any. */
+typedef struct mseg_expected {
+    mseg_node_kind kind;
+    int kernel;
+    mseg_activation activation;
+    int rate;
+    bool may_stride;
+} mseg_expected;
+
+/** "not NETWORK with a known head: at LAYER: NODE and what is wrong with it". */
+__attribute__((format(printf, 4, 5))) mseg_status mseg_match_fail(const mseg_matcher *m, const mseg_node *node, const char *layer,
+                                                                  const char *format, ...);
+
+/** The first node of that kind (MSEG_ANY_NODE: of any), not taken yet, that reads from node; NULL when there is none. */
+enum { MSEG_ANY_NODE = -1 };
+mseg_node *mseg_match_user(const mseg_matcher *m, const mseg_node *node, int kind);
+
+/** What node reads first; NULL: nothing. */
+mseg_node *mseg_match_source(const mseg_matcher *m, const mseg_node *node);
+
+/** Whether the node's output has that activation; also without saying so, when its format ends where the activation would. */
+bool mseg_match_activation(const mseg_node *node, mseg_activation activation);
+
+/** Checks a convolution, adds its tensors under that name and takes it. Errors: MSEG_UNSUPPORTED, those of mseg_weights_add. */
+mseg_status mseg_match_take(mseg_matcher *m, mseg_node *node, const char *layer, const mseg_expected *want);
+
+/** Takes the convolution that reads from the current node and makes it current. */
+mseg_status mseg_match_step(mseg_matcher *m, const char *layer, const mseg_expected *want);
+
+/** Stem, blocks and, where a classifier has it, the last convolution. */
+mseg_status mseg_match_backbone(mseg_matcher *m);
+
+/** A classifier's head, DeepLabv3's, or that with DeepLabv3+'s decoder. */
+mseg_status mseg_match_head(mseg_matcher *m);
+
+#endif

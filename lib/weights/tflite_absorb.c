@@ -1,0 +1,248 @@
+#include <string.h>
+
+#include "weights/tflite.h"
+
+static bool padded(const tfl_view *v)
+{
+    return v->pad[0] || v->pad[1] || v->pad[2] || v->pad[3];
+}
+
+bool mseg_tfl_current(const tfl_builder *b, const tfl_view *v)
+{
+    return v && v->node >= 0 && v->version == b->versions[v->node];
+}
+
+bool mseg_tfl_whole(const tfl_builder *b, const tfl_view *v)
+{
+    return mseg_tfl_current(b, v) && v->block == 1 && !padded(v) && !v->channels_first;
+}
+
+/* The output of op is the same node as v, which may have grown. */
+static void pass(tfl_builder *b, const tfl_operator *op, const tfl_view *v)
+{
+    tfl_view *out = &b->views[op->output];
+    *out = *v;
+    out->constant = -1;
+    out->version = b->versions[v->node];
+    mseg_tfl_narrow(&b->nodes[v->node], &b->model->tensors[op->output]);
+}
+
+/* The node of v when it is a convolution of which more may become part; NULL: it is none. */
+static mseg_node *open_convolution(const tfl_builder *b, const tfl_view *v)
+{
+    if (!mseg_tfl_current(b, v) || padded(v))
+        return NULL;
+    mseg_node *node = &b->nodes[v->node];
+    return (node->kind == MSEG_NODE_CONV || node->kind == MSEG_NODE_DEPTHWISE) && !node->uses ? node : NULL;
+}
+
+static bool is_integer_type(int type)
+{
+    return type == TFL_UINT8 || type == TFL_INT8;
+}
+
+static bool absorb_format(tfl_builder *b, const tfl_operator *op)
+{
+    const tfl_view *v = mseg_tfl_input(b, op, 0);
+    if (!v)
+        return false;
+    if (v->constant < 0) {
+        if (!mseg_tfl_current(b, v))
+            return false;
+        if (v->node == 0 && b->quantized_input < 0 && is_integer_type(b->model->tensors[op->output].type))
+            b->quantized_input = op->output;
+        pass(b, op, v);
+        return true;
+    }
+    const tfl_tensor *in = &b->model->tensors[v->constant], *out = &b->model->tensors[op->output];
+    if (op->code != TFL_OP_DEQUANTIZE || in->rank != out->rank || memcmp(in->shape, out->shape, sizeof in->shape) != 0)
+        return false;
+    b->views[op->output].constant = v->constant;
+    return true;
+}
+
+/* Bytes as floats, before arithmetic on them. */
+static bool absorb_cast(tfl_builder *b, const tfl_operator *op)
+{
+    const tfl_view *v = mseg_tfl_input(b, op, 0);
+    if (!mseg_tfl_whole(b, v) || v->node != 0 || b->nodes[0].uses || b->model->tensors[op->output].type != TFL_FLOAT32)
+        return false;
+    pass(b, op, v);
+    return true;
+}
+
+static bool absorb_activation(tfl_builder *b, const tfl_operator *op)
+{
+    const tfl_view *v = mseg_tfl_input(b, op, 0);
+    mseg_node *node = open_convolution(b, v);
+    const mseg_activation activation = op->code == TFL_OP_RELU6 ? MSEG_RELU6 : MSEG_RELU;
+    if (!node || (node->activation != MSEG_LINEAR && node->activation != activation))
+        return false;
+    node->activation = activation;
+    b->versions[v->node]++;
+    pass(b, op, v);
+    return true;
+}
+
+/* The smaller of the output and a constant, or one constant for each channel: the 6 of ReLU6, or what equalising channels has
+ * made of it. */
+static bool absorb_minimum(tfl_builder *b, const tfl_operator *op)
+{
+    const tfl_view *v = mseg_tfl_input(b, op, 0), *caps = mseg_tfl_input(b, op, 1);
+    if (v && v->constant >= 0) {
+        const tfl_view *swap = v;
+        v = caps;
+        caps = swap;
+    }
+    mseg_node *node = open_convolution(b, v);
+    if (!node || !caps || caps->constant < 0 || node->caps.data)
+        return false;
+    mseg_tfl_constant(&b->model->tensors[caps->constant], "bound", &node->caps, node->fault);
+    b->versions[v->node]++;
+    pass(b, op, v);
+    return true;
+}
+
+static bool absorb_pad(tfl_builder *b, const tfl_operator *op)
+{
+    const tfl_view *v = mseg_tfl_input(b, op, 0);
+    int pads[8]; /* before and after, for batch, rows, columns, channels */
+    if (!mseg_tfl_whole(b, v) || !mseg_tfl_ints(b, op, 1, 8, pads) || !mseg_tfl_in_range(pads, 8, 0, TFL_MAX_DIMENSION) ||
+        pads[0] || pads[1] || pads[6] || pads[7])
+        return false;
+    pass(b, op, v);
+    memcpy(b->views[op->output].pad, pads + 2, sizeof b->views->pad);
+    return true;
+}
+
+static bool absorb_space_to_batch(tfl_builder *b, const tfl_operator *op)
+{
+    const tfl_view *v = mseg_tfl_input(b, op, 0);
+    int block[2], pads[4];
+    if (!mseg_tfl_whole(b, v) || !mseg_tfl_ints(b, op, 1, 2, block) || !mseg_tfl_ints(b, op, 2, 4, pads) ||
+        block[0] != block[1] || !mseg_tfl_in_range(block, 2, 2, TFL_MAX_STRIDE) ||
+        !mseg_tfl_in_range(pads, 4, 0, TFL_MAX_DIMENSION))
+        return false;
+    pass(b, op, v);
+    b->views[op->output].block = block[0];
+    memcpy(b->views[op->output].pad, pads, sizeof pads);
+    return true;
+}
+
+static bool absorb_batch_to_space(tfl_builder *b, const tfl_operator *op)
+{
+    const tfl_view *v = mseg_tfl_input(b, op, 0);
+    int block[2], crops[4];
+    if (!mseg_tfl_current(b, v) || v->block == 1 || padded(v) || !mseg_tfl_ints(b, op, 1, 2, block) ||
+        !mseg_tfl_ints(b, op, 2, 4, crops) || block[0] != v->block || block[1] != v->block ||
+        b->nodes[v->node].block != v->block || !mseg_tfl_in_range(crops, 4, 0, TFL_MAX_DIMENSION))
+        return false;
+    mseg_node *node = &b->nodes[v->node];
+    if (!mseg_tfl_map_size(&b->model->tensors[op->output], node))
+        return false;
+    node->pad_h -= crops[0];
+    node->pad_w -= crops[2];
+    node->block = 1;
+    b->versions[v->node]++;
+    pass(b, op, v);
+    b->views[op->output].block = 1;
+    return true;
+}
+
+/* A reshape of one value per channel stays one value per channel. */
+static bool absorb_reshape(tfl_builder *b, const tfl_operator *op)
+{
+    const tfl_view *v = mseg_tfl_input(b, op, 0);
+    const tfl_tensor *out = &b->model->tensors[op->output];
+    if (!mseg_tfl_whole(b, v) || b->nodes[v->node].height != 1 || b->nodes[v->node].width != 1 || out->rank < 1)
+        return false;
+    for (int i = 0; i < out->rank; i++)
+        if (out->shape[i] != 1 && out->shape[i] != b->nodes[v->node].channels)
+            return false;
+    pass(b, op, v);
+    return true;
+}
+
+/* A picture with channels first becomes one with channels last. */
+static bool absorb_transpose(tfl_builder *b, const tfl_operator *op)
+{
+    static const int to_last[4] = {0, 2, 3, 1};
+    const tfl_view *v = mseg_tfl_input(b, op, 0);
+    int order[4];
+    if (!mseg_tfl_current(b, v) || !v->channels_first || !mseg_tfl_ints(b, op, 1, 4, order) ||
+        memcmp(order, to_last, sizeof order) != 0)
+        return false;
+    pass(b, op, v);
+    b->views[op->output].channels_first = false;
+    return true;
+}
+
+static bool all_zero(const mseg_tensor *t)
+{
+    if (t->bytes > TFL_MAX_DIMENSION * sizeof(float))
+        return false;
+    for (size_t i = 0; i < t->bytes; i++)
+        if (t->data[i])
+            return false;
+    return true;
+}
+
+/* Old converters leave the bias of an atrous convolution behind its batch-to-space, and a bias of zeros in the convolution. */
+static bool absorb_bias(tfl_builder *b, const tfl_operator *op)
+{
+    const tfl_view *v = mseg_tfl_input(b, op, 0), *c = mseg_tfl_input(b, op, 1);
+    if (v && v->constant >= 0) {
+        const tfl_view *swap = v;
+        v = c;
+        c = swap;
+    }
+    mseg_node *node = mseg_tfl_whole(b, v) ? open_convolution(b, v) : NULL;
+    mseg_tensor bias;
+    mseg_activation activation;
+    char fault[TFL_FAULT];
+    if (!node || !c || c->constant < 0 || node->activation != MSEG_LINEAR || node->caps.data ||
+        (node->bias.data && !all_zero(&node->bias)) ||
+        !mseg_tfl_constant(&b->model->tensors[c->constant], "bias", &bias, fault) || bias.rank != 1 ||
+        bias.shape[0] != node->channels || !mseg_tfl_activation(op->activation, &activation))
+        return false;
+    node->bias = bias;
+    node->activation = activation;
+    b->versions[v->node]++;
+    pass(b, op, v);
+    return true;
+}
+
+bool mseg_tfl_absorb(tfl_builder *b, const tfl_operator *op)
+{
+    switch (op->code) {
+    case TFL_OP_QUANTIZE:
+    case TFL_OP_DEQUANTIZE:
+        return absorb_format(b, op);
+    case TFL_OP_CAST:
+        return absorb_cast(b, op);
+    case TFL_OP_RELU:
+    case TFL_OP_RELU6:
+        return absorb_activation(b, op);
+    case TFL_OP_MINIMUM:
+        return absorb_minimum(b, op);
+    case TFL_OP_PAD:
+        return absorb_pad(b, op);
+    case TFL_OP_SPACE_TO_BATCH_ND:
+        return absorb_space_to_batch(b, op);
+    case TFL_OP_BATCH_TO_SPACE_ND:
+        return absorb_batch_to_space(b, op);
+    case TFL_OP_RESHAPE:
+    case TFL_OP_SQUEEZE:
+        return absorb_reshape(b, op);
+    case TFL_OP_TRANSPOSE:
+        return absorb_transpose(b, op);
+    case TFL_OP_ADD:
+        return mseg_tfl_absorb_arithmetic(b, op) || absorb_bias(b, op);
+    case TFL_OP_MUL:
+    case TFL_OP_SUB:
+    case TFL_OP_DIV:
+        return mseg_tfl_absorb_arithmetic(b, op);
+    default:
+        return false;
+    }
+}
