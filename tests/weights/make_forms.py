@@ -36,8 +36,8 @@ def picture(height, width):
 class Form(Net):
     """kind: f32, dynamic (int8 weights, float maps), u8 (one zero point), i8 (a scale per channel), i8t (one scale). ranges: of
     the maps by name, from the same network in f32. relu6: fused, implicit (nothing but the range tells), relu (fused, and the
-    range), sixth (RELU, MINIMUM 6), caps (RELU and a MINIMUM per channel). ends: types of the picture and the scores, and of an integer
-    picture scale and zero point. before: operators in front of the network, (code, values, whether the constant is first)."""
+    range), sixth (RELU, MINIMUM 6), caps (RELU and a MINIMUM per channel). ends: types of the picture and the scores, and of an
+    integer picture scale and zero point. before: operators in front of the network (code, values, whether these are first)."""
 
     def __init__(self, seed, size, output_stride=32, kind='f32', ranges=None, network='v2', relu6='fused', relu='fused',
                  padding='same', stuffed=False, before=(), ends=('f32', 'f32'), channels_first=False, head='deeplab', dense=(),
@@ -148,7 +148,7 @@ class Form(Net):
         gain = (2.0 / (kernel * kernel * (1 if depthwise else c))) ** 0.5
         weight, values = self.weights(name, shape, 3 if depthwise else 0, gain)
         before, caps = self.caps.get(x), None
-        bounded = self.relu6 == 'caps' and act == 'relu6' and not name.endswith(('expand', 'last'))
+        bounded = self.relu6 == 'caps' and act == 'relu6' and not name.endswith('expand')
         if bounded:
             caps = np.array([CAPS[(k + self.convs) % 5] for k in range(out)])
             if name.endswith('block4.depthwise'):
@@ -248,6 +248,8 @@ class Form(Net):
             return self.f.op(AVERAGE_POOL_2D, [x], y, 5, {0: (I8, VALID), 1: (I32, 2), 2: (I32, 2), 3: (I32, w), 4: (I32, h)})
         flat = kind == 'flat'
         y = self.map([c] if flat else [1, 1, c], 'pool')
+        if x in self.caps:
+            self.caps[y] = self.caps[x]
         return self.f.op(MEAN, [x, self.ints([1, 2])], y, 27, {} if flat else {0: (BOOL, True)})
 
     def resize(self, x, size, name):
@@ -298,7 +300,7 @@ class Form(Net):
                 continue
             c = self.f.tensors[x]['shape'][-1]
             weight, values = self.weights(name, [out, c], 0, (2.0 / c) ** 0.5)
-            self.values.append((name + '.weight', [out, 1, 1, c], values))
+            self.keep(name + '.weight', [out, 1, 1, c], values, self.caps.get(x), None)
             b = -1
             if self.last_bias or not last:
                 b, values = self.bias(name, x, weight, out)

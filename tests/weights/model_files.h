@@ -79,7 +79,7 @@ static void check_patch(char *line)
 }
 
 /* Checks all lines of a file of single faults; how many there are. */
-static int check_patches(const char *path)
+static inline int check_patches(const char *path)
 {
     FILE *in = fopen(path, "r");
     assert_non_null(in);
@@ -116,7 +116,7 @@ static void read_damaged(const file *f)
 }
 
 /* Each byte of the file changed by itself. */
-static void read_damaged_everywhere(const char *name)
+static inline void read_damaged_everywhere(const char *name)
 {
     static const uint8_t flips[] = {0xff, 0x01, 0x80};
     file f = load_data(name, ".tflite");
