@@ -169,13 +169,16 @@ static mseg_status scale_tensor(const mseg_matcher *m, mseg_tensor *t, bool dept
     return MSEG_OK;
 }
 
-/* Whether every reader of the node's output multiplies by weights, which then take what the bounds leave to them. */
+/* Whether every reader of the node's output, or of its mean, multiplies by weights, which then take what the bounds leave to
+ * them. */
 static bool readers_multiply(const mseg_matcher *m, const mseg_node *node)
 {
     const int index = (int)(node - m->graph->nodes);
     for (int i = index + 1; i < m->graph->count; i++) {
         const mseg_node *reader = &m->graph->nodes[i];
-        if (reads(reader, index) && reader->kind != MSEG_NODE_CONV && reader->kind != MSEG_NODE_DEPTHWISE)
+        if (!reads(reader, index) || reader->kind == MSEG_NODE_CONV || reader->kind == MSEG_NODE_DEPTHWISE)
+            continue;
+        if (reader->kind != MSEG_NODE_POOL || node->kind == MSEG_NODE_POOL || !readers_multiply(m, reader))
             return false;
     }
     return true;
@@ -186,6 +189,8 @@ static mseg_status apply_caps(const mseg_matcher *m, const mseg_node *node, cons
 {
     mseg_status status = MSEG_OK;
     const mseg_node *source = mseg_match_source(m, node);
+    if (source->kind == MSEG_NODE_POOL)
+        source = mseg_match_source(m, source);
     const float *before = source->caps.data ? caps_of(m, source, layer, &status) : NULL;
     const float *caps = node->caps.data && !status ? caps_of(m, node, layer, &status) : NULL;
     if (caps && !readers_multiply(m, node))
@@ -319,19 +324,31 @@ mseg_status mseg_match_step(mseg_matcher *m, const char *layer, const mseg_expec
 
 /* ---- the whole graph ---------------------------------------------------------------------------------------------------- */
 
-/* The nodes behind the scores change no weights: whatever resizes or names classes is fine. The last resize tells how the scores
- * and the picture lie on each other. */
-static void take_tail(mseg_matcher *m)
+mseg_status mseg_match_resize(mseg_matcher *m, mseg_node *resize, const char *layer)
 {
-    for (int i = (int)(m->current - m->graph->nodes) + 1; i < m->graph->count; i++) {
+    if (m->resize && m->resize->sampling != resize->sampling)
+        return mseg_match_fail(m, resize, layer, "places its points by another rule than %s", m->resize->what);
+    m->resize = resize;
+    m->weights->input.sampling = resize->sampling;
+    resize->taken = true;
+    return MSEG_OK;
+}
+
+/* The nodes behind the scores change no weights: whatever resizes or names classes is fine. The resizes tell how the scores and
+ * the picture lie on each other. */
+static mseg_status take_tail(mseg_matcher *m)
+{
+    mseg_status status = MSEG_OK;
+    for (int i = (int)(m->current - m->graph->nodes) + 1; i < m->graph->count && !status; i++) {
         mseg_node *node = &m->graph->nodes[i];
         const mseg_node *source = mseg_match_source(m, node);
         if (node->taken || node->n_inputs != 1 || (source != m->current && !(source->taken && source > m->current)))
             continue;
         node->taken = node->kind == MSEG_NODE_RESIZE || node->kind == MSEG_NODE_TAIL;
         if (node->kind == MSEG_NODE_RESIZE && (source->height != node->height || source->width != node->width))
-            m->weights->input.sampling = node->sampling;
+            status = mseg_match_resize(m, node, "the end");
     }
+    return status;
 }
 
 /* Nodes that no step has taken are something that mseg would leave out. */
@@ -354,8 +371,8 @@ static mseg_status match(mseg_matcher *m)
     if (status != MSEG_OK)
         return status;
     m->weights->padding = m->same ? MSEG_SAME : MSEG_SYMMETRIC;
-    take_tail(m);
-    return check_all_taken(m);
+    status = take_tail(m);
+    return status ? status : check_all_taken(m);
 }
 
 mseg_status mseg_graph_match(mseg_graph *graph, mseg_weights *weights, mseg_error *err)

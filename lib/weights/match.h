@@ -19,6 +19,7 @@ typedef struct mseg_matcher {
     int strides[MSEG_MATCH_BLOCKS], rates[MSEG_MATCH_BLOCKS]; /* of these */
     bool same, symmetric;                                     /* every padding so far is that of SAME; is equal on both sides */
     int taken;                                                /* convolutions so far */
+    const mseg_node *resize;                                  /* that told the sampling; NULL: none so far */
 } mseg_matcher;
 
 /* What a convolution must be. rate 0: any. */
@@ -49,6 +50,10 @@ mseg_status mseg_match_take(mseg_matcher *m, mseg_node *node, const char *layer,
 
 /** Takes the convolution that reads from the current node and makes it current. */
 mseg_status mseg_match_step(mseg_matcher *m, const char *layer, const mseg_expected *want);
+
+/** Takes a resize by whose rule scores and picture lie on each other. Errors: MSEG_UNSUPPORTED when it is not that of an earlier
+ * one. */
+mseg_status mseg_match_resize(mseg_matcher *m, mseg_node *resize, const char *layer);
 
 /** Stem, blocks and, where a classifier has it, the last convolution. */
 mseg_status mseg_match_backbone(mseg_matcher *m);

@@ -132,8 +132,8 @@ static mseg_status match_decoder(mseg_matcher *m, mseg_node *resize)
         resize->height != low->height || resize->width != low->width || concat->height != low->height ||
         concat->width != low->width)
         return mseg_match_fail(m, concat, place, "does not join maps of one size along the channels");
-    m->weights->input.sampling = resize->sampling;
-    resize->taken = concat->taken = true;
+    status = mseg_match_resize(m, resize, place);
+    concat->taken = true;
     m->current = concat;
     for (int i = 0; i < MAX_DECODER && !status; i++) {
         const mseg_node *conv = mseg_match_user(m, m->current, MSEG_NODE_CONV);

@@ -17,8 +17,10 @@ FLOAT32, FLOAT16, INT32, UINT8, INT64, INT8 = 0, 1, 2, 3, 4, 9
 ADD, AVERAGE_POOL_2D, CONCATENATION, CONV_2D, DEPTHWISE_CONV_2D, DEQUANTIZE, FULLY_CONNECTED = 0, 1, 2, 3, 4, 6, 9
 LOGISTIC, RELU, RELU6, RESHAPE, RESIZE_BILINEAR, SOFTMAX, PAD = 14, 19, 21, 22, 23, 25, 34
 BATCH_TO_SPACE_ND, SPACE_TO_BATCH_ND, MEAN, ARG_MAX, QUANTIZE = 37, 38, 40, 56, 114
+MUL, TRANSPOSE, SUB, DIV, SQUEEZE, CAST, MINIMUM = 18, 39, 41, 42, 43, 53, 57
 CODES = [ADD, AVERAGE_POOL_2D, CONCATENATION, CONV_2D, DEPTHWISE_CONV_2D, DEQUANTIZE, FULLY_CONNECTED, LOGISTIC, RELU, RELU6,
          RESHAPE, RESIZE_BILINEAR, SOFTMAX, PAD, BATCH_TO_SPACE_ND, SPACE_TO_BATCH_ND, MEAN, ARG_MAX, QUANTIZE]
+FORM_CODES = CODES + [MUL, TRANSPOSE, SUB, DIV, SQUEEZE, CAST, MINIMUM]  # of make_forms.py
 NONE, ACT_RELU, ACT_RELU6 = 0, 1, 3
 SAME, VALID = 0, 1
 I8, I32, BOOL, F32 = 'i8', 'i32', 'bool', 'f32'
@@ -74,7 +76,8 @@ def data_vector(b, raw):
 class File:
     """Tensors and operators in memory; bytes() writes them."""
 
-    def __init__(self, old_codes=True, force_defaults=False):
+    def __init__(self, old_codes=True, force_defaults=False, codes=CODES):
+        self.codes = codes
         self.tensors, self.ops, self.buffers = [], [], [b'']
         self.old_codes, self.force_defaults, self.version, self.inputs = old_codes, force_defaults, 3, []
 
@@ -88,7 +91,7 @@ class File:
         return len(self.tensors) - 1
 
     def op(self, code, inputs, output, options_type=0, options=None):
-        self.ops.append(dict(code=CODES.index(code), inputs=list(inputs), outputs=[output], type=options_type,
+        self.ops.append(dict(code=self.codes.index(code), inputs=list(inputs), outputs=[output], type=options_type,
                              options=dict(options or {})))
         return output
 
@@ -116,7 +119,7 @@ class File:
             fields[3] = (I8, o['type'])
             ops.append(table(b, fields))
         codes = []
-        for code in CODES:
+        for code in self.codes:
             fields = {0: (I8, code), 2: ('one', 1)}
             if not self.old_codes:
                 fields[3] = (I32, code)
@@ -463,29 +466,34 @@ def write_values(path, values):
             out.write(np.ascontiguousarray(array, '<f4').tobytes())
 
 
+def write_patches(path, faults, build):
+    """build(name): the network of that file."""
+    good = {}
+    with open(path, 'w') as out:
+        for base, status, text, fault in faults:
+            if base not in good:
+                good[base] = build(base).f.bytes()
+            if isinstance(fault, int):
+                bad = more_tensors(good[base], fault)
+            else:
+                net = build(base)
+                fault(net)
+                bad = net.f.bytes()
+            assert len(bad) == len(good[base]) and bad != good[base], (base, text)
+            changed = ['%d=%d' % (i, b) for i, (a, b) in enumerate(zip(good[base], bad)) if a != b]
+            assert len(changed) < 20, (base, text, len(changed))
+            out.write('%s|%s|%s|%s\n' % (base, status, text, ' '.join(changed)))
+
+
 def main():
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'data')
     os.makedirs(folder, exist_ok=True)
-    written = {}
     for name, choices in FILES.items():
         net = Net(**choices)
-        written[name] = net.f.bytes()
         with open(os.path.join(folder, name + '.tflite'), 'wb') as out:
-            out.write(written[name])
+            out.write(net.f.bytes())
         write_values(os.path.join(folder, name + '.values'), net.values)
-    with open(os.path.join(folder, 'patches.txt'), 'w') as out:
-        for base, status, text, fault in FAULTS:
-            good = written[base]
-            if isinstance(fault, int):
-                bad = more_tensors(good, fault)
-            else:
-                net = Net(**FILES[base])
-                fault(net)
-                bad = net.f.bytes()
-            assert len(bad) == len(good) and bad != good, (base, text)
-            changed = ['%d=%d' % (i, b) for i, (a, b) in enumerate(zip(good, bad)) if a != b]
-            assert len(changed) < 20, (base, text, len(changed))
-            out.write('%s|%s|%s|%s\n' % (base, status, text, ' '.join(changed)))
+    write_patches(os.path.join(folder, 'patches.txt'), FAULTS, lambda name: Net(**FILES[name]))
 
 
 if __name__ == '__main__':

@@ -13,37 +13,8 @@
 #include <cmocka.h>
 
 #include "shared.h"
+#include "weights/model_files.h"
 #include "weights/reader.h"
-#include "weights/weights.h"
-
-#define DATA MSEG_TESTS_DIR "/weights/data/"
-
-typedef struct file {
-    uint8_t *bytes;
-    size_t size;
-} file;
-
-/* The whole file in a block of exactly its size, so that the sanitizer sees every byte read beyond it. */
-static file load(const char *path)
-{
-    FILE *in = fopen(path, "rb");
-    assert_non_null(in);
-    assert_int_equal(fseek(in, 0, SEEK_END), 0);
-    file f = {NULL, (size_t)ftell(in)};
-    f.bytes = malloc(f.size);
-    assert_non_null(f.bytes);
-    rewind(in);
-    assert_int_equal(fread(f.bytes, 1, f.size, in), f.size);
-    fclose(in);
-    return f;
-}
-
-static file load_data(const char *name, const char *suffix)
-{
-    char path[512];
-    snprintf(path, sizeof path, DATA "%s%s", name, suffix);
-    return load(path);
-}
 
 static const struct {
     const char *name;
@@ -133,54 +104,10 @@ static void tensors_come_in_network_order(void **state)
     mseg_weights_close(&weights);
 }
 
-static void check_error(mseg_status status, const mseg_error *err)
-{
-    assert_int_equal(status, err->status);
-    assert_true(status == MSEG_FORMAT || status == MSEG_UNSUPPORTED || status == MSEG_LIMIT);
-    assert_true(strlen(err->text) >= strlen("empty file"));
-    for (const char *c = err->text; *c; c++)
-        assert_true(*c >= ' ' && *c <= '~');
-}
-
-static mseg_status status_named(const char *name)
-{
-    return strcmp(name, "FORMAT") == 0 ? MSEG_FORMAT : strcmp(name, "LIMIT") == 0 ? MSEG_LIMIT : MSEG_UNSUPPORTED;
-}
-
-/* base|status|text|offset=byte offset=byte ... */
-static void check_patch(char *line)
-{
-    char *base = strtok(line, "|"), *status = strtok(NULL, "|"), *text = strtok(NULL, "|"), *changes = strtok(NULL, "|");
-    assert_non_null(changes);
-    file f = load_data(base, ".tflite");
-    for (char *change = strtok(changes, " \n"); change; change = strtok(NULL, " \n")) {
-        size_t offset;
-        unsigned byte;
-        assert_int_equal(sscanf(change, "%zu=%u", &offset, &byte), 2);
-        assert_true(offset < f.size);
-        f.bytes[offset] = (uint8_t)byte;
-    }
-    mseg_weights *weights;
-    mseg_error err = {0};
-    mseg_status got = mseg_weights_open_memory(&weights, f.bytes, f.size, &err);
-    assert_null(weights);
-    check_error(got, &err);
-    if (got != status_named(status) || !strstr(err.text, text))
-        fail_msg("expected %s with '%s', got: %s", status, text, err.text);
-    free(f.bytes);
-}
-
 static void single_faults_are_refused_with_their_place(void **state)
 {
     (void)state;
-    FILE *in = fopen(DATA "patches.txt", "r");
-    assert_non_null(in);
-    char line[1024];
-    int count = 0;
-    for (; fgets(line, sizeof line, in); count++)
-        check_patch(line);
-    fclose(in);
-    assert_true(count > 30);
+    assert_true(check_patches(DATA "patches.txt") > 30);
 }
 
 static void truncated_files_are_refused(void **state)
@@ -202,44 +129,11 @@ static void truncated_files_are_refused(void **state)
     }
 }
 
-static float sink;
-
-/* Reads whatever the file holds now: any outcome but a crash or an unexplained error is right. */
-static void read_damaged(const file *f)
-{
-    mseg_weights *weights;
-    mseg_error err = {0};
-    mseg_status status = mseg_weights_open_memory(&weights, f->bytes, f->size, &err);
-    if (status != MSEG_OK) {
-        assert_null(weights);
-        check_error(status, &err);
-        return;
-    }
-    for (int i = 0; i < mseg_weights_count(weights); i++) {
-        const mseg_tensor *t = mseg_weights_at(weights, i);
-        float *values = malloc(mseg_tensor_elements(t) * sizeof *values);
-        assert_non_null(values);
-        mseg_tensor_to_f32(t, values);
-        sink += values[mseg_tensor_elements(t) - 1];
-        free(values);
-    }
-    mseg_weights_close(&weights);
-}
-
 static void any_single_damaged_byte_is_survived(void **state)
 {
     (void)state;
-    static const char *const names[] = {"uint8", "batches"};
-    static const uint8_t flips[] = {0xff, 0x01, 0x80};
-    for (int n = 0; n < 2; n++) {
-        file f = load_data(names[n], ".tflite");
-        for (size_t at = 0; at < f.size; at++) {
-            f.bytes[at] ^= flips[at % 3];
-            read_damaged(&f);
-            f.bytes[at] ^= flips[at % 3];
-        }
-        free(f.bytes);
-    }
+    read_damaged_everywhere("uint8");
+    read_damaged_everywhere("batches");
 }
 
 static void files_that_are_no_models_are_named(void **state)

@@ -1,0 +1,110 @@
+"""Single faults in the networks of make_forms.py, as FAULTS of make_tflite.py. Most texts are
+no more than the place that the message names."""
+import numpy as np
+
+from make_tflite import *
+
+
+def result(net, layer):
+    """The tensor that a layer's operator writes."""
+    return net.f.tensors[output(net, layer)]
+
+
+def float_constant(net, layer, position, element, value):
+    """One element of an input, a constant of floats."""
+    buffer = operand(net, layer, position)['buffer']
+    values = np.frombuffer(net.f.buffers[buffer], '<f4').copy()
+    values[element] = value
+    net.f.buffers[buffer] = values.tobytes()
+
+
+def kernel_value(net, layer, y, x, value):
+    """Of the first channel."""
+    t = operand(net, layer, 1)
+    values = np.frombuffer(net.f.buffers[t['buffer']], NUMPY[t['kind']]).reshape(t['shape']).copy()
+    values[0, y, x, 0] = value
+    net.f.buffers[t['buffer']] = values.tobytes()
+
+
+def limit(net, layer):
+    """The position of MINIMUM's constant among its inputs."""
+    return [operand(net, layer, i)['buffer'] > 0 for i in (0, 1)].index(True)
+
+
+def ints_of(net, operator, values):
+    """Other int32 values for an operator's last input."""
+    buffer = net.f.tensors[net.f.ops[operator]['inputs'][-1]]['buffer']
+    net.f.buffers[buffer] = np.array(values, '<i4').tobytes()
+
+
+NAN = float('nan')
+FORM_FAULTS = [
+    ('toco', 'UNSUPPORTED', 'backbone.block3.expand', lambda n: result(n, 'backbone.block3.expand').update(zeros=[1])),
+    ('toco', 'UNSUPPORTED', 'backbone.block5.depthwise', lambda n: result(n, 'backbone.block5.depthwise').update(scales=[0.03])),
+    ('toco', 'UNSUPPORTED', 'backbone.block6.depthwise',
+     lambda n: result(n, 'backbone.block6.depthwise').update(scales=[0.02354])),
+    ('toco', 'UNSUPPORTED', 'head.projection', lambda n: result(n, 'head.projection').update(zeros=[3])),
+    ('toco', 'UNSUPPORTED', 'head.image_pooling', lambda n: result(n, 'head.image_pooling').update(zeros=[128])),
+    ('acuity', 'UNSUPPORTED', 'backbone.block5.expand', lambda n: result(n, 'backbone.block5.expand').update(scales=[0.03])),
+    ('pertensor', 'UNSUPPORTED', 'backbone.block3.expand', lambda n: result(n, 'backbone.block3.expand').update(zeros=[-127])),
+    ('pertensor', 'UNSUPPORTED', 'backbone.block3.expand', lambda n: result(n, 'backbone.block3.expand').update(zeros=[0])),
+    # Bounds: too few, negative, not used, with a product for the minimum, not a number, without end.
+    ('equalized', 'UNSUPPORTED', 'backbone.block2.depthwise', lambda n: inputs(
+        n, 'backbone.block2.depthwise.bound', 1, n.f.ops[n.at['backbone.stem.bound']]['inputs'][1])),
+    ('equalized', 'UNSUPPORTED', 'backbone.block2.depthwise',
+     lambda n: operand(n, 'backbone.block2.depthwise.bound', 1).update(zeros=[127])),
+    ('equalized', 'UNSUPPORTED', 'backbone.block2.depthwise', lambda n: n.f.ops[
+        n.at['backbone.block2.depthwise.bound'] + 1].update(inputs=[output(n, 'backbone.block2.depthwise')])),
+    ('equalized', 'UNSUPPORTED', 'backbone.block2.depthwise',
+     lambda n: n.f.ops[n.at['backbone.block2.depthwise.bound']].update(code=FORM_CODES.index(MUL), type=21)),
+    ('caps', 'UNSUPPORTED', 'backbone.block2.depthwise', lambda n: float_constant(
+        n, 'backbone.block2.depthwise.bound', limit(n, 'backbone.block2.depthwise.bound'), 2, -3)),
+    ('caps', 'UNSUPPORTED', 'backbone.block2.depthwise', lambda n: float_constant(
+        n, 'backbone.block2.depthwise.bound', limit(n, 'backbone.block2.depthwise.bound'), 1, NAN)),
+    ('caps', 'UNSUPPORTED', 'backbone.block2.depthwise', lambda n: float_constant(
+        n, 'backbone.block2.depthwise.bound', limit(n, 'backbone.block2.depthwise.bound'), 1, float('inf'))),
+    ('sixth', 'UNSUPPORTED', 'backbone.block7.expand', lambda n: float_constant(
+        n, 'backbone.block7.expand.bound', limit(n, 'backbone.block7.expand.bound'), 0, -6)),
+    ('sixth', 'UNSUPPORTED', 'backbone.block7.expand', lambda n: n.f.ops[n.at['backbone.block7.expand.bound']].update(
+        code=FORM_CODES.index(SUB), type=28)),
+    # Dense layers: without an activation, one too many, an unknown one, not in a row; zeros on the other side of an odd map.
+    ('teachable', 'UNSUPPORTED', 'head.dense0', lambda n: options(n, 'head.dense0', 0, NONE)),
+    ('teachable', 'UNSUPPORTED', 'head.classifier', lambda n: options(n, 'head.classifier', 0, ACT_RELU)),
+    ('teachable', 'UNSUPPORTED', 'head.dense1', lambda n: options(n, 'head.dense1', 0, 4)),
+    ('teachable', 'UNSUPPORTED', 'head.classifier', lambda n: inputs(n, 'head.dense1', 0, output(n, 'pool'))),
+    ('teachable', 'UNSUPPORTED', 'head.classifier', lambda n: inputs(n, 'head.classifier', 0, output(n, 'head.dense0'))),
+    ('teachable', 'UNSUPPORTED', 'block1.depthwise', lambda n: constant_input(n, 'backbone.block1.depthwise', -1, 2, 0)),
+    ('teachable', 'UNSUPPORTED', 'block1.depthwise', lambda n: constant_input(n, 'backbone.block1.depthwise', -1, 6, 1)),
+    ('teachable', 'UNSUPPORTED', 'MEAN', lambda n: constant_input(n, 'pool', 0, 1, 3)),
+    ('convdense', 'UNSUPPORTED', 'head.dense0', lambda n: options(n, 'head.dense0', 3, 4)),
+    # Something between the zeros; another rate; zeros that are none.
+    ('stuffed', 'UNSUPPORTED', 'backbone.block8.depthwise', lambda n: kernel_value(n, 'backbone.block8.depthwise', 1, 2, 1)),
+    ('stuffed', 'UNSUPPORTED', 'backbone.block15.depthwise',
+     lambda n: kernel_value(n, 'backbone.block15.depthwise', 2, 2, 1e-30)),
+    ('stuffed', 'UNSUPPORTED', 'backbone.block8', lambda n: (options(n, 'backbone.block8.depthwise', 5, 2),
+                                                             options(n, 'backbone.block8.depthwise', 6, 2))),
+    ('stuffed8', 'UNSUPPORTED', 'backbone.block15.depthwise', lambda n: kernel_value(n, 'backbone.block15.depthwise', 4, 3, 1)),
+    ('stuffed8', 'UNSUPPORTED', 'backbone.block14.depthwise',
+     lambda n: operand(n, 'backbone.block14.depthwise', 1).update(zeros=[7])),
+    # In front of the network: no number, a division by zero, an activation, the picture's sides exchanged.
+    ('inside', 'UNSUPPORTED', 'backbone.stem', lambda n: float_constant(n, 'before0', 1, 1, NAN)),
+    ('inside', 'UNSUPPORTED', 'backbone.stem', lambda n: float_constant(n, 'before1', 1, 2, 0)),
+    ('inside', 'UNSUPPORTED', 'backbone.stem', lambda n: options(n, 'before0', 0, ACT_RELU)),
+    ('inside', 'UNSUPPORTED', 'backbone.stem', lambda n: inputs(n, 'before1', 0, n.f.inputs[0])),
+    ('inside8', 'UNSUPPORTED', 'backbone.stem', lambda n: float_constant(n, 'before0', 0, 0, float('inf'))),
+    ('turned', 'UNSUPPORTED', 'backbone.stem', lambda n: ints_of(n, n.at['first'], [0, 3, 2, 1])),
+    ('turned', 'UNSUPPORTED', 'backbone.stem', lambda n: ints_of(n, n.at['first'], [0, 2, 3, 3])),
+    ('dynamic', 'FORMAT', 'scales', lambda n: operand(n, 'backbone.block4.expand', 1)['scales'].__setitem__(1, NAN)),
+    ('dynamic', 'UNSUPPORTED', 'zero point', lambda n: operand(n, 'backbone.block4.expand', 1)['zeros'].__setitem__(1, 1)),
+    ('mobilenet1', 'UNSUPPORTED', 'backbone.block3.depthwise', lambda n: options(n, 'backbone.block3.depthwise', 4, ACT_RELU)),
+    ('mobilenet1', 'UNSUPPORTED', 'backbone.block3.pointwise', lambda n: options(n, 'backbone.block3.pointwise', 3, NONE)),
+    ('mobilenet1', 'UNSUPPORTED', 'backbone.block7.depthwise', lambda n: inputs(n, 'backbone.block7.depthwise', 0,
+                                                               output(n, 'backbone.block5.pointwise'))),
+    # The decoder: another order, other features, one resize unlike the other, no activation.
+    ('decoder', 'UNSUPPORTED', 'head.low_level', lambda n: swap(n, 'decoder', 0, 1)),
+    ('decoder', 'UNSUPPORTED', 'head.low_level', lambda n: inputs(n, 'head.low_level', 0, output(n, 'backbone.block2.expand'))),
+    ('decoder', 'UNSUPPORTED', 'operator', lambda n: options(n, 'enlarge', 2, True)),
+    ('decoder', 'UNSUPPORTED', 'operator', lambda n: options(n, 'enlarge', 3, True)),
+    ('decoder', 'UNSUPPORTED', 'head.decoder1.depthwise', lambda n: options(n, 'head.decoder1.depthwise', 4, ACT_RELU6)),
+    ('decoder', 'UNSUPPORTED', 'head.decoder0.pointwise', lambda n: options(n, 'head.decoder0.pointwise', 3, 4)),
+]
