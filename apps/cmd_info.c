@@ -75,6 +75,7 @@ static void print_model(const mseg_model_info *m)
     printf("classes            %d\n", m->classes);
     printf("ASPP               %s\n", m->aspp ? "yes" : "no");
     printf("image pooling      %s\n", m->image_pooling ? "yes" : "no");
+    printf("decoder            %s\n", m->decoder ? "yes" : "no");
     printf("output stride      %d\n", m->output_stride);
     printf("format             %s\n", m->format);
     if (m->trained_width)
@@ -152,6 +153,7 @@ static bool print_json(const shown *s)
     mseg_json_add_int(root, "classes", s->model.classes);
     mseg_json_add_bool(root, "aspp", s->model.aspp);
     mseg_json_add_bool(root, "image_pooling", s->model.image_pooling);
+    mseg_json_add_bool(root, "decoder", s->model.decoder);
     mseg_json_add_int(root, "output_stride", s->model.output_stride);
     mseg_json_add_string(root, "format", s->model.format);
     mseg_json_add_string(root, "kernels", s->model.kernels);

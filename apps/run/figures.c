@@ -27,7 +27,7 @@ static void add_geometry(mseg_json *root, const cli_run_batch *b, const cli_run_
         add_pair(root, "scaled", f->scaled_width, f->scaled_height);
         mseg_json_add_string(root, "resize", cli_resizes[b->run.resize]);
     }
-    mseg_json_add_int(root, "output_stride", mseg_model_describe(b->model).output_stride);
+    mseg_json_add_int(root, "output_stride", mseg_model_describe(b->model).logits_stride);
 }
 
 char *cli_run_json(const cli_run_batch *b, const cli_input *input, const cli_run_figures *f)

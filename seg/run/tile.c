@@ -26,19 +26,21 @@ static int divide_up(int a, int b)
     return a / b + (a % b > 0);
 }
 
-mseg_tile_axis mseg_tile_axis_of(int length, int output_stride, const mseg_tile_options *options)
+mseg_tile_axis mseg_tile_axis_of(int length, int output_stride, int logits_stride, const mseg_tile_options *options)
 {
-    const int last = (options->size - 1) / output_stride; /* points of a tile, less one */
+    const int last = (options->size - 1) / output_stride, end = divide_up(length - 1, output_stride); /* in output strides */
     const int overlap = options->overlap < 0 ? last / 4 : divide_up(options->overlap, output_stride);
-    mseg_tile_axis axis = {.points = divide_up(length - 1, output_stride) + 1, .side = last + 1, .tiles = 1};
-    if (axis.points > axis.side)
-        axis.tiles += divide_up(axis.points - axis.side, last - overlap);
+    const int step = output_stride / logits_stride;
+    mseg_tile_axis axis = {.points = end * step + 1, .side = last * step + 1, .tiles = 1, .step = step};
+    if (end > last)
+        axis.tiles += divide_up(end - last, last - overlap);
     return axis;
 }
 
 int mseg_tile_origin(const mseg_tile_axis *axis, int t)
 {
-    return axis->tiles == 1 ? 0 : (int)((int64_t)(axis->points - axis->side) * t / (axis->tiles - 1));
+    const int64_t span = (axis->points - axis->side) / axis->step;
+    return axis->tiles == 1 ? 0 : (int)(span * t / (axis->tiles - 1)) * axis->step;
 }
 
 /* How far point p of the picture lies inside of tile t, from 1 at its border; 0 outside. */
@@ -74,7 +76,7 @@ typedef struct tiler {
     void *context;
     mseg_tiled *result;
     mseg_error *err;
-    int width, height, stride, size; /* stride: of the output */
+    int width, height, stride, size; /* stride: of the logits */
     mseg_tile_axis across, down;
     mseg_image photo; /* rows from next on, room for size + stride + 1 */
     int read;         /* rows read from the file */
@@ -263,11 +265,11 @@ static mseg_status segment_tiled(mseg_session *session, mseg_image_reader *reade
                .err = err,
                .width = mseg_image_reader_width(reader),
                .height = mseg_image_reader_height(reader),
-               .stride = session->model->info.output_stride,
+               .stride = session->model->info.logits_stride,
                .size = used.size,
                .classes = session->model->info.classes};
-    t.across = mseg_tile_axis_of(t.width, t.stride, &used);
-    t.down = mseg_tile_axis_of(t.height, t.stride, &used);
+    t.across = mseg_tile_axis_of(t.width, session->model->info.output_stride, t.stride, &used);
+    t.down = mseg_tile_axis_of(t.height, session->model->info.output_stride, t.stride, &used);
     result->tiles_across = t.across.tiles;
     result->tiles_down = t.down.tiles;
     status = open_tiler(&t);

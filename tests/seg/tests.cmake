@@ -1,6 +1,7 @@
 mseg_test(seg/test_labels.c base image kernels plan net weights heads seg)
 mseg_test(seg/test_geometry.c base image kernels plan net weights heads seg)
 mseg_test(seg/test_sampling.c base image kernels plan net weights heads seg)
+mseg_test(seg/test_heads.c base net weights heads)
 mseg_test(seg/test_classify.c base image kernels plan net weights heads seg)
 mseg_test(seg/test_fma_peak.c base image kernels plan net weights heads seg)
 target_link_options(test_fma_peak PRIVATE LINKER:--wrap=clock_gettime)

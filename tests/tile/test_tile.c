@@ -32,10 +32,15 @@ static int shared(const mseg_tile_axis *axis, int a, int stride)
     return (mseg_tile_origin(axis, a) + axis->side - 1 - mseg_tile_origin(axis, a + 1)) * stride;
 }
 
-static void check_axis(int length, int stride, const mseg_tile_options *o)
+static void check_axis(int length, int stride, int logits_stride, const mseg_tile_options *o)
 {
-    const mseg_tile_axis axis = mseg_tile_axis_of(length, stride, o);
-    const int overlap = o->overlap < 0 ? (o->size - 1) / stride / 4 * stride : o->overlap;
+    const mseg_tile_axis fine = mseg_tile_axis_of(length, stride, logits_stride, o),
+                         axis = mseg_tile_axis_of(length, stride, stride, o);
+    const int overlap = o->overlap < 0 ? (o->size - 1) / stride / 4 * stride : o->overlap, points = stride / logits_stride;
+    assert_true(fine.tiles == axis.tiles && fine.side == (axis.side - 1) * points + 1);
+    assert_int_equal(fine.points, (axis.points - 1) * points + 1);
+    for (int t = 0; t < axis.tiles; t++)
+        assert_int_equal(mseg_tile_origin(&fine, t), mseg_tile_origin(&axis, t) * points);
     assert_int_equal((axis.side - 1) * stride + 1, o->size);
     assert_in_range((axis.points - 1) * stride + 1, length, length + stride - 1);
     assert_int_equal(mseg_tile_origin(&axis, 0), 0);
@@ -53,9 +58,9 @@ static void check_axis(int length, int stride, const mseg_tile_options *o)
     assert_true(o->size + (axis.tiles - 2) * step < (axis.points - 1) * stride + 1);
 }
 
-static void check_weights(int length, int stride, const mseg_tile_options *o)
+static void check_weights(int length, int stride, int logits_stride, const mseg_tile_options *o)
 {
-    const mseg_tile_axis axis = mseg_tile_axis_of(length, stride, o);
+    const mseg_tile_axis axis = mseg_tile_axis_of(length, stride, logits_stride, o);
     double *sums = calloc((size_t)(axis.points + axis.side), sizeof *sums);
     float *weights = malloc((size_t)axis.side * sizeof *weights);
     assert_true(sums && weights);
@@ -79,12 +84,13 @@ static void test_axes(void **state)
                                                 TILES(65, 32), TILES(17, 0), TILES(33, -1), TILES(513, 128)};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         for (int length = 1; length < 1500; length += length < 150 ? 1 : 37) {
-            check_axis(length, 16, &options[i]);
-            check_weights(length, 16, &options[i]);
-            check_weights(length, 8, &options[i]);
+            check_axis(length, 16, 4, &options[i]);
+            check_weights(length, 16, 16, &options[i]);
+            check_weights(length, 16, 4, &options[i]);
+            check_weights(length, 8, 8, &options[i]);
         }
     static const mseg_tile_options most = TILES(65, 48);
-    const mseg_tile_axis axis = mseg_tile_axis_of(209, 16, &most); /* 14 points, tiles of 5, one on each */
+    const mseg_tile_axis axis = mseg_tile_axis_of(209, 16, 16, &most); /* 14 points, tiles of 5, one on each */
     assert_int_equal(axis.tiles, 10);
 }
 
@@ -93,7 +99,7 @@ static void test_ramp(void **state)
 {
     (void)state;
     static const float first[] = {1, 1, 0.75f, 0.5f, 0.25f}, second[] = {0.25f, 0.5f, 0.75f, 1, 1};
-    const mseg_tile_axis axis = mseg_tile_axis_of(97, 16, &(mseg_tile_options)TILES(65, 32));
+    const mseg_tile_axis axis = mseg_tile_axis_of(97, 16, 16, &(mseg_tile_options)TILES(65, 32));
     float weights[5];
     assert_int_equal(axis.tiles, 2);
     mseg_tile_weights(&axis, 0, weights);
@@ -106,26 +112,43 @@ static void test_ramp(void **state)
 
 enum { MAX_THREADS = 3 };
 
+enum { OUTPUT_STRIDE = 16 };
+
 typedef struct fixture {
     mseg_model *model;
+    int stride; /* of the logits */
     mseg_pool *pools[MAX_THREADS + 1];
     mseg_session *sessions[MAX_THREADS + 1]; /* by threads */
     char path[32];
 } fixture;
 
-static int setup(void **state)
+static int open_fixture(void **state, const char *architecture, int stride)
 {
     fixture *f = calloc(1, sizeof *f);
     *state = f;
     strcpy(f->path, "/tmp/mseg-test-XXXXXX");
     close(mkstemp(f->path));
     /* Without image pooling, so that what a point sees is a matter of distance. */
-    if (mseg_model_open_random(&f->model, "mnv2:0.35:nopool", NULL, NULL))
+    if (mseg_model_open_random(&f->model, architecture, NULL, NULL))
+        return -1;
+    const mseg_model_info info = mseg_model_describe(f->model);
+    f->stride = stride;
+    if (info.output_stride != OUTPUT_STRIDE || info.logits_stride != stride || info.decoder != (stride == 4))
         return -1;
     for (int i = 1; i <= MAX_THREADS; i++)
         if ((i > 1 && mseg_pool_open(&f->pools[i], i)) || mseg_session_open(&f->sessions[i], f->model, f->pools[i], NULL))
             return -1;
     return 0;
+}
+
+static int setup(void **state)
+{
+    return open_fixture(state, "mnv2:0.35:nopool", OUTPUT_STRIDE);
+}
+
+static int setup_decoder(void **state)
+{
+    return open_fixture(state, "mnv2:0.1:nopool:decoder", 4);
 }
 
 static int teardown(void **state)
@@ -218,7 +241,7 @@ static mseg_image tiled(fixture *f, int threads, const mseg_image *photo, const 
 
 /* ---- against tiles run by themselves ---- */
 
-enum { CLASSES = 21, STRIDE = 16 };
+enum { CLASSES = 21 };
 
 /* The distance from the outside of a tile of side points, in points. */
 static double tent(int i, int side)
@@ -232,7 +255,7 @@ static void add_tile(fixture *f, const mseg_image *photo, int left, int top, int
 {
     const mseg_run_options options = {
         .struct_size = sizeof options, .resize = MSEG_RESIZE_NONE, .pad = MSEG_PAD_SQUARE, .size = size};
-    const int side = (size - 1) / STRIDE + 1, x0 = left * STRIDE, y0 = top * STRIDE;
+    const int side = (size - 1) / f->stride + 1, x0 = left * f->stride, y0 = top * f->stride;
     mseg_image part = *photo;
     part.data += (size_t)y0 * photo->stride + (size_t)x0 * 3;
     part.width = photo->width - x0 < size ? photo->width - x0 : size;
@@ -251,9 +274,9 @@ static void add_tile(fixture *f, const mseg_image *photo, int left, int top, int
 }
 
 /* Class c at pixel (x, y), between the grid's points. */
-static double at(const double *sums, const double *weights, int columns, int rows, int x, int y, int c)
+static double at(const fixture *f, const double *sums, const double *weights, int columns, int rows, int x, int y, int c)
 {
-    const double u = (double)x / STRIDE, v = (double)y / STRIDE;
+    const double u = (double)x / f->stride, v = (double)y / f->stride;
     double value = 0;
     for (int j = (int)v; j <= (int)v + 1 && j < rows; j++)
         for (int i = (int)u; i <= (int)u + 1 && i < columns; i++) {
@@ -266,8 +289,9 @@ static double at(const double *sums, const double *weights, int columns, int row
 static void check_blend(fixture *f, int width, int height, const mseg_tile_options *options)
 {
     mseg_image photo = picture(width, height, 3), labels = tiled(f, 1, &photo, options);
-    const mseg_tile_axis across = mseg_tile_axis_of(width, STRIDE, options), down = mseg_tile_axis_of(height, STRIDE, options);
-    const int columns = (width + STRIDE - 2) / STRIDE + 1, rows = (height + STRIDE - 2) / STRIDE + 1;
+    const mseg_tile_axis across = mseg_tile_axis_of(width, OUTPUT_STRIDE, f->stride, options);
+    const mseg_tile_axis down = mseg_tile_axis_of(height, OUTPUT_STRIDE, f->stride, options);
+    const int columns = (width + f->stride - 2) / f->stride + 1, rows = (height + f->stride - 2) / f->stride + 1;
     double *sums = calloc((size_t)columns * (size_t)rows * CLASSES, sizeof *sums);
     double *weights = calloc((size_t)columns * (size_t)rows, sizeof *weights), largest = 0;
     assert_true(sums && weights);
@@ -281,9 +305,9 @@ static void check_blend(fixture *f, int width, int height, const mseg_tile_optio
             double best = -INFINITY;
             assert_in_range(ours, 0, CLASSES - 1);
             for (int c = 0; c < CLASSES; c++)
-                best = fmax(best, at(sums, weights, columns, rows, x, y, c));
+                best = fmax(best, at(f, sums, weights, columns, rows, x, y, c));
             largest = fmax(largest, fabs(best));
-            if (!(best - at(sums, weights, columns, rows, x, y, ours) <= 1e-5 * largest))
+            if (!(best - at(f, sums, weights, columns, rows, x, y, ours) <= 1e-5 * largest))
                 fail_msg("%d x %d in tiles of %d, overlap %d: label %d at (%d, %d)", width, height, options->size,
                          options->overlap, ours, x, y);
         }
@@ -447,5 +471,11 @@ int main(void)
         cmocka_unit_test(test_one_tile),  cmocka_unit_test(test_threads),  cmocka_unit_test(test_overlay),
         cmocka_unit_test(test_alignment), cmocka_unit_test(test_refusals),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    const struct CMUnitTest of_decoder[] = {
+        cmocka_unit_test(test_blend),
+        cmocka_unit_test(test_one_tile),
+        cmocka_unit_test(test_threads),
+    };
+    const int failed = cmocka_run_group_tests(tests, setup, teardown);
+    return failed + cmocka_run_group_tests(of_decoder, setup_decoder, teardown);
 }
