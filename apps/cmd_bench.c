@@ -17,6 +17,7 @@ typedef struct bench_args {
     int os;
     int64_t size, jobs, runs;
     bool per_layer, json;
+    cli_entry_args entry;
 } bench_args;
 
 #define FIELD(name) offsetof(bench_args, name)
@@ -24,6 +25,7 @@ static const cli_option options[] = {
     {'m', "model", CLI_OPTION_TEXT, FIELD(model), "FILE|NAME", "model to run (default: as in 'mseg run')"},
     {0, "random", CLI_OPTION_TEXT, FIELD(random), "ARCH",
      "no model file but a network with pseudo-random weights: mnv2[:WIDTH][:aspp]"},
+    CLI_ENTRY_OPTIONS(FIELD(entry)),
     {0, "os", CLI_OPTION_CHOICE, FIELD(os), "8|16|32", "output stride (default: the model's own, mostly 16)",
      .choices = cli_output_strides},
     {0, "size", CLI_OPTION_INT, FIELD(size), "N", "canvas side (default: the model's own, mostly 513)", .min = 1, .max = 65537},
@@ -66,9 +68,11 @@ static mseg_status open_model(bench *b, const bench_args *args, mseg_error *err)
     mseg_model_options model_options;
     cli_model_options(&model_options);
     model_options.output_stride = cli_output_stride(args->os);
+    err->text[0] = 0;
+    if (!cli_entry_take("bench", &args->entry, &model_options))
+        return MSEG_INVAL; /* it has been said */
     if (args->random)
         return mseg_model_open_random(&b->model, args->random, &model_options, err);
-    err->text[0] = 0;
     return cli_model_load(&b->model, args->model, &model_options) ? MSEG_OK : MSEG_NOENT; /* it has been said */
 }
 

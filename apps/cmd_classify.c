@@ -19,15 +19,18 @@ typedef struct classify_args {
     double crop;
     int orientation; /* mseg_orientation */
     bool recursive, null, quiet;
+    cli_entry_args entry;
 } classify_args;
 
 #define FIELD(name) offsetof(classify_args, name)
 static const cli_option options[] = {
     {'m', "model", CLI_OPTION_TEXT, FIELD(model), "FILE|NAME", .help = "an ImageNet classifier (default: $MSEG_MODEL)"},
-    {'l', "classes", CLI_OPTION_TEXT, FIELD(labels), "FILE", .help = "names of the classes, one a line, from class 0 on",
-     .alias = "labels"},
+    CLI_ENTRY_OPTIONS(FIELD(entry)),
+    {'l', "classes", CLI_OPTION_TEXT, FIELD(labels), "FILE",
+     .help = "names of the classes, one a line, from class 0 on (default: those inside the model's file)", .alias = "labels"},
     {'k', "top", CLI_OPTION_INT, FIELD(top), "K", .help = "classes to show per image (default 5)", .min = 1, .max = 1000},
-    {0, "size", CLI_OPTION_INT, FIELD(size), "N", .help = "side of the network's input (default 224)", .min = 1, .max = 4096},
+    {0, "size", CLI_OPTION_INT, FIELD(size), "N", .help = "side of the network's input (default: the model's own, mostly 224)",
+     .min = 1, .max = 4096},
     {0, "crop", CLI_OPTION_REAL, FIELD(crop), "X", .help = "central part of each side that is looked at (default 0.875, as slim)",
      .min = 0.01, .max = 1},
     {0, "json", CLI_OPTION_TEXT, FIELD(json), "FILE",
@@ -57,8 +60,8 @@ typedef struct classifier {
     mseg_pool *pool;
     mseg_session *session;
     char **labels;
-    int n_labels, classes;
-    int *order; /* classes, most probable first */
+    int n_labels, classes, size; /* size: side of the network's input */
+    int *order;                  /* classes, most probable first */
     char *model_path;
     cli_inputs inputs;
     cli_guard guard;
@@ -102,14 +105,16 @@ static bool open_model(classifier *c)
     const char *name = c->args->model;
     mseg_model_options how;
     cli_model_options(&how);
-    how.output_stride = 32;
-    if (!cli_model_load(&c->model, name, &how))
+    if (!cli_entry_take("classify", &c->args->entry, &how) || !cli_model_load(&c->model, name, &how))
         return false;
-    if (!mseg_model_describe(c->model).classifier) {
+    const mseg_model_info info = mseg_model_describe(c->model);
+    if (!info.classifier) {
         cli_say("%s: not a classifier: give an ImageNet model with -m (data/get-model.sh mobilenet_v2_1.0_224_quant)",
-                name ? name : mseg_model_describe(c->model).name);
+                name ? name : info.name);
         return false;
     }
+    c->classes = info.classes;
+    c->size = c->args->size ? (int)c->args->size : cli_canvas_side(&info, MSEG_RESIZE_STRETCH);
     c->model_path = cli_model_find(name);
     return c->model_path != NULL;
 }
@@ -118,13 +123,12 @@ static mseg_status open_session(classifier *c, mseg_error *err)
 {
     const classify_args *args = c->args;
     const int jobs = args->jobs ? (int)args->jobs : cli_processors();
-    c->classes = mseg_model_describe(c->model).classes;
     c->order = calloc((size_t)c->classes, sizeof *c->order);
     if (!c->order || mseg_pool_open(&c->pool, jobs))
         return mseg_fail(err, MSEG_NOMEM, NULL);
     mseg_plan_info plan;
     mseg_status status = mseg_session_open(&c->session, c->model, c->pool, err);
-    return status ? status : mseg_session_plan(c->session, (int)args->size, (int)args->size, &plan, err);
+    return status ? status : mseg_session_plan(c->session, c->size, c->size, &plan, err);
 }
 
 /* Opens --json where it replaces nothing; false after a line of error. */
@@ -173,12 +177,19 @@ static void sort_top(classifier *c, const float *scores, int k)
         }
 }
 
+/* The name of a class: that of --classes, else that inside the model's file, else "". */
+static const char *name_of(const classifier *c, int id)
+{
+    const char *inside = mseg_model_label(c->model, id);
+    return c->labels ? c->labels[id] : inside ? inside : "";
+}
+
 static void print_text(const classifier *c, const char *path, const float *scores, int k)
 {
     printf("%s\n", path);
     for (int i = 0; i < k; i++) {
         const int id = c->order[i];
-        printf("  %6.2f%%  %4d  %s\n", 100 * (double)scores[id], id, c->labels ? c->labels[id] : "");
+        printf("  %6.2f%%  %4d  %s\n", 100 * (double)scores[id], id, name_of(c, id));
     }
 }
 
@@ -187,12 +198,13 @@ static mseg_status print_json(classifier *c, const char *path, const float *scor
     mseg_json *root = mseg_json_object();
     mseg_json_add_string(root, "path", path);
     cli_model_add_json(root, c->model);
+    mseg_json_add_int(root, "size", c->size);
     mseg_json *top = mseg_json_add_array(root, "top");
     for (int i = 0; i < k; i++) {
         const int id = c->order[i];
         mseg_json *item = mseg_json_add_object(top, NULL);
         mseg_json_add_int(item, "class", id);
-        mseg_json_add_string(item, "name", c->labels ? c->labels[id] : "");
+        mseg_json_add_string(item, "name", name_of(c, id));
         mseg_json_add_number(item, "probability", (double)scores[id]);
     }
     char *line = mseg_json_print(root, false);
@@ -213,7 +225,7 @@ static mseg_status classify(classifier *c, const cli_input *input, mseg_error *e
     const int k = c->args->top < c->classes ? (int)c->args->top : c->classes;
     mseg_status status = mseg_image_read(&image, input->path, (mseg_orientation)c->args->orientation, NULL, err);
     if (!status)
-        status = mseg_classify(c->session, mseg_view_of(&image), (int)c->args->size, c->args->crop, &scores, err);
+        status = mseg_classify(c->session, mseg_view_of(&image), c->size, c->args->crop, &scores, err);
     if (!status)
         sort_top(c, scores, k);
     if (!status && c->json.stream)
@@ -222,6 +234,20 @@ static mseg_status classify(classifier *c, const cli_input *input, mseg_error *e
         print_text(c, input->path, scores, k);
     mseg_image_free(&image);
     return status;
+}
+
+/* One line on standard error when the model was run in a way that its file does not tell. */
+static void say_model(const classifier *c)
+{
+    const mseg_model_info info = mseg_model_describe(c->model);
+    const bool oblong = !c->args->size && info.trained_width != info.trained_height;
+    if (!oblong && info.input_from != MSEG_INPUT_ASSUMED)
+        return;
+    fprintf(stderr, "model: %s at %d x %d", info.name, c->size, c->size);
+    if (oblong)
+        fprintf(stderr, " (its file's %d x %d is not square)", info.trained_width, info.trained_height);
+    cli_entry_say_assumed(&info);
+    fputc('\n', stderr);
 }
 
 static void close_all(classifier *c)
@@ -241,7 +267,7 @@ static void close_all(classifier *c)
 
 int cmd_classify(int argc, char **argv)
 {
-    classify_args args = {.top = 5, .size = 224, .crop = 0.875};
+    classify_args args = {.top = 5, .crop = 0.875};
     classifier c = {.args = &args};
     int count, exit_status;
     if (!cli_options_parse(&usage, argc, argv, &args, &count, &exit_status))
@@ -257,6 +283,8 @@ int cmd_classify(int argc, char **argv)
             exit_status = CLI_EXIT_SOME_FAILED;
         }
     }
+    if (!args.quiet)
+        say_model(&c);
     if (!cli_sink_close(&c.json))
         exit_status = CLI_EXIT_UNUSABLE;
 done:

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/classes.h"
 #include "cli/model.h"
 #include "cli/options.h"
 #include "cli/say.h"
@@ -87,28 +88,24 @@ static bool choose_ignore(cli_eval_args *args, const mseg_palette *classes)
     args->ignore = 255;
     if (!classes->listed[255])
         return true;
-    cli_say(
-        "eval: label 255 is ignored by default, but --classes lists it as '%s': give --ignore -1 to score it, or --ignore 255 to "
-        "leave it out",
-        classes->names[255]);
+    cli_say("eval: label 255 is ignored by default, but %s lists it as '%s': give --ignore -1 to score it, or --ignore 255 to "
+            "leave it out",
+            args->classes ? "--classes" : "the model's file", classes->names[255]);
     return false;
 }
 
 static bool load_classes(eval *e)
 {
     cli_eval_args *args = e->args;
-    const char *name = args->classes ? args->classes : "voc";
-    mseg_error err = {0};
-    if (mseg_palette_load(&e->palette, name, &err)) {
-        cli_say("%s: %s", name, err.text);
+    if (!cli_classes_load(&e->palette, args->classes, e->model))
         return false;
-    }
     bool average[256];
     const char *names[256];
     for (int id = 0; id < 256; id++)
         names[id] = e->palette.listed[id] ? e->palette.names[id] : NULL;
     if (args->missing == CLI_MISSING_BACKGROUND && !e->palette.listed[0]) {
-        cli_say("eval: --missing background makes class 0 of what is missing, which --classes %s does not list", name);
+        cli_say("eval: --missing background makes class 0 of what is missing, which --classes %s does not list",
+                cli_classes_source(args->classes, e->model));
         return false;
     }
     return cli_eval_average(args->average, names, average) && choose_ignore(args, &e->palette) &&
@@ -118,10 +115,9 @@ static bool load_classes(eval *e)
 
 /* ---- scoring ----------------------------------------------------------------------------------------------------------- */
 
-static bool open_model(eval *e)
+/* Whether the model has the classes; false after a line of error. */
+static bool check_classes(const eval *e)
 {
-    if (!cli_network_open("eval", &e->args->network, &e->model, &e->source.run))
-        return false;
     int classes = mseg_model_describe(e->model).classes;
     if (classes == e->palette.entries && classes == e->palette.count)
         return true;
@@ -186,7 +182,9 @@ static bool read_list(eval *e)
 
 static bool score_set(eval *e)
 {
-    if (!load_classes(e) || (!e->args->predictions && !open_model(e)))
+    if (!e->args->predictions && !cli_network_open("eval", &e->args->network, &e->model, &e->source.run))
+        return false;
+    if (!load_classes(e) || (e->model && !check_classes(e)))
         return false;
     if (!guard_files(e, NULL, 0) || !cli_eval_try_outputs(e->args) || !cli_eval_source_index(&e->source, e->args) ||
         !read_list(e) || !open_sessions(e))

@@ -15,10 +15,12 @@ typedef struct info_args {
     int64_t size;
     const char *cpu;
     bool json, paper;
+    cli_entry_args entry;
 } info_args;
 
 #define FIELD(name) offsetof(info_args, name)
 static const cli_option options[] = {
+    CLI_ENTRY_OPTIONS(FIELD(entry)),
     {0, "os", CLI_OPTION_CHOICE, FIELD(os), "8|16|32", .help = "output stride (default: the model's own, mostly 16)",
      .choices = cli_output_strides},
     {0, "size", CLI_OPTION_INT, FIELD(size), "N", .help = "side of the square canvas (default: the model's own, mostly 513)",
@@ -65,7 +67,7 @@ static const char *grouped(char text[32], int64_t value)
     return text;
 }
 
-static void print_model(const mseg_model_info *m)
+static void print_model(const mseg_model_info *m, const char *input)
 {
     printf("model              %s%s\n", m->name, m->builtin ? " (built in)" : "");
     if (*m->sha256)
@@ -73,6 +75,10 @@ static void print_model(const mseg_model_info *m)
     printf("network            %s\n", m->network);
     printf("width multiplier   %g\n", m->width_multiplier);
     printf("classes            %d\n", m->classes);
+    if (m->labels == m->classes)
+        printf("labels             %d, inside the file\n", m->labels);
+    else if (m->labels)
+        printf("labels             %d, inside the file, not used: the model has %d classes\n", m->labels, m->classes);
     printf("ASPP               %s\n", m->aspp ? "yes" : "no");
     printf("image pooling      %s\n", m->image_pooling ? "yes" : "no");
     printf("output stride      %d\n", m->output_stride);
@@ -81,7 +87,12 @@ static void print_model(const mseg_model_info *m)
         printf("trained for        %dx%d", m->trained_width, m->trained_height);
     if (m->trained_width && m->trained_output_stride)
         printf(", output stride %d", m->trained_output_stride);
-    printf("%skernels            %s\n\n", m->trained_width ? "\n" : "", m->kernels);
+    if (m->trained_width != m->trained_height)
+        printf("; not square: the default is %d", cli_canvas_side(m, MSEG_RESIZE_FIT));
+    printf("%sinput              %s\n", m->trained_width ? "\n" : "", input);
+    if (!m->classifier)
+        printf("resize rule        %s\n", cli_sampling_text(m->sampling));
+    printf("kernels            %s\n\n", m->kernels);
 }
 
 static void print_layer(const mseg_layer *l)
@@ -100,10 +111,10 @@ static void print_layer(const mseg_layer *l)
            grouped(params, l->params), (double)l->peak_bytes / 1024);
 }
 
-static void print_text(const shown *s)
+static void print_text(const shown *s, const char *input)
 {
     char text[32];
-    print_model(&s->model);
+    print_model(&s->model, input);
     printf("%-26s %-20s %-34s %-15s %13s %9s %10s\n", "layer", "kind", "in -> out", "k   stride rate", "MAdds", "params",
            "memory KB");
     for (int i = 0; i < s->plan.layers; i++) {
@@ -143,6 +154,21 @@ static void add_layer(mseg_json *layers, const mseg_layer *l)
     mseg_json_add_int(entry, "group", l->group);
 }
 
+/* The names inside the file by class, null for one without; none where they are not used. */
+static void add_labels(mseg_json *root, const shown *s)
+{
+    mseg_json_add_int(root, "labels_inside", s->model.labels);
+    mseg_json *labels = mseg_json_add_array(root, "labels");
+    const int used = s->model.labels == s->model.classes ? s->model.labels : 0;
+    for (int id = 0; id < used; id++) {
+        const char *label = mseg_model_label(s->opened, id);
+        if (label)
+            mseg_json_add_string(labels, NULL, label);
+        else
+            mseg_json_add_null(labels, NULL);
+    }
+}
+
 static bool print_json(const shown *s)
 {
     mseg_json *root = mseg_json_object();
@@ -150,11 +176,14 @@ static bool print_json(const shown *s)
     mseg_json_add_string(root, "network", s->model.network);
     mseg_json_add_number(root, "width_multiplier", s->model.width_multiplier);
     mseg_json_add_int(root, "classes", s->model.classes);
+    add_labels(root, s);
     mseg_json_add_bool(root, "aspp", s->model.aspp);
     mseg_json_add_bool(root, "image_pooling", s->model.image_pooling);
     mseg_json_add_int(root, "output_stride", s->model.output_stride);
     mseg_json_add_string(root, "format", s->model.format);
     mseg_json_add_string(root, "kernels", s->model.kernels);
+    cli_entry_add_json(root, &s->model);
+    cli_sampling_add_json(root, &s->model);
     mseg_json_add_int(root, "trained_output_stride", s->model.trained_output_stride);
     mseg_json_add_int(root, "trained_width", s->model.trained_width);
     mseg_json_add_int(root, "trained_height", s->model.trained_height);
@@ -188,6 +217,8 @@ static bool open_model(const info_args *args, const char *name, mseg_model **mod
     if (args->cpu)
         how.cpu = args->cpu;
     const bool architecture = name && mseg_architecture_known(name);
+    if (!cli_entry_take("info", &args->entry, &how))
+        return false;
     if (!architecture && !cli_model_load(model, name, &how))
         return false;
     if (architecture && mseg_model_open_random(model, name, &how, &err)) {
@@ -219,17 +250,19 @@ int cmd_info(int argc, char **argv)
         return cli_paper_print(args.cpu, args.json) ? CLI_EXIT_OK : CLI_EXIT_UNUSABLE;
     mseg_model *model = NULL;
     mseg_session *session = NULL;
+    char *input = NULL;
     shown s;
     status = CLI_EXIT_UNUSABLE;
     if (!open_model(&args, count ? argv[0] : NULL, &model, &session, &s))
         goto done;
-    if (args.json && !print_json(&s))
+    if (args.json ? !print_json(&s) : !(input = cli_entry_text(&s.model)))
         cli_say("out of memory");
     else
         status = CLI_EXIT_OK;
-    if (!args.json)
-        print_text(&s);
+    if (input)
+        print_text(&s, input);
 done:
+    free(input);
     mseg_session_close(&session);
     mseg_model_close(&model);
     return status;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/class_keys.h"
+#include "cli/classes.h"
 #include "cli/lines.h"
 #include "cli/model.h"
 #include "cli/options.h"
@@ -26,7 +27,9 @@ static const cli_option output_options[] = {
      .implied = "mseg-out/overlays"},
     {0, "alpha", CLI_OPTION_REAL, FIELD(alpha), "X", .help = "strength of the overlay's colours, 0 to 1 (default 0.5)", .max = 1},
     {0, "classes", CLI_OPTION_TEXT, FIELD(palette), "NAME|FILE",
-     .help = "class names and colours: voc (default), cityscapes, ade20k, a file of lines 'id r g b name' or CVAT's labelmap.txt",
+     .help = "class names and colours: voc, cityscapes, ade20k, a file of lines 'id r g b name' or CVAT's labelmap.txt (default: "
+             "those "
+             "that the model's file names, else voc)",
      .alias = "palette"},
     {0, "scores", CLI_OPTION_TEXT, FIELD(scores), "DIR",
      .help = "also write the logits before upsampling as NumPy files, float32 [height, width, classes]"},
@@ -42,8 +45,9 @@ static const cli_option output_options[] = {
 };
 static const cli_option tile_options[] = {
     {0, "tile", CLI_OPTION_INT, FIELD(tile), "N",
-     .help = "at full resolution in overlapping tiles of N x N pixels, N = k * output stride + 1, e.g. 513, instead of --size, "
-             "--resize and --pad; memory does not depend on the picture's height",
+     .help =
+         "at full resolution in overlapping tiles of N x N pixels, N as for --size, e.g. 513, instead of --size, --resize and "
+         "--pad; memory does not depend on the picture's height",
      .min = 1, .max = 16385},
     {0, "overlap", CLI_OPTION_INT, FIELD(overlap), "N",
      .help = "least overlap of neighbouring tiles in pixels (default a quarter of the tile)", .max = 16384},
@@ -69,8 +73,9 @@ static const cli_usage usage = {
 };
 
 /* Whether --tile and --overlap can be followed; false after a line of error. */
-static bool check_tiles(const cli_run_args *args, int stride)
+static bool check_tiles(const cli_run_args *args, const mseg_model_info *model)
 {
+    const int stride = model->output_stride, more = model->sampling == MSEG_ALIGN_CORNERS;
     const cli_network_args *n = &args->network;
     const cli_network_args usual = cli_network_defaults();
     if (!args->tile && args->overlap >= 0) {
@@ -87,34 +92,26 @@ static bool check_tiles(const cli_run_args *args, int stride)
         cli_say("run: --tile works at full resolution; --size, --resize and --pad do not go with it");
         return false;
     }
-    if (!cli_size_fits("run", "tile", args->tile, stride))
+    if (!cli_size_fits("run", "tile", args->tile, model))
         return false;
-    if (args->tile <= stride) {
-        cli_say("run: --tile %d is too small; the smallest is %d", (int)args->tile, stride + 1);
+    if (args->tile < stride + more) {
+        cli_say("run: --tile %d is too small; the smallest is %d", (int)args->tile, stride + more);
         return false;
     }
-    if (args->overlap <= args->tile - 1 - stride)
+    if (args->overlap <= args->tile - more - stride)
         return true;
     cli_say("run: --overlap %d is too much; tiles of %d can share %d", (int)args->overlap, (int)args->tile,
-            (int)args->tile - 1 - stride);
+            (int)args->tile - more - stride);
     return false;
 }
 
-static bool load_palette(cli_run_batch *b)
-{
-    const char *name = b->args->palette ? b->args->palette : "voc";
-    mseg_error err = {0};
-    if (!mseg_palette_load(&b->outputs.palette, name, &err))
-        return true;
-    cli_say("%s: %s", name, err.text);
-    return false;
-}
-
-/* A palette that was asked for must have the model's classes. Without one, a model of VOC's number of classes has VOC's names,
- * any other none, and the colours of VOC's bit rule. */
-static bool fit_palette(cli_run_batch *b)
+/* A palette that was asked for must have the model's classes. Without one, the names are those inside the model's file, else a
+ * model of VOC's number of classes has VOC's names, any other none, and the colours of VOC's bit rule. */
+static bool choose_palette(cli_run_batch *b)
 {
     mseg_palette *palette = &b->outputs.palette;
+    if (!cli_classes_load(palette, b->args->palette, b->model))
+        return false;
     const int classes = mseg_model_describe(b->model).classes;
     const bool fits = classes == palette->count && classes == palette->entries;
     if (!fits && b->args->palette) {
@@ -167,8 +164,10 @@ static bool prepare(cli_run_batch *b, char *const *paths, int count)
                                .probabilities = args->probabilities,
                                .alpha = args->alpha};
     const char *folder = "";
-    if (!load_palette(b) || !cli_network_open("run", &args->network, &b->model, &b->run) ||
-        !check_tiles(args, mseg_model_describe(b->model).output_stride) || !fit_palette(b))
+    if (!cli_network_open("run", &args->network, &b->model, &b->run))
+        return false;
+    const mseg_model_info model = mseg_model_describe(b->model);
+    if (!check_tiles(args, &model) || !choose_palette(b))
         return false;
     if (cli_inputs_collect(&b->inputs, paths, count, &how, &err) || cli_run_open_sessions(b, &err)) {
         cli_say("run: %s", err.text);

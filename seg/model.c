@@ -33,6 +33,26 @@ void mseg_model_options_init(mseg_model_options *options, size_t struct_size)
     mseg_options_init(options, struct_size, &default_options, sizeof default_options);
 }
 
+static bool is_given(const double values[3])
+{
+    return values[0] != 0 || values[1] != 0 || values[2] != 0; /* also of what is no number */
+}
+
+static mseg_status check_options(const mseg_model_options *options, mseg_error *err)
+{
+    if (options->output_stride && options->output_stride != 8 && options->output_stride != 16 && options->output_stride != 32)
+        return mseg_fail(err, MSEG_INVAL, "output stride %d: 8, 16 and 32 are possible", options->output_stride);
+    if (!is_given(options->std))
+        return is_given(options->mean) ? mseg_fail(err, MSEG_INVAL, "mean is given without std") : MSEG_OK;
+    for (int c = 0; c < 3; c++) {
+        if (!(options->mean[c] >= -1e6 && options->mean[c] <= 1e6))
+            return mseg_fail(err, MSEG_INVAL, "mean[%d], %g, is not between -1e6 and 1e6", c, options->mean[c]);
+        if (!(options->std[c] >= 1e-6 && options->std[c] <= 1e6))
+            return mseg_fail(err, MSEG_INVAL, "std[%d], %g, is not between 1e-6 and 1e6", c, options->std[c]);
+    }
+    return MSEG_OK;
+}
+
 static mseg_status choose_kernels(mseg_model *model, const mseg_model_options *options, mseg_error *err)
 {
     model->cpu = mseg_cpu_detect();
@@ -112,6 +132,53 @@ static mseg_status identify(mseg_model *model, const char *source, const mseg_we
     return MSEG_OK;
 }
 
+/* The caller's mean and std, when they are given, instead of what the file tells. */
+static void take_input(mseg_input *input, const mseg_model_options *options)
+{
+    if (!is_given(options->std))
+        return;
+    for (int c = 0; c < 3; c++) {
+        input->scale[c] = (float)(1 / options->std[c]);
+        input->offset[c] = (float)((0 - options->mean[c]) / options->std[c]);
+        input->pad[c] = (float)((127.5 - options->mean[c]) / options->std[c]);
+    }
+    input->from = MSEG_INPUT_GIVEN;
+}
+
+static void describe_input(mseg_model_info *info, const mseg_input *input)
+{
+    memcpy(info->input_scale, input->scale, sizeof info->input_scale);
+    memcpy(info->input_offset, input->offset, sizeof info->input_offset);
+    info->input_from = input->from;
+    info->sampling = input->sampling;
+}
+
+/* Copies the file's names of the classes, which go with the weights, when they are as many as the classes; a blank line too many
+ * at the end is none. */
+static mseg_status copy_labels(mseg_model *model, const mseg_weights *weights, mseg_error *err)
+{
+    int count = mseg_weights_labels(weights);
+    size_t bytes = 0;
+    if (count == model->info.classes + 1 && !*mseg_weights_label(weights, count - 1))
+        count--;
+    model->info.labels = count;
+    if (count != model->info.classes)
+        return MSEG_OK;
+    for (int i = 0; i < count; i++)
+        bytes += strlen(mseg_weights_label(weights, i)) + 1;
+    char *text = model->label_text = mseg_alloc(bytes);
+    model->labels = mseg_alloc_array((size_t)count, sizeof *model->labels);
+    if (!text || !model->labels)
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    for (int i = 0; i < count; i++) {
+        const char *label = mseg_weights_label(weights, i);
+        const size_t size = strlen(label) + 1;
+        model->labels[i] = memcpy(text, label, size);
+        text += size;
+    }
+    return MSEG_OK;
+}
+
 /* The network that the weights are of, as data. */
 static mseg_status build(mseg_net *net, mseg_model_info *info, const mseg_weights *weights, const mseg_model_options *options,
                          mseg_error *err)
@@ -124,6 +191,8 @@ static mseg_status build(mseg_net *net, mseg_model_info *info, const mseg_weight
     if (!backbone)
         return mseg_fail(err, MSEG_UNSUPPORTED, "no backbone that mseg knows: MobileNetV2, MobileNetV1 or ResNet");
     net->input = mseg_weights_input(weights);
+    take_input(&net->input, options);
+    describe_input(info, &net->input);
     mseg_status status = backbone->build(&builder, info->output_stride, &features);
     if (!status)
         status = append_head(&builder, features, info->output_stride, &logits, info);
@@ -158,10 +227,10 @@ static mseg_status open_model(mseg_model **out, const source *from, const mseg_m
     mseg_weights *weights = NULL;
     mseg_net net = {0};
     mseg_status status = mseg_options_take(&used, sizeof used, given, "mseg_model_options_init", err);
+    if (!status)
+        status = check_options(options, err);
     if (status)
         return status;
-    if (options->output_stride && options->output_stride != 8 && options->output_stride != 16 && options->output_stride != 32)
-        return mseg_fail(err, MSEG_INVAL, "output stride %d: 8, 16 and 32 are possible", options->output_stride);
     mseg_model *model = mseg_alloc(sizeof *model);
     if (!model)
         return mseg_fail(err, MSEG_NOMEM, NULL);
@@ -172,6 +241,8 @@ static mseg_status open_model(mseg_model **out, const source *from, const mseg_m
         status = identify(model, from->name, weights, err);
     if (!status)
         status = build(&net, &model->info, weights, options, err);
+    if (!status)
+        status = copy_labels(model, weights, err);
     if (!status)
         status = mseg_packed_net_open(&model->net, &net, weights, model->kernels, options->unfused, err);
     if (status)
@@ -206,9 +277,13 @@ mseg_status mseg_model_open_builtin(mseg_model **model, const mseg_model_options
 {
     mseg_status status =
         mseg_model_open_memory(model, mseg_builtin_model, mseg_builtin_model_size, MSEG_BUILTIN_MODEL_NAME, options, err);
-    if (!status)
-        (*model)->info.builtin = true;
-    return status;
+    if (status)
+        return status;
+    mseg_model_info *info = &(*model)->info;
+    info->builtin = true;
+    if (info->input_from == MSEG_INPUT_ASSUMED)
+        info->input_from = MSEG_INPUT_BUILTIN;
+    return MSEG_OK;
 }
 
 void mseg_model_close(mseg_model **pointer)
@@ -217,10 +292,19 @@ void mseg_model_close(mseg_model **pointer)
         return;
     mseg_packed_net_close(&(*pointer)->net);
     mseg_free(&(*pointer)->name);
+    mseg_free(&(*pointer)->labels);
+    mseg_free(&(*pointer)->label_text);
     mseg_free(pointer);
 }
 
 mseg_model_info mseg_model_describe(const mseg_model *model)
 {
     return model->info;
+}
+
+const char *mseg_model_label(const mseg_model *model, int class_id)
+{
+    if (!model->labels || class_id < 0 || class_id >= model->info.classes || !*model->labels[class_id])
+        return NULL;
+    return model->labels[class_id];
 }

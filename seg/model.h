@@ -11,6 +11,8 @@ struct mseg_model {
     const mseg_kernels *kernels; /* kernel_set */
     mseg_cpu cpu;
     char *name, sha256[65];
+    char *label_text;    /* what the labels point into */
+    const char **labels; /* [info.classes]; "": no name; NULL: none are used */
     mseg_model_info info;
 };
 

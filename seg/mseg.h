@@ -20,6 +20,7 @@ extern "C" {
 #include "image/image.h"
 #include "image/reader.h"
 #include "image/row_writer.h"
+#include "net/entry.h"
 
 /* The version of this header. Until 1.0.0 a new minor version may change the interface, and the shared library's soname is
  * libmseg.so.0.MINOR; after that only a new major one may, and the soname is libmseg.so.MAJOR. */
@@ -64,12 +65,16 @@ typedef struct mseg_model_options {
     int output_stride;  /* 8, 16 or 32; 0 (default): that of the file's own graph, 16 when it tells none */
     const char *cpu;    /* NULL: what suits this machine best; or one that it can run: "scalar", "avx2", "avx512", "zen4" */
     bool unfused;       /* run every layer by itself with whole tensors between them: slow, for reference */
+    /* How the network was trained to see pictures, instead of what the file tells: channel c (R, G, B) of a pixel enters as
+     * (byte - mean[c]) / std[c], and what lies beside the picture as byte 127.5 would. mean -1e6 .. 1e6, std 1e-6 .. 1e6; all 0
+     * (default): not given. */
+    double mean[3], std[3];
 } mseg_model_options;
 
 /* Options are filled in by their init function, called with sizeof *options, before fields are set: a program that was compiled
  * with an older header works with a newer library. Functions that take options take NULL for the defaults. */
 
-/** Output stride 0, cpu NULL, fused. */
+/** Output stride 0, cpu NULL, fused, the file's own input rule. */
 MSEG_API void mseg_model_options_init(mseg_model_options *options, size_t struct_size);
 
 /** Opens a model file. options may be NULL. Errors: those of the reader, MSEG_INVAL for a bad option, MSEG_MISMATCH for weights
@@ -105,28 +110,41 @@ typedef struct mseg_model_info {
     const char *kernels;                                      /* name of the kernel set in use */
     const char *format;                                       /* of the file, "tflite" */
     int trained_output_stride, trained_width, trained_height; /* what the file's own graph uses; 0 = unknown */
-    uint64_t reserved[8];
+    int labels; /* names of classes inside the file, 0: none; they are used (mseg_model_label) when they are as many as classes */
+    float input_scale[3], input_offset[3]; /* channel c enters as byte * input_scale[c] + input_offset[c] */
+    mseg_input_from input_from;            /* what told that */
+    mseg_sampling sampling;                /* by which canvas and logits lie on one another */
+    uint64_t reserved[4];
 } mseg_model_info;
 
 MSEG_API mseg_model_info mseg_model_describe(const mseg_model *model);
+
+/** The name of a class inside the model's file (TensorFlow Lite metadata), UTF-8 without control characters; NULL when the file
+ * has none for it: no labels, other than one a class, a blank line; and when there is no such class. It is the model's. Thread
+ * safe. */
+MSEG_API const char *mseg_model_label(const mseg_model *model, int class_id);
 
 /* ---- running ----------------------------------------------------------------------------------------------------------- */
 
 /* MSEG_RESIZE_FIT: the longer side becomes size, aspect kept (the demo protocol). NONE: no scaling (the VOC protocol). STRETCH:
  * both sides become size. */
 typedef enum mseg_resize { MSEG_RESIZE_FIT, MSEG_RESIZE_NONE, MSEG_RESIZE_STRETCH } mseg_resize;
-/* SQUARE: the canvas is square (TensorFlow). TIGHT: per axis the smallest k * output stride + 1 that holds the scaled image. */
+/* SQUARE: the canvas is square (TensorFlow). TIGHT: per axis the smallest k * output stride + 1 that holds the scaled image
+ * (k * output stride for models without aligned corners). */
 typedef enum mseg_pad { MSEG_PAD_SQUARE, MSEG_PAD_TIGHT } mseg_pad;
 
 typedef struct mseg_run_options {
     size_t struct_size; /* mseg_run_options_init sets it */
     mseg_resize resize;
     mseg_pad pad;
-    int size; /* canvas side, k * output stride + 1; default 513. 0: what the model was trained at when that is known (its
-                 trained_width and trained_height are equal and suit), else 513 */
-    /* Multi-scale and flip (section 6.3's MF): the canvas is resized to int((side - 1) * scale + 1) for each scale and run, also
-     * turned left to right when flip; the softmax of the logits at each pixel is averaged. n_scales = 0: once, from the logits.
+    /* Canvas side; default 513. 0: what the model was trained at, when its file tells one square canvas, else 513 (without
+     * aligned corners 512). With aligned corners it must be k * output stride + 1 or the model's own; without, k * output stride
+     * is best.
      */
+    int size;
+    /* Multi-scale and flip (section 6.3's MF): the canvas is resized to int((side - 1) * scale + 1), without aligned corners
+     * int(side * scale), for each scale and run, also turned left to right when flip; the softmax of the logits at each pixel is
+     * averaged. n_scales = 0: once, from the logits. */
     double scales[8];
     int n_scales;
     bool flip;
@@ -189,9 +207,9 @@ MSEG_API mseg_status mseg_classify(mseg_session *session, mseg_view image, int s
 /* Large pictures: overlapping tiles at full resolution, their logits blended. */
 typedef struct mseg_tile_options {
     size_t struct_size; /* mseg_tile_options_init sets it */
-    int size;           /* side of a tile, k * output stride + 1 with k >= 1; default 513 */
+    int size;    /* side of a tile, k * output stride + 1 with k >= 1, without aligned corners k * output stride; default 513 */
     int overlap; /* least pixels that neighbours share besides their border, rounded up to a multiple of the output stride; 0 ..
-                    size - 1 - output stride; negative (default): a quarter of the side */
+                    size - 1 - output stride, or size - output stride; negative (default): a quarter of the side */
 } mseg_tile_options;
 
 /** 513, a quarter of it. */
@@ -239,6 +257,11 @@ typedef struct mseg_palette {
  * to 255, or CVAT's labelmap.txt, lines "name:r,g,b:parts:actions" whose ids are their order. Free with mseg_palette_free. On
  * failure *palette is all zero. Errors: MSEG_NOENT, MSEG_IO, MSEG_FORMAT, MSEG_LIMIT, MSEG_NOMEM. */
 MSEG_API mseg_status mseg_palette_load(mseg_palette *palette, const char *name_or_file, mseg_error *err);
+
+/** The classes of a model whose file names them (mseg_model_label; "class N" for one without a name), in the colours of the VOC
+ * bit rule. The model may be closed before the palette is freed with mseg_palette_free. On failure *palette is all zero. Errors:
+ * MSEG_NOENT when the file has no names that are used, MSEG_LIMIT for more than 256 classes, MSEG_NOMEM. */
+MSEG_API mseg_status mseg_palette_from_model(mseg_palette *palette, const mseg_model *model, mseg_error *err);
 
 /** Frees the names and zeroes *palette; safe on an all-zero one. */
 MSEG_API void mseg_palette_free(mseg_palette *palette);

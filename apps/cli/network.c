@@ -17,10 +17,13 @@ const cli_option cli_network_options[] = {
     {'m', "model", CLI_OPTION_TEXT, FIELD(model), "FILE|NAME",
      .help = "model file, or its name in ~/.cache/mseg or PREFIX/share/mseg (default: $MSEG_MODEL, else " CLI_DEFAULT_MODEL
              ", else the built-in one); builtin: the built-in one"},
+    CLI_ENTRY_OPTIONS(FIELD(entry)),
     {0, "os", CLI_OPTION_CHOICE, FIELD(os), "8|16|32",
      .help = "output stride: 8 is finer and slower (default: the model's own, mostly 16)", .choices = cli_output_strides},
     {0, "size", CLI_OPTION_INT, FIELD(size), "N",
-     .help = "canvas side, k * output stride + 1 (default: the model's own, mostly 513)", .min = 1, .max = 65537},
+     .help = "canvas side, k * output stride + 1, without aligned corners k * output stride (default: the model's own, mostly "
+             "513)",
+     .min = 1, .max = 65537},
     {0, "resize", CLI_OPTION_CHOICE, FIELD(resize), "HOW",
      .help = "fit: the longer side becomes --size; none: no scaling (VOC protocol); stretch: both sides become --size",
      .choices = cli_resizes},
@@ -95,21 +98,31 @@ mseg_limits cli_network_limits(const cli_network_args *args)
     return limits;
 }
 
-bool cli_size_fits(const char *command, const char *option, int64_t size, int output_stride)
+bool cli_size_fits(const char *command, const char *option, int64_t size, const mseg_model_info *model)
 {
-    int64_t below = (size - 1) / output_stride * output_stride + 1;
+    const int stride = model->output_stride, more = model->sampling == MSEG_ALIGN_CORNERS;
+    const long long below = (size - more) / stride * stride + more, above = below + stride;
     if (below == size)
         return true;
-    cli_say("%s: --%s %lld is not k * %d + 1; the nearest are %lld and %lld", command, option, (long long)size, output_stride,
-            (long long)below, (long long)below + output_stride);
+    if (below)
+        cli_say("%s: --%s %lld is not k * %d%s; the nearest are %lld and %lld", command, option, (long long)size, stride,
+                more ? " + 1" : "", below, above);
+    else
+        cli_say("%s: --%s %lld is not k * %d; the smallest is %d", command, option, (long long)size, stride, stride);
     return false;
+}
+
+int cli_own_side(const mseg_model_info *model)
+{
+    return model->trained_width == model->trained_height ? model->trained_width : 0;
 }
 
 int cli_canvas_side(const mseg_model_info *model, int resize)
 {
-    const int side = model->trained_width;
-    const bool fits = side > 0 && side == model->trained_height && (side - 1) % model->output_stride == 0;
-    return fits && resize != MSEG_RESIZE_NONE ? side : 513;
+    const int own = cli_own_side(model);
+    if (own && (model->classifier || resize != MSEG_RESIZE_NONE))
+        return own;
+    return model->classifier ? 224 : model->sampling == MSEG_ALIGN_CORNERS ? 513 : 512;
 }
 
 bool cli_network_open(const char *command, const cli_network_args *args, mseg_model **model, mseg_run_options *run)
@@ -121,7 +134,8 @@ bool cli_network_open(const char *command, const cli_network_args *args, mseg_mo
     mseg_run_options_init(&how, sizeof how);
     how.resize = (mseg_resize)args->resize;
     how.pad = (mseg_pad)args->pad;
-    if (!parse_scales(command, args, &how) || !cli_model_load(model, args->model, &options))
+    if (!parse_scales(command, args, &how) || !cli_entry_take(command, &args->entry, &options) ||
+        !cli_model_load(model, args->model, &options))
         return false;
     const mseg_model_info info = mseg_model_describe(*model);
     if (info.classifier) {
@@ -132,5 +146,5 @@ bool cli_network_open(const char *command, const cli_network_args *args, mseg_mo
     how.size = (int)size;
     if (run)
         *run = how;
-    return cli_size_fits(command, "size", size, info.output_stride);
+    return size == cli_own_side(&info) || cli_size_fits(command, "size", size, &info);
 }

@@ -1,6 +1,7 @@
 #ifndef CLI_NETWORK_H
 #define CLI_NETWORK_H
 
+#include "cli/entry.h"
 #include "cli/options.h"
 #include "mseg.h"
 
@@ -14,9 +15,10 @@ typedef struct cli_network_args {
     int64_t max_pixels; /* of an image; 0: the library's limit */
     const char *scales; /* "0.5,1,1.5" or NULL */
     bool flip, mf;
+    cli_entry_args entry;
 } cli_network_args;
 
-/* --model --os --size --resize --pad --scales --flip --mf -j --max-pixels, fields of cli_network_args. */
+/* --model --mean --std --os --size --resize --pad --scales --flip --mf -j --max-pixels, fields of cli_network_args. */
 extern const cli_option cli_network_options[];
 /* The values of --resize, in the order of mseg_resize. */
 extern const char *const cli_resizes[];
@@ -46,11 +48,15 @@ bool cli_network_repeats(const cli_network_args *args);
 /** What --max-pixels asks for. */
 mseg_limits cli_network_limits(const cli_network_args *args);
 
-/** Whether size, the value of --option, is k * output stride + 1; if not, says so in one line on behalf of command. */
-bool cli_size_fits(const char *command, const char *option, int64_t size, int output_stride);
+/** Whether size, the value of --option, is k * output stride + 1, for models without aligned corners k * output stride; if not,
+ * says so in one line on behalf of command. */
+bool cli_size_fits(const char *command, const char *option, int64_t size, const mseg_model_info *model);
 
-/** The canvas side when none was asked for: that of the model's own file when it is square and fits the output stride, else 513,
- * which is also that of the VOC protocol, resize none. */
+/** The side of the model's own canvas, 0 when that is not square or not known. */
+int cli_own_side(const mseg_model_info *model);
+
+/** The canvas side when none was asked for: the model's own, else 513 (without aligned corners 512), of a classifier 224. With
+ * resize none, the VOC protocol, always 513 or 512. */
 int cli_canvas_side(const mseg_model_info *model, int resize);
 
 /** Finds and opens the model and fills *run (may be NULL); false after one line of error (exit status 2). */

@@ -1,7 +1,10 @@
-#include "cli/options.h"
+#include <stdlib.h>
+
+#include "cli/classes.h"
 #include "cli/lines.h"
 #include "cli/names.h"
 #include "cli/network.h"
+#include "cli/options.h"
 #include "cli/say.h"
 #include "eval/eval.h"
 
@@ -42,7 +45,9 @@ static const cli_option input_options[] = {
 };
 static const cli_option label_options[] = {
     {0, "classes", CLI_OPTION_TEXT, FIELD(classes), "NAME|FILE",
-     .help = "voc (default), cityscapes, ade20k, a file of lines 'id r g b name' or CVAT's labelmap.txt; other ids are errors"},
+     .help =
+         "voc, cityscapes, ade20k, a file of lines 'id r g b name' or CVAT's labelmap.txt (default: those that the model's file "
+         "names, else voc); other ids are errors"},
     {0, "ignore", CLI_OPTION_INT, FIELD(ignore), "N",
      .help = "label that does not count, also a class (default 255, unless that is a class; -1: none)", .min = -1, .max = 255},
     {0, "average", CLI_OPTION_TEXT, FIELD(average), "LIST",
@@ -137,12 +142,21 @@ static unsigned long long map_number(const mseg_mask_rules *rules)
     return hash;
 }
 
+/* Only of --mean and --std: any other rule follows from the model's file. */
+static void add_input(cli_text *out, const mseg_model_info *model)
+{
+    char *text = cli_entry_text(model);
+    cli_text_add(out, "input: %s\n", text ? text : "");
+    out->lost = out->lost || !text;
+    free(text);
+}
+
 char *cli_eval_settings(const cli_eval_args *args, const cli_eval_source *source, const mseg_model *model)
 {
     static const char *const pads[] = {"square", "tight"};
     const mseg_run_options *run = &source->run;
     cli_text out = {0};
-    cli_text_add(&out, "classes: %s\n", cli_base_name(args->classes ? args->classes : "voc"));
+    cli_text_add(&out, "classes: %s\n", cli_base_name(cli_classes_source(args->classes, model)));
     if (model) {
         mseg_model_info info = mseg_model_describe(model);
         cli_text_add(&out, "predictions: model\nmodel: %s%s\nmodel sha256: %s\nnetwork: %s %g\noutput stride: %d\n", info.name,
@@ -153,6 +167,8 @@ char *cli_eval_settings(const cli_eval_args *args, const cli_eval_source *source
         if (run->flip)
             cli_text_add(&out, "flip: yes\n");
         cli_text_add(&out, "EXIF orientation: %s\n", cli_orientations[args->orientation]);
+        if (info.input_from == MSEG_INPUT_GIVEN)
+            add_input(&out, &info);
     } else {
         cli_text_add(&out, "predictions: masks\n");
     }

@@ -104,11 +104,16 @@ static mseg_status merge_counts(scoring *s, int workers, mseg_counts **counts, m
     return status;
 }
 
-static void summarise(const scoring *s, double seconds, int workers)
+static void summarise(const scoring *s, const mseg_model *model, double seconds, int workers)
 {
     size_t n = s->list->count;
-    fprintf(stderr, "judged %zu image%s in %.2f s on %d thread%s, %.0f images/s\n", n, n == 1 ? "" : "s", seconds, workers,
+    fprintf(stderr, "judged %zu image%s in %.2f s on %d thread%s, %.0f images/s", n, n == 1 ? "" : "s", seconds, workers,
             workers == 1 ? "" : "s", seconds > 0 ? (double)n / seconds : 0);
+    if (model) {
+        const mseg_model_info info = mseg_model_describe(model);
+        cli_entry_say_assumed(&info);
+    }
+    fputc('\n', stderr);
 }
 
 bool cli_eval_score(const cli_eval_args *args, const cli_eval_source *source, const cli_eval_list *list, mseg_pool *pool,
@@ -128,7 +133,7 @@ bool cli_eval_score(const cli_eval_args *args, const cli_eval_source *source, co
         mseg_pool_for(across, (int)list->count, score_task, &s);
         double seconds = cli_progress_stop(&s.progress);
         if (!args->quiet)
-            summarise(&s, seconds, mseg_pool_threads(pool));
+            summarise(&s, model, seconds, mseg_pool_threads(pool));
         if (!args->quiet && model)
             cli_model_say_fallback(model, args->network.model, &source->run);
         status = merge_counts(&s, workers, counts, &err);

@@ -27,7 +27,9 @@ static void add_geometry(mseg_json *root, const cli_run_batch *b, const cli_run_
         add_pair(root, "scaled", f->scaled_width, f->scaled_height);
         mseg_json_add_string(root, "resize", cli_resizes[b->run.resize]);
     }
-    mseg_json_add_int(root, "output_stride", mseg_model_describe(b->model).output_stride);
+    const mseg_model_info model = mseg_model_describe(b->model);
+    mseg_json_add_int(root, "output_stride", model.output_stride);
+    cli_sampling_add_json(root, &model);
 }
 
 char *cli_run_json(const cli_run_batch *b, const cli_input *input, const cli_run_figures *f)
@@ -62,6 +64,7 @@ char *cli_run_line(const cli_input *input, const cli_run_figures *f)
 
 void cli_run_summarise(const cli_run_batch *b, double seconds)
 {
+    const mseg_model_info model = mseg_model_describe(b->model);
     size_t total = b->inputs.count, done = total - b->failed;
     double rate = seconds > 0 ? (double)done / seconds : 0;
     char failed[64] = "";
@@ -71,6 +74,7 @@ void cli_run_summarise(const cli_run_batch *b, double seconds)
             seconds, rate < 10 ? 1 : 0, rate, b->outputs.masks);
     if (b->outputs.overlays)
         fprintf(stderr, ", overlays in %s", b->outputs.overlays);
+    cli_entry_say_assumed(&model);
     fputc('\n', stderr);
     cli_model_say_fallback(b->model, b->args->network.model, &b->run);
 }

@@ -25,9 +25,13 @@ struct mseg_weights {
     mseg_padding padding;
     mseg_input input;
     mseg_weights_origin origin;
+    char *label_text;    /* what the labels point into */
+    const char **labels; /* [n_labels]; "": a blank line */
+    int n_labels;
 };
 
-/* One kind of file. probe looks at the first bytes; read fills tensors, padding and origin. */
+/* One kind of file. probe looks at the first bytes; read fills tensors, padding, origin and, where the
+ * file tells them, input and labels. */
 typedef struct mseg_weights_reader {
     const char *name;
     bool (*probe)(const uint8_t *data, size_t size);

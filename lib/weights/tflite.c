@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "weights/tflite_kind.h"
+#include "weights/tflite_metadata.h"
 
 /* Field numbers of the schema's tables. */
 enum { MODEL_VERSION, MODEL_CODES, MODEL_SUBGRAPHS, MODEL_DESCRIPTION, MODEL_BUFFERS };
@@ -39,52 +41,6 @@ enum {
 bool mseg_tflite_probe(const uint8_t *data, size_t size)
 {
     return size >= 8 && memcmp(data + 4, "TFL3", 4) == 0;
-}
-
-const char *mseg_tfl_code_name(int code)
-{
-    static const struct {
-        int code;
-        const char *name;
-    } names[] = {
-        {TFL_OP_ADD, "ADD"},
-        {TFL_OP_AVERAGE_POOL_2D, "AVERAGE_POOL_2D"},
-        {TFL_OP_CONCATENATION, "CONCATENATION"},
-        {TFL_OP_CONV_2D, "CONV_2D"},
-        {TFL_OP_DEPTHWISE_CONV_2D, "DEPTHWISE_CONV_2D"},
-        {TFL_OP_DEQUANTIZE, "DEQUANTIZE"},
-        {TFL_OP_FULLY_CONNECTED, "FULLY_CONNECTED"},
-        {14, "LOGISTIC"},
-        {17, "MAX_POOL_2D"},
-        {TFL_OP_MUL, "MUL"},
-        {TFL_OP_RELU, "RELU"},
-        {TFL_OP_RELU6, "RELU6"},
-        {TFL_OP_RESHAPE, "RESHAPE"},
-        {TFL_OP_RESIZE_BILINEAR, "RESIZE_BILINEAR"},
-        {TFL_OP_SOFTMAX, "SOFTMAX"},
-        {32, "CUSTOM"},
-        {TFL_OP_PAD, "PAD"},
-        {TFL_OP_BATCH_TO_SPACE_ND, "BATCH_TO_SPACE_ND"},
-        {TFL_OP_SPACE_TO_BATCH_ND, "SPACE_TO_BATCH_ND"},
-        {TFL_OP_TRANSPOSE, "TRANSPOSE"},
-        {TFL_OP_MEAN, "MEAN"},
-        {TFL_OP_SUB, "SUB"},
-        {TFL_OP_DIV, "DIV"},
-        {TFL_OP_SQUEEZE, "SQUEEZE"},
-        {45, "STRIDED_SLICE"},
-        {TFL_OP_CAST, "CAST"},
-        {54, "PRELU"},
-        {TFL_OP_ARG_MAX, "ARG_MAX"},
-        {TFL_OP_MINIMUM, "MINIMUM"},
-        {67, "TRANSPOSE_CONV"},
-        {TFL_OP_RESIZE_NEAREST_NEIGHBOR, "RESIZE_NEAREST_NEIGHBOR"},
-        {TFL_OP_QUANTIZE, "QUANTIZE"},
-        {117, "HARD_SWISH"},
-    };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (names[i].code == code)
-            return names[i].name;
-    return "operator";
 }
 
 static void read_shape(tfl_tensor *tensor, mseg_fb *fb, mseg_fb_vector shape)
@@ -221,16 +177,28 @@ static int read_code(mseg_fb *fb, mseg_fb_table code)
     return old > now ? old : now;
 }
 
+/* The name of a custom operator, with a question mark for what cannot be printed. */
+static void read_custom(tfl_operator *op, mseg_fb *fb, mseg_fb_table code)
+{
+    mseg_fb_vector name = mseg_fb_list(fb, code, CODE_CUSTOM, 1);
+    for (uint32_t i = 0; i < name.count && i < sizeof op->custom - 1; i++) {
+        char c = (char)fb->data[name.position + i];
+        op->custom[i] = c >= ' ' && c <= '~' ? c : '?';
+    }
+}
+
 static void read_operator(tfl_operator *op, mseg_fb *fb, mseg_fb_table table, mseg_fb_vector codes, int n_tensors)
 {
     mseg_fb_vector inputs = mseg_fb_list(fb, table, OP_INPUTS, 4);
     mseg_fb_vector outputs = mseg_fb_list(fb, table, OP_OUTPUTS, 4);
     uint32_t code = mseg_fb_u32(fb, table, OP_CODE, 0);
-    if (code >= codes.count || outputs.count == 0) {
-        mseg_fb_damage(fb, table.position, "an operator has no code or no output");
+    if (code >= codes.count) {
+        mseg_fb_damage(fb, table.position, "an operator has no code");
         return;
     }
     op->code = read_code(fb, mseg_fb_table_at(fb, codes, code));
+    if (op->code == TFL_OP_CUSTOM)
+        read_custom(op, fb, mseg_fb_table_at(fb, codes, code));
     op->n_inputs = (int)inputs.count;
     op->n_outputs = (int)outputs.count;
     for (uint32_t i = 0; i < inputs.count && i < TFL_MAX_INPUTS; i++) {
@@ -238,10 +206,21 @@ static void read_operator(tfl_operator *op, mseg_fb *fb, mseg_fb_table table, ms
         if (op->inputs[i] < -1 || op->inputs[i] >= n_tensors)
             mseg_fb_damage(fb, table.position, "an operator names a tensor that does not exist");
     }
-    op->output = mseg_fb_i32_at(fb, outputs, 0);
+    op->output = outputs.count ? mseg_fb_i32_at(fb, outputs, 0) : 0;
     if (op->output < 0 || op->output >= n_tensors)
         mseg_fb_damage(fb, table.position, "an operator names a tensor that does not exist");
     read_options(op, fb, table);
+}
+
+static void read_outputs(tfl_model *model, mseg_fb *fb, mseg_fb_table graph)
+{
+    mseg_fb_vector outputs = mseg_fb_list(fb, graph, GRAPH_OUTPUTS, 4);
+    model->n_outputs = (int)outputs.count;
+    for (uint32_t i = 0; i < outputs.count && i < TFL_MAX_OUTPUTS; i++) {
+        model->outputs[i] = mseg_fb_i32_at(fb, outputs, i);
+        if (model->outputs[i] < 0 || model->outputs[i] >= model->n_tensors)
+            mseg_fb_damage(fb, graph.position, "the network's output does not exist");
+    }
 }
 
 static mseg_status read_subgraph(tfl_model *model, mseg_fb *fb, mseg_fb_table root, mseg_fb_table graph, mseg_error *err)
@@ -262,11 +241,11 @@ static mseg_status read_subgraph(tfl_model *model, mseg_fb *fb, mseg_fb_table ro
         read_tensor(&model->tensors[i], fb, mseg_fb_table_at(fb, tensors, i), buffers);
     for (uint32_t i = 0; i < operators.count; i++)
         read_operator(&model->operators[i], fb, mseg_fb_table_at(fb, operators, i), codes, model->n_tensors);
-    if (inputs.count != 1 && !fb->damage)
-        return mseg_fail(err, MSEG_UNSUPPORTED, "a network with %u inputs; mseg knows those with one image", inputs.count);
+    model->n_inputs = (int)inputs.count;
     model->input = inputs.count ? mseg_fb_i32_at(fb, inputs, 0) : 0;
     if (model->input < 0 || model->input >= model->n_tensors)
         mseg_fb_damage(fb, graph.position, "the network's input does not exist");
+    read_outputs(model, fb, graph);
     return MSEG_OK;
 }
 
@@ -286,7 +265,8 @@ mseg_status mseg_tfl_model_read(tfl_model *model, mseg_fb *fb, mseg_error *err)
     if (!fb->damage)
         status = read_subgraph(model, fb, root, mseg_fb_table_at(fb, subgraphs, 0), err);
     if (fb->damage)
-        status = mseg_fail(err, MSEG_FORMAT, "damaged TensorFlow Lite file: %s (at byte %zu)", fb->damage, fb->where);
+        status = mseg_fail(err, MSEG_FORMAT, "damaged TensorFlow Lite file: %s (at byte %zu of %zu); get it again", fb->damage,
+                           fb->where, fb->size);
 done:
     if (status != MSEG_OK)
         mseg_tfl_model_free(model);
@@ -300,6 +280,18 @@ void mseg_tfl_model_free(tfl_model *model)
     memset(model, 0, sizeof *model);
 }
 
+/* What readers of the tables count on: one input, and of every operator an output. */
+static mseg_status check_network(const tfl_model *model, mseg_error *err)
+{
+    if (model->n_inputs != 1)
+        return mseg_fail(err, MSEG_UNSUPPORTED, "a network with %d inputs; mseg knows those with one image", model->n_inputs);
+    for (int i = 0; i < model->n_operators; i++)
+        if (model->operators[i].n_outputs == 0)
+            return mseg_fail(err, MSEG_UNSUPPORTED, "operator %d (%s) has no output", i,
+                             mseg_tfl_operator_name(&model->operators[i]));
+    return MSEG_OK;
+}
+
 mseg_status mseg_tflite_read(mseg_weights *weights, mseg_error *err)
 {
     mseg_fb fb = {.data = weights->data, .size = weights->size};
@@ -307,9 +299,15 @@ mseg_status mseg_tflite_read(mseg_weights *weights, mseg_error *err)
     mseg_graph graph = {0};
     mseg_status status = mseg_tfl_model_read(&model, &fb, err);
     if (status == MSEG_OK)
+        status = check_network(&model, err);
+    if (status == MSEG_OK)
+        status = mseg_tfl_metadata_read(weights, &fb, mseg_fb_root(&fb), model.tensors[model.input].type == TFL_FLOAT32, err);
+    if (status == MSEG_OK)
         status = mseg_tfl_graph_build(&graph, &weights->input, &model, err);
     if (status == MSEG_OK)
         status = mseg_graph_match(&graph, weights, err);
+    if (status == MSEG_UNSUPPORTED)
+        mseg_tfl_say_kind(&model, err);
     mseg_free(&graph.nodes);
     mseg_tfl_model_free(&model);
     return status;

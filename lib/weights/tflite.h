@@ -12,6 +12,7 @@ enum {
     TFL_MAX_TENSORS = 4096,
     TFL_MAX_OPERATORS = 4096,
     TFL_MAX_INPUTS = MSEG_NODE_INPUTS,
+    TFL_MAX_OUTPUTS = 8, /* of the network */
     TFL_MAX_DIMENSION = 1 << 16,
     TFL_MAX_STRIDE = 1 << 12, /* and dilation */
     TFL_MAX_KERNEL = 16,
@@ -34,6 +35,7 @@ typedef enum tfl_code {
     TFL_OP_RESHAPE = 22,
     TFL_OP_RESIZE_BILINEAR = 23,
     TFL_OP_SOFTMAX = 25,
+    TFL_OP_CUSTOM = 32,
     TFL_OP_PAD = 34,
     TFL_OP_BATCH_TO_SPACE_ND = 37,
     TFL_OP_SPACE_TO_BATCH_ND = 38,
@@ -77,6 +79,7 @@ typedef struct tfl_operator {
     int multiplier;                 /* depthwise: output channels per input channel */
     int axis;                       /* concatenation */
     bool align_corners, half_pixel; /* resizes */
+    char custom[40];                /* the beginning of a custom operator's name, printable; "": it is none */
 } tfl_operator;
 
 typedef struct tfl_model {
@@ -84,7 +87,10 @@ typedef struct tfl_model {
     int n_tensors;
     tfl_operator *operators;
     int n_operators;
-    int input;
+    int input; /* the first of n_inputs; 0 without any */
+    int n_inputs;
+    int outputs[TFL_MAX_OUTPUTS];
+    int n_outputs; /* may be more than TFL_MAX_OUTPUTS */
 } tfl_model;
 
 /** Reads subgraph 0. On failure *model is all zero. */
@@ -95,6 +101,9 @@ void mseg_tfl_model_free(tfl_model *model);
 
 /** The operator's name in the schema, or "operator". */
 const char *mseg_tfl_code_name(int code);
+
+/** The same, and of custom operators the name that they give themselves. It lives as long as *op. */
+const char *mseg_tfl_operator_name(const tfl_operator *op);
 
 /* What a tensor is in terms of nodes. */
 typedef struct tfl_view {

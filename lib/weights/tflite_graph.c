@@ -299,7 +299,7 @@ static void add_node(tfl_builder *b, int index)
     mseg_node *node = &b->nodes[b->count];
     if (!make_known(b, op, node))
         make_other(b, op, node);
-    snprintf(node->what, sizeof node->what, "operator %d (%s, code %d)", index, mseg_tfl_code_name(op->code), op->code);
+    snprintf(node->what, sizeof node->what, "operator %d (%s, code %d)", index, mseg_tfl_operator_name(op), op->code);
     node->low = -INFINITY;
     node->high = INFINITY;
     mseg_tfl_narrow(node, &b->model->tensors[op->output]);
@@ -315,7 +315,7 @@ static void add_node(tfl_builder *b, int index)
 static mseg_status check_operator(const tfl_builder *b, int index, mseg_error *err)
 {
     const tfl_operator *op = &b->model->operators[index];
-    const char *name = mseg_tfl_code_name(op->code);
+    const char *name = mseg_tfl_operator_name(op);
     if (op->n_inputs > TFL_MAX_INPUTS || op->n_outputs > 1)
         return mseg_fail(err, MSEG_UNSUPPORTED, "operator %d (%s, code %d) has %d inputs and %d outputs", index, name, op->code,
                          op->n_inputs, op->n_outputs);

@@ -71,12 +71,20 @@ bool mseg_tfl_absorb_arithmetic(tfl_builder *b, const tfl_operator *op)
     return true;
 }
 
-/* Bytes that become scale * byte + offset in every channel. */
-static void set_rule(mseg_input *rule, double scale, double offset, mseg_input_from from)
+static bool is_integer(const tfl_tensor *t)
 {
+    return t->type == TFL_UINT8 || t->type == TFL_INT8 || t->type == TFL_INT32;
+}
+
+/* Bytes that become scale * byte + offset in every channel. Beside the picture is the middle of the bytes; in integers, the byte
+ * above it. */
+static void set_rule(const tfl_builder *b, mseg_input *rule, double scale, double offset, mseg_input_from from)
+{
+    const double pad = is_integer(&b->model->tensors[b->model->input]) ? 128 : 127.5;
     for (int c = 0; c < 3; c++) {
         rule->scale[c] = (float)scale;
         rule->offset[c] = (float)offset;
+        rule->pad[c] = (float)(pad * scale + offset);
     }
     rule->from = from;
 }
@@ -87,15 +95,15 @@ static bool is_near(double value, double wanted, double range)
 }
 
 /* Float pictures of which the range is known only by the integers that they become at once: one of the usual ranges. */
-static void set_by_range(mseg_input *rule, const tfl_tensor *t)
+static void set_by_range(const tfl_builder *b, mseg_input *rule)
 {
     static const double ranges[][2] = {{-1, 1}, {0, 1}, {0, 255}};
     mseg_node bounds = {.low = -INFINITY, .high = INFINITY};
-    mseg_tfl_narrow(&bounds, t);
+    mseg_tfl_narrow(&bounds, &b->model->tensors[b->quantized_input]);
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         const double low = ranges[i][0], range = ranges[i][1] - low;
         if (is_near((double)bounds.low, low, range) && is_near((double)bounds.high, low + range, range))
-            set_rule(rule, range / 255, low, MSEG_INPUT_TENSOR);
+            set_rule(b, rule, range / 255, low, MSEG_INPUT_TENSOR);
     }
 }
 
@@ -108,11 +116,6 @@ static bool takes_bytes(const tfl_affine *a)
     return true;
 }
 
-static bool is_integer(const tfl_tensor *t)
-{
-    return t->type == TFL_UINT8 || t->type == TFL_INT8 || t->type == TFL_INT32;
-}
-
 /* What a picture's byte is in the input tensor itself. */
 static void set_by_tensor(const tfl_builder *b, mseg_input *rule)
 {
@@ -122,32 +125,27 @@ static void set_by_tensor(const tfl_builder *b, mseg_input *rule)
     const int first = t->type == TFL_INT8 ? -128 : 0; /* what byte 0 is */
     if (is_integer(t) && t->n_scales == 1 && mseg_tfl_constant(t, "scale", &input, fault)) {
         const double scale = (double)mseg_load_f32(t->scales);
-        set_rule(rule, scale, scale * (first - input.zero_point), MSEG_INPUT_TENSOR);
+        set_rule(b, rule, scale, scale * (first - input.zero_point), MSEG_INPUT_TENSOR);
     } else if (is_integer(t)) {
-        set_rule(rule, 1, first, MSEG_INPUT_TENSOR);
+        set_rule(b, rule, 1, first, MSEG_INPUT_TENSOR);
     } else if (b->before.used) {
-        set_rule(rule, takes_bytes(&b->before) ? 1 : 1.0 / 255, 0, MSEG_INPUT_OPERATORS);
+        set_rule(b, rule, takes_bytes(&b->before) ? 1 : 1.0 / 255, 0, MSEG_INPUT_OPERATORS);
     } else if (b->quantized_input >= 0) {
-        set_by_range(rule, &b->model->tensors[b->quantized_input]);
+        set_by_range(b, rule);
     }
 }
 
 void mseg_tfl_input_rule(const tfl_builder *b, mseg_input *rule)
 {
-    const bool integer = is_integer(&b->model->tensors[b->model->input]);
-    const double pad = integer ? 128 : 127.5; /* the middle of the bytes; of integer pictures, a byte */
-    if (integer || rule->from != MSEG_INPUT_METADATA)
+    if (rule->from != MSEG_INPUT_METADATA)
         set_by_tensor(b, rule);
+    if (!b->before.used)
+        return;
     for (int c = 0; c < 3; c++) {
-        double scale = (double)rule->scale[c], offset = (double)rule->offset[c];
-        if (b->before.used) {
-            offset = offset * b->before.scale[c] + b->before.offset[c];
-            scale *= b->before.scale[c];
-        }
-        rule->scale[c] = (float)scale;
-        rule->offset[c] = (float)offset;
-        rule->pad[c] = (float)(pad * scale + offset);
+        const double scale = b->before.scale[c], offset = b->before.offset[c];
+        rule->scale[c] = (float)((double)rule->scale[c] * scale);
+        rule->offset[c] = (float)((double)rule->offset[c] * scale + offset);
+        rule->pad[c] = (float)((double)rule->pad[c] * scale + offset);
     }
-    if (b->before.used)
-        rule->from = MSEG_INPUT_OPERATORS;
+    rule->from = MSEG_INPUT_OPERATORS;
 }

@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "weights/flatbuffer.h"
+#include "weights/foreign.h"
 #include "weights/reader.h"
 #include "weights/seeded.h"
 
@@ -48,7 +49,7 @@ static mseg_status read_weights(mseg_weights *weights, mseg_error *err)
 {
     const mseg_weights_reader *reader = find_reader(weights->data, weights->size);
     if (!reader)
-        return mseg_fail(err, MSEG_FORMAT, "not a model file that mseg can read; give a TensorFlow Lite file (.tflite)");
+        return mseg_foreign(weights->data, weights->size, err);
     weights->origin.format = reader->name;
     checksum(weights->origin.sha256, weights->data, weights->size);
     return reader->read(weights, err);
@@ -151,6 +152,8 @@ void mseg_weights_close(mseg_weights **weights)
         w->room = next;
     }
     mseg_free(&w->tensors);
+    mseg_free(&w->labels);
+    mseg_free(&w->label_text);
     mseg_free(&w);
 }
 
@@ -185,6 +188,16 @@ mseg_input mseg_weights_input(const mseg_weights *weights)
 mseg_weights_origin mseg_weights_origin_of(const mseg_weights *weights)
 {
     return weights->origin;
+}
+
+int mseg_weights_labels(const mseg_weights *weights)
+{
+    return weights->n_labels;
+}
+
+const char *mseg_weights_label(const mseg_weights *weights, int index)
+{
+    return index >= 0 && index < weights->n_labels ? weights->labels[index] : NULL;
 }
 
 static size_t element_bytes(mseg_element dtype)

@@ -62,6 +62,13 @@ typedef struct mseg_weights_origin {
 } mseg_weights_origin;
 mseg_weights_origin mseg_weights_origin_of(const mseg_weights *weights);
 
+/** How many names of classes the file holds, 0: none; whether they are as many as the classes is for the caller to see. */
+int mseg_weights_labels(const mseg_weights *weights);
+
+/** The name of class index, in UTF-8 without control characters, at most 255 bytes, "" for a blank line; NULL when there is no
+ * such one. Valid until close. Thread safe. */
+const char *mseg_weights_label(const mseg_weights *weights, int index);
+
 /** Elements of a tensor (product of its shape). */
 size_t mseg_tensor_elements(const mseg_tensor *tensor);
 

@@ -19,6 +19,16 @@ static void voc_color(int id, uint8_t rgb[3])
             rgb[c] = (uint8_t)(rgb[c] | ((id >> c) & 1) << bit);
 }
 
+/* No names, the colours of the bit rule. */
+static void clear(mseg_palette *palette)
+{
+    palette->colors.count = IDS;
+    for (int id = 0; id < IDS; id++) {
+        voc_color(id, palette->colors.rgb[id]);
+        palette->names[id] = "";
+    }
+}
+
 /* Reads a number up to 255 and the blanks behind it, advancing *text; -1 when there is none. */
 static int read_byte(const char **text)
 {
@@ -115,11 +125,7 @@ static mseg_status parse(mseg_palette *palette, char *text, size_t size, mseg_er
     bool labelmap = false;
     if (strlen(text) != size)
         return mseg_fail(err, MSEG_FORMAT, "not a palette: a text file of lines \"id r g b name\"");
-    palette->colors.count = IDS;
-    for (int id = 0; id < IDS; id++) {
-        voc_color(id, palette->colors.rgb[id]);
-        palette->names[id] = "";
-    }
+    clear(palette);
     char *line = strncmp(text, "\xef\xbb\xbf", 3) ? text : text + 3;
     for (int number = 1; line; number++) {
         char *end = strchr(line, '\n');
@@ -182,6 +188,41 @@ mseg_status mseg_palette_load(mseg_palette *palette, const char *name_or_file, m
     if (status)
         mseg_palette_free(palette);
     return status;
+}
+
+/* The name of each class in turn: with room NULL only measured. Returns the bytes of all. */
+static size_t copy_names(mseg_palette *palette, char *room, const mseg_model *model, int classes)
+{
+    size_t used = 0;
+    for (int id = 0; id < classes; id++) {
+        char number[16];
+        const char *label = mseg_model_label(model, id);
+        snprintf(number, sizeof number, "class %d", id);
+        const char *name = label ? label : number;
+        if (room)
+            palette->names[id] = strcpy(room + used, name);
+        used += strlen(name) + 1;
+    }
+    return used;
+}
+
+mseg_status mseg_palette_from_model(mseg_palette *palette, const mseg_model *model, mseg_error *err)
+{
+    const mseg_model_info info = mseg_model_describe(model);
+    *palette = (mseg_palette){0};
+    if (info.labels != info.classes)
+        return mseg_fail(err, MSEG_NOENT, "no names of the classes inside the model's file");
+    if (info.classes > IDS)
+        return mseg_fail(err, MSEG_LIMIT, "%d classes, more than the 256 of a palette", info.classes);
+    palette->text = mseg_alloc(copy_names(palette, NULL, model, info.classes));
+    if (!palette->text)
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    clear(palette);
+    copy_names(palette, palette->text, model, info.classes);
+    for (int id = 0; id < info.classes; id++)
+        palette->listed[id] = true;
+    palette->entries = palette->count = info.classes;
+    return MSEG_OK;
 }
 
 bool mseg_is_background(const char *name)

@@ -21,6 +21,13 @@ mseg_canvas_rule mseg_canvas_rule_of(const mseg_model *model)
     return (mseg_canvas_rule){model->info.output_stride, model->net->net.input.sampling};
 }
 
+/* The side of the square canvas that the file's own graph runs on, which may be of another form than others must have; 0: none.
+ */
+static int own_side(const mseg_model_info *info)
+{
+    return info->trained_width > 0 && info->trained_width == info->trained_height ? info->trained_width : 0;
+}
+
 static mseg_status check(const mseg_run_options *options, const mseg_model *model, mseg_error *err)
 {
     const mseg_canvas_rule rule = mseg_canvas_rule_of(model);
@@ -30,7 +37,7 @@ static mseg_status check(const mseg_run_options *options, const mseg_model *mode
         return mseg_fail(err, MSEG_INVAL, "resize %d is not one of mseg_resize", (int)options->resize);
     if (options->pad != MSEG_PAD_SQUARE && options->pad != MSEG_PAD_TIGHT)
         return mseg_fail(err, MSEG_INVAL, "pad %d is not one of mseg_pad", (int)options->pad);
-    if (!mseg_side_suits(options->size, &rule))
+    if (!mseg_side_suits(options->size, &rule) && options->size != own_side(&model->info))
         return mseg_fail(err, MSEG_INVAL, "size %d is not k * %d + 1", options->size, rule.output_stride);
     if (options->n_scales < 0 || options->n_scales > MSEG_MOST_SCALES)
         return mseg_fail(err, MSEG_INVAL, "n_scales %d is not between 0 and %d", options->n_scales, MSEG_MOST_SCALES);
@@ -40,13 +47,11 @@ static mseg_status check(const mseg_run_options *options, const mseg_model *mode
     return MSEG_OK;
 }
 
-/* What the model was trained at, if its file tells one square canvas that suits. */
-static int own_size(const mseg_model *model)
+/* What size 0 stands for. */
+static int default_side(const mseg_model_info *info)
 {
-    const mseg_model_info *info = &model->info;
-    const mseg_canvas_rule rule = mseg_canvas_rule_of(model);
-    const bool known = info->trained_width == info->trained_height && mseg_side_suits(info->trained_width, &rule);
-    return known ? info->trained_width : default_options.size;
+    const int own = own_side(info);
+    return own ? own : info->sampling == MSEG_ALIGN_CORNERS ? default_options.size : default_options.size - 1;
 }
 
 mseg_status mseg_run_options_take(mseg_run_options *used, const mseg_run_options *given, const mseg_model *model, mseg_error *err)
@@ -54,6 +59,6 @@ mseg_status mseg_run_options_take(mseg_run_options *used, const mseg_run_options
     *used = default_options;
     mseg_status status = mseg_options_take(used, sizeof *used, given, "mseg_run_options_init", err);
     if (!status && !used->size)
-        used->size = own_size(model);
+        used->size = default_side(&model->info);
     return status ? status : check(used, model, err);
 }

@@ -26,13 +26,22 @@ static int divide_up(int a, int b)
     return a / b + (a % b > 0);
 }
 
-mseg_tile_axis mseg_tile_axis_of(int length, int output_stride, const mseg_tile_options *options)
+/* Pixels and points that a canvas has besides k times an output stride. */
+static int border(const mseg_canvas_rule *rule)
 {
-    const int last = (options->size - 1) / output_stride; /* points of a tile, less one */
-    const int overlap = options->overlap < 0 ? last / 4 : divide_up(options->overlap, output_stride);
-    mseg_tile_axis axis = {.points = divide_up(length - 1, output_stride) + 1, .side = last + 1, .tiles = 1};
+    return rule->sampling == MSEG_ALIGN_CORNERS;
+}
+
+mseg_tile_axis mseg_tile_axis_of(int length, const mseg_canvas_rule *rule, const mseg_tile_options *options)
+{
+    const int stride = rule->output_stride, more = border(rule);
+    const int most = (options->size - more) / stride; /* points from a tile to the next one without an overlap */
+    const int overlap = options->overlap < 0 ? most / 4 : divide_up(options->overlap, stride);
+    mseg_tile_axis axis = {.points = divide_up(length - more, stride) + more, .side = most + more, .tiles = 1};
     if (axis.points > axis.side)
-        axis.tiles += divide_up(axis.points - axis.side, last - overlap);
+        axis.tiles += divide_up(axis.points - axis.side, most - overlap);
+    else if (!more)
+        axis.points = axis.side; /* the last pixels lie between the last point and one beside the picture */
     return axis;
 }
 
@@ -74,6 +83,7 @@ typedef struct tiler {
     void *context;
     mseg_tiled *result;
     mseg_error *err;
+    mseg_canvas_rule rule;
     int width, height, stride, size; /* stride: of the output */
     mseg_tile_axis across, down;
     mseg_image photo; /* rows from next on, room for size + stride + 1 */
@@ -179,15 +189,17 @@ static mseg_status run_tiles(tiler *t, int row)
 /* Labels and hands over the rows from next to end (not included); the row after them can be labelled, too. */
 static mseg_status hand_over(tiler *t, int end)
 {
+    const int more = border(&t->rule);
     const mseg_logits logits = {.data = t->logits,
                                 .first_row = t->first,
                                 .width = t->across.points,
                                 .height = t->down.points,
                                 .classes = t->classes,
-                                .canvas_width = (t->across.points - 1) * t->stride + 1,
-                                .canvas_height = (t->down.points - 1) * t->stride + 1,
+                                .canvas_width = (t->across.points - more) * t->stride + more,
+                                .canvas_height = (t->down.points - more) * t->stride + more,
                                 .scaled_width = t->width,
-                                .scaled_height = t->height};
+                                .scaled_height = t->height,
+                                .sampling = t->rule.sampling};
     mseg_image photo = t->photo, labels = t->labels;
     while (t->next < end) {
         const int n = min(CHUNK, end - t->next);
@@ -222,7 +234,8 @@ static mseg_status run(tiler *t)
         move_logits(t);
         mseg_tile_weights(&t->down, i, t->weights_down);
         status = run_tiles(t, row);
-        /* Logits from the next tile's first row on are not finished, and the row after those handed over must be. */
+        /* Logits from the next tile's first row on are not finished, and the row after those handed over must be (with half
+         * pixels a few more rows could be had). */
         const int end = last ? t->height : (mseg_tile_origin(&t->down, i + 1) - 1) * t->stride - 1;
         if (!status)
             status = hand_over(t, end);
@@ -232,18 +245,18 @@ static mseg_status run(tiler *t)
 
 static mseg_status check(const mseg_session *session, const mseg_tile_options *o, mseg_error *err)
 {
-    const int stride = session->model->info.output_stride;
+    const mseg_canvas_rule rule = mseg_canvas_rule_of(session->model);
+    const int stride = rule.output_stride, more = border(&rule);
     if (mseg_refuse_classifier(&session->model->info, err))
         return MSEG_INVAL;
-    if (session->model->net->net.input.sampling != MSEG_ALIGN_CORNERS)
-        return mseg_fail(err, MSEG_UNSUPPORTED, "tiles are for models whose maps have aligned corners");
-    if (o->size <= stride || (o->size - 1) % stride)
-        return mseg_fail(err, MSEG_INVAL, "size %d of a tile is not k * %d + 1 with k of at least 1", o->size, stride);
+    if (o->size < stride + more || (o->size - more) % stride)
+        return mseg_fail(err, MSEG_INVAL, "size %d of a tile is not k * %d%s with k of at least 1", o->size, stride,
+                         more ? " + 1" : "");
     if ((int64_t)o->size * o->size > MSEG_MAX_CANVAS)
         return mseg_fail(err, MSEG_LIMIT, "a tile of %d x %d pixels is over the limit of 2^30", o->size, o->size);
-    if (o->overlap > o->size - 1 - stride)
+    if (o->overlap > o->size - more - stride)
         return mseg_fail(err, MSEG_INVAL, "overlap %d is more than the %d that tiles of %d can share", o->overlap,
-                         o->size - 1 - stride, o->size);
+                         o->size - more - stride, o->size);
     return MSEG_OK;
 }
 
@@ -262,13 +275,14 @@ static mseg_status segment_tiled(mseg_session *session, mseg_image_reader *reade
                .context = context,
                .result = result,
                .err = err,
+               .rule = mseg_canvas_rule_of(session->model),
                .width = mseg_image_reader_width(reader),
                .height = mseg_image_reader_height(reader),
                .stride = session->model->info.output_stride,
                .size = used.size,
                .classes = session->model->info.classes};
-    t.across = mseg_tile_axis_of(t.width, t.stride, &used);
-    t.down = mseg_tile_axis_of(t.height, t.stride, &used);
+    t.across = mseg_tile_axis_of(t.width, &t.rule, &used);
+    t.down = mseg_tile_axis_of(t.height, &t.rule, &used);
     result->tiles_across = t.across.tiles;
     result->tiles_down = t.down.tiles;
     status = open_tiler(&t);

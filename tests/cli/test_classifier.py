@@ -74,7 +74,7 @@ class Folder(unittest.TestCase):
         return [json.loads(line) for line in self.text('--json', '-', *arguments, **how).splitlines()]
 
     def check_row(self, row, path, names=None, k=5):
-        self.assertEqual(list(row), ['path', 'model', 'model_sha256', 'top'])
+        self.assertEqual(list(row), ['path', 'model', 'model_sha256', 'size', 'top'])
         with open(self.path('constant.tflite'), 'rb') as model:
             self.assertEqual((row['model'], row['model_sha256']), ('constant', hashlib.sha256(model.read()).hexdigest()))
         self.assertEqual(row['path'], path)
@@ -135,7 +135,7 @@ class Inputs(Folder):
         done = self.run_mseg('--json', 'out.jsonl', 'bad/cut.png', 'good/a.png', 'bad/zero.png', 'nowhere.png', 'good/b.jpg', status=1)
         self.assertEqual(done.stdout.decode(), block('good/a.png') + block('good/b.jpg'))
         faults = done.stderr.decode().splitlines()
-        self.assertEqual([line.split(': ')[:2] for line in faults],
+        self.assertEqual([line.split(': ')[:2] for line in faults if line.startswith('mseg: ')],
                          [['mseg', 'bad/cut.png'], ['mseg', 'bad/zero.png'], ['mseg', 'nowhere.png']])
         with open(self.path('out.jsonl'), encoding='utf-8') as file:
             self.assertEqual([json.loads(line)['path'] for line in file], ['good/a.png', 'good/b.jpg'])

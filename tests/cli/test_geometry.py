@@ -13,12 +13,36 @@ from PIL import Image
 
 import photos
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../weights'))
+import make_tflite
+
 MSEG = os.path.abspath(sys.argv.pop(1))
 MODEL = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../weights/data/crops.tflite')
 SIZES = [(150, 90), (40, 97), (65, 65), (33, 20), (1, 1), (7, 200), (129, 128)]
 HOWS = [['--size', '65'], ['--size', '129', '--os', '8'], ['--size', '97', '--resize', 'none'], ['--size', '65', '--resize', 'stretch'],
         ['--size', '97', '--pad', 'tight'], ['--size', '65', '--resize', 'none', '--pad', 'tight', '--os', '32']]
+# Without aligned corners: k * output stride.
+OTHER_HOWS = [['--size', '64'], ['--size', '128', '--os', '8'], ['--size', '96', '--resize', 'none'],
+              ['--size', '64', '--resize', 'stretch'], ['--size', '96', '--pad', 'tight'],
+              ['--size', '64', '--resize', 'none', '--pad', 'tight', '--os', '32']]
 SURE = 1e-4  # of a lead: what rounding may decide is left out
+
+
+class Net(make_tflite.Net):
+    """A network whose resizes are of another sampling."""
+    align, half = False, False
+
+    def resize(self, x, size):
+        flags = {2: (make_tflite.BOOL, self.align), 3: (make_tflite.BOOL, self.half)}
+        return self.f.op(make_tflite.RESIZE_BILINEAR, [x, self.ints(size)], self.map(size + self.shape(x)[2:]), 15, flags)
+
+
+class HalfNet(Net):
+    half = True
+
+
+class AlignedNet(Net):
+    align = True
 
 
 def manual():
@@ -45,7 +69,9 @@ def lead(values):
     return ordered[..., -1] - ordered[..., -2]
 
 
-class Geometry(unittest.TestCase):
+class Folder(unittest.TestCase):
+    model, hows, sampling = MODEL, HOWS, 'align_corners'
+
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix='mseg-geometry-')
         self.addCleanup(folder.cleanup)
@@ -57,8 +83,13 @@ class Geometry(unittest.TestCase):
     def path(self, *parts):
         return os.path.join(self.folder, *parts)
 
+    def write(self, net, size):
+        """Writes self.model."""
+        with open(self.path(self.model), 'wb') as file:
+            file.write(net(seed=10, size=size, output_stride=16, atrous='crops').f.bytes())
+
     def mseg(self, *arguments, status=0):
-        done = subprocess.run([MSEG, 'run', '-q', '-m', MODEL, *arguments], cwd=self.folder, capture_output=True, text=True,
+        done = subprocess.run([MSEG, 'run', '-q', '-m', self.model, *arguments], cwd=self.folder, capture_output=True, text=True,
                               check=False)
         self.assertEqual(done.returncode, status, done.stderr)
         return done
@@ -70,34 +101,41 @@ class Geometry(unittest.TestCase):
         with Image.open(self.path('m', f'{i}.png')) as mask:
             return np.array(mask)
 
-    def test_sizes_told(self):
-        """Canvas and scaled size by the manual's rules."""
-        for how in HOWS:
+    def check_sizes_told(self, more):
+        """Canvas and scaled size by the manual's rules; more: 1 when sides are k * output stride + 1."""
+        for how in self.hows:
             value = dict(zip(how[::2], how[1::2]))
             size, stride, resize = int(value['--size']), int(value.get('--os', 16)), value.get('--resize', 'fit')
             for (w, h), told in zip(SIZES, self.lines(*how, '-o', 'm')):
                 scaled = {'none': [w, h], 'stretch': [size, size],
                           'fit': [max(1, int(n * size / max(w, h) + 0.5)) for n in (w, h)]}[resize]
-                tight = [-(-(n - 1) // stride) * stride + 1 for n in scaled]
+                tight = [-(-(n - more) // stride) * stride + more for n in scaled]
                 canvas = tight if '--pad' in value else [max(size, *tight)] * 2
-                self.assertEqual((told['scaled'], told['canvas'], told['resize'], told['output_stride']),
-                                 (scaled, canvas, resize, stride), (how, w, h))
+                self.assertEqual((told['scaled'], told['canvas'], told['resize'], told['output_stride'], told['sampling']),
+                                 (scaled, canvas, resize, stride, self.sampling), (how, w, h))
 
-        once, often = (self.lines('--size', '65', *more, '-o', 'm') for more in [[], ['--scales', '1,0.5', '--flip']])
-        self.assertEqual([told['canvas'] for told in once], [told['canvas'] for told in often])
-
-    def test_scores(self):
-        for how in HOWS:
+    def check_scores(self, more):
+        for how in self.hows:
             sure_pixels = right = 0
             for i, told in enumerate(self.lines(*how, '-o', 'm', '--scores', 's')):
                 scores = np.load(self.path('s', f'{i}.npy'))
-                self.assertEqual([(n - 1) * told['output_stride'] + 1 for n in scores.shape[1::-1]], told['canvas'])
+                self.assertEqual([(n - more) * told['output_stride'] + more for n in scores.shape[1::-1]], told['canvas'])
                 logits = sample(scores, told)
                 sure = lead(logits) > SURE
                 sure_pixels += sure.sum()
                 right += (logits.argmax(axis=2) == self.mask(i))[sure].sum()
             self.assertGreater(sure_pixels, 0.99 * sum(w * h for w, h in SIZES))
             self.assertEqual(right, sure_pixels)
+
+
+class Geometry(Folder):
+    def test_sizes_told(self):
+        self.check_sizes_told(1)
+        once, often = (self.lines('--size', '65', *more, '-o', 'm') for more in [[], ['--scales', '1,0.5', '--flip']])
+        self.assertEqual([told['canvas'] for told in once], [told['canvas'] for told in often])
+
+    def test_scores(self):
+        self.check_scores(1)
 
     def test_probabilities(self):
         for how in HOWS:
@@ -162,6 +200,59 @@ class Geometry(unittest.TestCase):
         os.symlink('/dev/full', self.path('p/5.npy'))
         said = self.mseg('--size', '65', '--probabilities', 'p', 'in/5.png', status=1).stderr
         self.assertEqual(said, 'mseg: in/5.png: cannot write p/5.npy: cannot write the file: No space left on device\n')
+
+
+class Legacy(Folder):
+    net, sampling, hows, model = Net, 'legacy', OTHER_HOWS, 'other.tflite'
+
+    def setUp(self):
+        super().setUp()
+        self.write(self.net, [33, 65])
+
+    def test_sizes_told(self):
+        self.check_sizes_told(0)
+
+    def test_scores(self):
+        self.check_scores(0)
+
+    def test_one_tile(self):
+        """Is the whole picture."""
+        for i in [1, 3, 4]:
+            self.mseg('--resize', 'none', '--size', '112', '-o', 'm', f'in/{i}.png')
+            self.mseg('--tile', '112', '-o', 'tiles', f'in/{i}.png')
+            with Image.open(self.path('tiles', f'{i}.png')) as mask:
+                np.testing.assert_array_equal(np.array(mask), self.mask(i))
+
+
+class HalfPixel(Legacy):
+    net, sampling = HalfNet, 'half_pixel'
+
+
+class OwnSide(Folder):
+    """A file's own canvas is the default, and may be asked for, when it is not k * output stride + 1: its scores lie as told."""
+    model = 'other.tflite'
+
+    def setUp(self):
+        super().setUp()
+        self.write(AlignedNet, [64, 64])
+
+    def test_sizes_told(self):
+        for how in [[], ['--size', '64'], ['--os', '8']]:
+            self.assertEqual([told['canvas'] for told in self.lines(*how, '-o', 'm')], [[64, 64]] * len(SIZES))
+        self.assertEqual(self.lines('--resize', 'none', '-o', 'm')[0]['canvas'], [513, 513])
+        said = self.mseg('--size', '80', 'in', status=2).stderr
+        self.assertEqual(said, 'mseg: run: --size 80 is not k * 16 + 1; the nearest are 65 and 81\n')
+        said = self.mseg('--tile', '64', 'in', status=2).stderr
+        self.assertEqual(said, 'mseg: run: --tile 64 is not k * 16 + 1; the nearest are 49 and 65\n')
+
+    def test_scores(self):
+        for i, told in enumerate(self.lines('-o', 'm', '--scores', 's')):
+            scores = np.load(self.path('s', f'{i}.npy'))
+            self.assertEqual(scores.shape, (4, 4, 6))
+            logits = sample(scores, told)
+            sure = lead(logits) > SURE
+            self.assertGreater(sure.mean(), 0.97)
+            np.testing.assert_array_equal(logits.argmax(axis=2)[sure], self.mask(i)[sure])
 
 
 unittest.main()

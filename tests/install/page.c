@@ -186,6 +186,11 @@ int main(int argc, char **argv)
     must(print_builtin(&err), &err);
     must(mseg_model_open_builtin(&model, NULL, &err), &err);
     must(mseg_session_open(&session, model, NULL, &err), &err);
+    mseg_palette classes;
+    must(classes_of(&classes, model, &err), &err);
+    printf("classes_of %d %s\n", classes.count, classes.names[15]);
+    mseg_palette_free(&classes);
+    print_class(model, 15);
     models(argv[2]);
     pictures(model, session, argv[1]);
     both(session, argv[1]);

@@ -194,7 +194,8 @@ class Page(Pictured):
         self.assertAlmostEqual(float(figure['judge'].split()[1]), scored['miou'], places=8)
         self.assertEqual(figure['again'].split()[1], figure['judge'].split()[1])
         for line in ['open_file 8 open_memory mine 0', 'many_pictures 1', 'large_picture_shown 1', 'best_class 0', 'stored 1 256',
-                     'mistakes 1', 'mIOU: 0', 'is_as_compiled 1', '2 threads', 'class 0 is background', 'ade20k:']:
+                     'mistakes 1', 'mIOU: 0', 'is_as_compiled 1', '2 threads', 'class 0 is background', 'ade20k:',
+                     'classes_of 21 person', 'class 15 is called nothing']:
             self.assertIn(line, lines)
         self.assertIn('first_row 0 ', said)
 

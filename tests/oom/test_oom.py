@@ -21,6 +21,7 @@ import photos  # noqa: E402
 
 MODELS = os.path.join(HERE, '../weights/data')
 SEGMENTER, CLASSIFIER = os.path.join(MODELS, 'uint8.tflite'), os.path.join(MODELS, 'dense.tflite')
+LABELLED, NAMED = os.path.join(MODELS, 'labelled.tflite'), os.path.join(MODELS, 'named.tflite')  # stored, deflated
 EVERYTHING = bool(os.environ.get('MSEG_OOM_ALL'))
 LIMIT, FIRST = 36, 12  # tried of each job and way: about so many, and all of the first ones
 PHOTOS = ''.join(f'{"./" * 70 * i}{name}\n' for i, name in enumerate(['a.png', 'b.jpg'])).encode()  # the second line is long
@@ -49,6 +50,8 @@ JOBS = {
     'classify_json': ['classify', '-q', '-m', 'c.tflite', '--size', '17', '-j1', '--json', 'out/c.jsonl', 'a.png', 'b.jpg'],
     'info': ['info', 'm.tflite', '--size', '17'],
     'info_json': ['info', 'm.tflite', '--size', '17', '--json'],
+    'info_labels': ['info', 'n.tflite', '--size', '33'],
+    'run_labels': ['run', '-q', '-j1', '-m', 'l.tflite', '--size', '33', 'a.png', '-o', 'out', '--json', 'out/r.jsonl'],
     'info_named': ['info', 'mnv2:0.1:classes=3', '--size', '17', '--json'],
     'bench': ['bench', '-m', 'm.tflite', '--size', '17', '-n', '1', '--per-layer'],
     'bench_json': ['bench', '-m', 'm.tflite', '--size', '17', '-n', '1', '--json'],
@@ -68,6 +71,8 @@ def make_inputs(folder):
     photos.picture(20, 20, 3).save(os.path.join(folder, 'in/sub/c.png'))
     shutil.copy(SEGMENTER, os.path.join(folder, 'm.tflite'))
     shutil.copy(CLASSIFIER, os.path.join(folder, 'c.tflite'))
+    shutil.copy(LABELLED, os.path.join(folder, 'l.tflite'))
+    shutil.copy(NAMED, os.path.join(folder, 'n.tflite'))
     for name, text in [('p', PALETTE), ('map', '* 0\n1 2\n2 ignore\n'), ('list', 'a\nb\na\n'),
                        ('labels', ''.join(f'label {i}\n' for i in range(6)))]:
         with open(os.path.join(folder, name), 'w', encoding='utf-8') as out:

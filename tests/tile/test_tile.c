@@ -34,7 +34,8 @@ static int shared(const mseg_tile_axis *axis, int a, int stride)
 
 static void check_axis(int length, int stride, const mseg_tile_options *o)
 {
-    const mseg_tile_axis axis = mseg_tile_axis_of(length, stride, o);
+    const mseg_canvas_rule rule = {stride, MSEG_ALIGN_CORNERS};
+    const mseg_tile_axis axis = mseg_tile_axis_of(length, &rule, o);
     const int overlap = o->overlap < 0 ? (o->size - 1) / stride / 4 * stride : o->overlap;
     assert_int_equal((axis.side - 1) * stride + 1, o->size);
     assert_in_range((axis.points - 1) * stride + 1, length, length + stride - 1);
@@ -55,7 +56,8 @@ static void check_axis(int length, int stride, const mseg_tile_options *o)
 
 static void check_weights(int length, int stride, const mseg_tile_options *o)
 {
-    const mseg_tile_axis axis = mseg_tile_axis_of(length, stride, o);
+    const mseg_canvas_rule rule = {stride, MSEG_ALIGN_CORNERS};
+    const mseg_tile_axis axis = mseg_tile_axis_of(length, &rule, o);
     double *sums = calloc((size_t)(axis.points + axis.side), sizeof *sums);
     float *weights = malloc((size_t)axis.side * sizeof *weights);
     assert_true(sums && weights);
@@ -84,8 +86,31 @@ static void test_axes(void **state)
             check_weights(length, 8, &options[i]);
         }
     static const mseg_tile_options most = TILES(65, 48);
-    const mseg_tile_axis axis = mseg_tile_axis_of(209, 16, &most); /* 14 points, tiles of 5, one on each */
+    const mseg_tile_axis axis =
+        mseg_tile_axis_of(209, &(mseg_canvas_rule){16, MSEG_ALIGN_CORNERS}, &most); /* 14 points, tiles of 5, one on each */
     assert_int_equal(axis.tiles, 10);
+}
+
+/* Without aligned corners a tile of k * 16 pixels has k points, and neighbours share nothing unless asked to. */
+static void test_axes_without_aligned_corners(void **state)
+{
+    (void)state;
+    static const struct {
+        int length, size, overlap, points, side, tiles;
+    } cases[] = {
+        {64, 64, 0, 4, 4, 1},       {65, 64, 0, 5, 4, 2},      {128, 64, 0, 8, 4, 2}, {129, 64, 0, 9, 4, 3},
+        {128, 64, 16, 8, 4, 3},     {128, 64, 48, 8, 4, 5},    {20, 64, 0, 4, 4, 1},  {1, 16, 0, 1, 1, 1},
+        {1024, 512, -1, 64, 32, 3}, {896, 512, -1, 56, 32, 2}, {48, 16, 0, 3, 1, 3},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (mseg_sampling sampling = MSEG_HALF_PIXEL; sampling <= MSEG_LEGACY; sampling++) {
+            const mseg_canvas_rule rule = {16, sampling};
+            const mseg_tile_options options = TILES(cases[i].size, cases[i].overlap);
+            const mseg_tile_axis axis = mseg_tile_axis_of(cases[i].length, &rule, &options);
+            assert_int_equal(axis.points, cases[i].points);
+            assert_int_equal(axis.side, cases[i].side);
+            assert_int_equal(axis.tiles, cases[i].tiles);
+        }
 }
 
 /* Two tiles of 5 points that share three of the seven: they cross there in a straight line. */
@@ -93,7 +118,8 @@ static void test_ramp(void **state)
 {
     (void)state;
     static const float first[] = {1, 1, 0.75f, 0.5f, 0.25f}, second[] = {0.25f, 0.5f, 0.75f, 1, 1};
-    const mseg_tile_axis axis = mseg_tile_axis_of(97, 16, &(mseg_tile_options)TILES(65, 32));
+    const mseg_canvas_rule rule = {16, MSEG_ALIGN_CORNERS};
+    const mseg_tile_axis axis = mseg_tile_axis_of(97, &rule, &(mseg_tile_options)TILES(65, 32));
     float weights[5];
     assert_int_equal(axis.tiles, 2);
     mseg_tile_weights(&axis, 0, weights);
@@ -219,6 +245,11 @@ static mseg_image tiled(fixture *f, int threads, const mseg_image *photo, const 
 
 enum { CLASSES = 21, STRIDE = 16 };
 
+static int divide_up(int a, int b)
+{
+    return (a + b - 1) / b;
+}
+
 /* The distance from the outside of a tile of side points, in points. */
 static double tent(int i, int side)
 {
@@ -231,7 +262,7 @@ static void add_tile(fixture *f, const mseg_image *photo, int left, int top, int
 {
     const mseg_run_options options = {
         .struct_size = sizeof options, .resize = MSEG_RESIZE_NONE, .pad = MSEG_PAD_SQUARE, .size = size};
-    const int side = (size - 1) / STRIDE + 1, x0 = left * STRIDE, y0 = top * STRIDE;
+    const int side = divide_up(size, STRIDE), x0 = left * STRIDE, y0 = top * STRIDE;
     mseg_image part = *photo;
     part.data += (size_t)y0 * photo->stride + (size_t)x0 * 3;
     part.width = photo->width - x0 < size ? photo->width - x0 : size;
@@ -249,10 +280,25 @@ static void add_tile(fixture *f, const mseg_image *photo, int left, int top, int
         }
 }
 
-/* Class c at pixel (x, y), between the grid's points. */
-static double at(const double *sums, const double *weights, int columns, int rows, int x, int y, int c)
+/* Where pixel x lies among n points. */
+static double place(mseg_sampling sampling, int x, int n)
 {
-    const double u = (double)x / STRIDE, v = (double)y / STRIDE;
+    const double at = sampling == MSEG_HALF_PIXEL ? (x + 0.5) / STRIDE - 0.5 : (double)x / STRIDE;
+    return fmax(0, fmin(at, n - 1));
+}
+
+/* Points that a picture's axis has: with one tile all of its. */
+static int points(mseg_sampling sampling, int length, int size)
+{
+    if (sampling == MSEG_ALIGN_CORNERS)
+        return divide_up(length - 1, STRIDE) + 1;
+    return divide_up(length > size ? length : size, STRIDE);
+}
+
+/* Class c at pixel (x, y), between the grid's points. */
+static double at(mseg_sampling sampling, const double *sums, const double *weights, int columns, int rows, int x, int y, int c)
+{
+    const double u = place(sampling, x, columns), v = place(sampling, y, rows);
     double value = 0;
     for (int j = (int)v; j <= (int)v + 1 && j < rows; j++)
         for (int i = (int)u; i <= (int)u + 1 && i < columns; i++) {
@@ -265,8 +311,10 @@ static double at(const double *sums, const double *weights, int columns, int row
 static void check_blend(fixture *f, int width, int height, const mseg_tile_options *options)
 {
     mseg_image photo = picture(width, height, 3), labels = tiled(f, 1, &photo, options);
-    const mseg_tile_axis across = mseg_tile_axis_of(width, STRIDE, options), down = mseg_tile_axis_of(height, STRIDE, options);
-    const int columns = (width + STRIDE - 2) / STRIDE + 1, rows = (height + STRIDE - 2) / STRIDE + 1;
+    const mseg_sampling sampling = f->model->net->net.input.sampling;
+    const mseg_canvas_rule rule = {STRIDE, sampling};
+    const mseg_tile_axis across = mseg_tile_axis_of(width, &rule, options), down = mseg_tile_axis_of(height, &rule, options);
+    const int columns = points(sampling, width, options->size), rows = points(sampling, height, options->size);
     double *sums = calloc((size_t)columns * (size_t)rows * CLASSES, sizeof *sums);
     double *weights = calloc((size_t)columns * (size_t)rows, sizeof *weights), largest = 0;
     assert_true(sums && weights);
@@ -280,9 +328,9 @@ static void check_blend(fixture *f, int width, int height, const mseg_tile_optio
             double best = -INFINITY;
             assert_in_range(ours, 0, CLASSES - 1);
             for (int c = 0; c < CLASSES; c++)
-                best = fmax(best, at(sums, weights, columns, rows, x, y, c));
+                best = fmax(best, at(sampling, sums, weights, columns, rows, x, y, c));
             largest = fmax(largest, fabs(best));
-            if (!(best - at(sums, weights, columns, rows, x, y, ours) <= 1e-5 * largest))
+            if (!(best - at(sampling, sums, weights, columns, rows, x, y, ours) <= 1e-5 * largest))
                 fail_msg("%d x %d in tiles of %d, overlap %d: label %d at (%d, %d)", width, height, options->size,
                          options->overlap, ours, x, y);
         }
@@ -306,15 +354,38 @@ static void test_blend(void **state)
         check_blend(*state, cases[i].width, cases[i].height, &cases[i].options);
 }
 
-/* ---- against the whole picture in one run ---- */
+static void set_sampling(fixture *f, mseg_sampling sampling)
+{
+    f->model->net->net.input.sampling = f->model->info.sampling = sampling;
+}
 
-static void test_one_tile(void **state)
+static void test_blend_without_aligned_corners(void **state)
 {
     fixture *f = *state;
-    static const int sizes[][2] = {{65, 65}, {1, 1}, {64, 17}, {33, 65}, {5, 50}};
-    const mseg_tile_options options = TILES(65, -1);
-    const mseg_run_options plain = {.struct_size = sizeof plain, .resize = MSEG_RESIZE_NONE, .pad = MSEG_PAD_SQUARE, .size = 65};
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    static const struct {
+        int width, height;
+        mseg_tile_options options;
+    } cases[] = {
+        {200, 150, TILES(64, -1)}, {131, 223, TILES(64, 0)}, {96, 96, TILES(64, 32)}, {98, 81, TILES(64, 48)},
+        {65, 64, TILES(64, 16)},   {40, 300, TILES(64, 16)}, {70, 50, TILES(16, 0)},  {1, 200, TILES(64, 1)},
+    };
+    for (mseg_sampling sampling = MSEG_HALF_PIXEL; sampling <= MSEG_LEGACY; sampling++) {
+        set_sampling(f, sampling);
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+            check_blend(f, cases[i].width, cases[i].height, &cases[i].options);
+    }
+    set_sampling(f, MSEG_ALIGN_CORNERS);
+}
+
+/* ---- against the whole picture in one run ---- */
+
+static void check_one_tile(fixture *f, int size)
+{
+    static const int sizes[][2] = {{64, 64}, {1, 1}, {64, 17}, {33, 64}, {5, 50}, {48, 32}, {65, 65}, {33, 65}};
+    const mseg_tile_options options = TILES(size, -1);
+    const mseg_run_options plain = {
+        .struct_size = sizeof plain, .resize = MSEG_RESIZE_NONE, .pad = MSEG_PAD_SQUARE, .size = size};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes && sizes[i][1] <= size; i++) {
         mseg_result result;
         mseg_image photo = picture(sizes[i][0], sizes[i][1], 20 + i), labels = tiled(f, 2, &photo, &options);
         assert_int_equal(mseg_segment(f->sessions[1], mseg_view_of(&photo), &plain, &result, NULL), MSEG_OK);
@@ -324,6 +395,17 @@ static void test_one_tile(void **state)
         mseg_image_free(&photo);
         mseg_image_free(&labels);
     }
+}
+
+static void test_one_tile(void **state)
+{
+    fixture *f = *state;
+    check_one_tile(f, 65);
+    for (mseg_sampling sampling = MSEG_HALF_PIXEL; sampling <= MSEG_LEGACY; sampling++) {
+        set_sampling(f, sampling);
+        check_one_tile(f, 64);
+    }
+    set_sampling(f, MSEG_ALIGN_CORNERS);
 }
 
 /* The share of pixels in columns x0 .. x1 - 1 whose labels differ, b being read shift columns further right. */
@@ -420,14 +502,16 @@ static void test_refusals(void **state)
         assert_int_equal(run_tiled(f, 1, &cases[i].options, &g, &err), cases[i].status);
         assert_string_equal(err.text, cases[i].text);
     }
-    mseg_input *input = &f->model->net->net.input;
     const mseg_run_options any = {.struct_size = sizeof any, .size = 64};
     mseg_result result;
     assert_int_equal(mseg_segment(f->sessions[1], mseg_view_of(&photo), &any, &result, &err), MSEG_INVAL); /* not k * 16 + 1 */
-    input->sampling = MSEG_HALF_PIXEL;
-    assert_int_equal(run_tiled(f, 1, &(mseg_tile_options)TILES(65, 0), &g, &err), MSEG_UNSUPPORTED);
+    set_sampling(f, MSEG_HALF_PIXEL);
+    assert_int_equal(run_tiled(f, 1, &(mseg_tile_options)TILES(65, 0), &g, &err), MSEG_INVAL);
+    assert_string_equal(err.text, "size 65 of a tile is not k * 16 with k of at least 1");
+    assert_int_equal(run_tiled(f, 1, &(mseg_tile_options)TILES(64, 49), &g, &err), MSEG_INVAL);
+    assert_string_equal(err.text, "overlap 49 is more than the 48 that tiles of 64 can share");
     assert_int_equal(mseg_segment(f->sessions[1], mseg_view_of(&photo), &any, &result, &err), MSEG_OK);
-    input->sampling = MSEG_ALIGN_CORNERS;
+    set_sampling(f, MSEG_ALIGN_CORNERS);
     g.fails_at = 100;
     assert_int_equal(run_tiled(f, 1, &(mseg_tile_options)TILES(65, 0), &g, &err), MSEG_IO);
     assert_string_equal(err.text, "no more");
@@ -444,9 +528,16 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_axes),      cmocka_unit_test(test_ramp),     cmocka_unit_test(test_blend),
-        cmocka_unit_test(test_one_tile),  cmocka_unit_test(test_threads),  cmocka_unit_test(test_overlay),
-        cmocka_unit_test(test_alignment), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_axes_without_aligned_corners),
+        cmocka_unit_test(test_blend_without_aligned_corners),
+        cmocka_unit_test(test_axes),
+        cmocka_unit_test(test_ramp),
+        cmocka_unit_test(test_blend),
+        cmocka_unit_test(test_one_tile),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_overlay),
+        cmocka_unit_test(test_alignment),
+        cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
