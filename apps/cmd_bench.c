@@ -152,9 +152,9 @@ static void print_text(const bench *b, const bench_args *args)
 {
     const mseg_model_info info = mseg_model_describe(b->model);
     const double madds = (double)b->plan.madds;
-    printf("%s: %s %.3g, output stride %d%s, %d x %d, %s, %d thread(s)\n", info.name, info.network, info.width_multiplier,
-           info.output_stride, info.aspp ? ", ASPP" : "", b->plan.canvas_width, b->plan.canvas_height, info.kernels,
-           (int)args->jobs);
+    printf("%s: %s %.3g, output stride %d%s%s, %d x %d, %s, %d thread(s)\n", info.name, info.network, info.width_multiplier,
+           info.output_stride, info.aspp ? ", ASPP" : "", info.decoder ? ", decoder" : "", b->plan.canvas_width,
+           b->plan.canvas_height, info.kernels, (int)args->jobs);
     printf("time      min %.3f ms, median %.3f ms, 10%%..90%% %.3f..%.3f ms of %d runs\n", b->ms[0], percentile(b, args, 0.5),
            percentile(b, args, 0.1), percentile(b, args, 0.9), (int)args->runs);
     printf("speed     %.1f GMAdd/s of %.1f (FMA peak): %.1f%%\n", madds / b->ms[0] * 1e-6, b->peak * 1e-9,
@@ -202,6 +202,7 @@ static mseg_status print_json(const bench *b, const bench_args *args)
     mseg_json_add_number(root, "width_multiplier", info.width_multiplier);
     mseg_json_add_int(root, "output_stride", info.output_stride);
     mseg_json_add_bool(root, "aspp", info.aspp);
+    mseg_json_add_bool(root, "decoder", info.decoder);
     mseg_json_add_int(root, "size", b->plan.canvas_width);
     mseg_json_add_int(root, "threads", args->jobs);
     mseg_json_add_string(root, "kernels", info.kernels);

@@ -81,6 +81,7 @@ static void print_model(const mseg_model_info *m, const char *input)
         printf("labels             %d, inside the file, not used: the model has %d classes\n", m->labels, m->classes);
     printf("ASPP               %s\n", m->aspp ? "yes" : "no");
     printf("image pooling      %s\n", m->image_pooling ? "yes" : "no");
+    printf("decoder            %s\n", m->decoder ? "yes" : "no");
     printf("output stride      %d\n", m->output_stride);
     printf("format             %s\n", m->format);
     if (m->trained_width)
@@ -179,6 +180,7 @@ static bool print_json(const shown *s)
     add_labels(root, s);
     mseg_json_add_bool(root, "aspp", s->model.aspp);
     mseg_json_add_bool(root, "image_pooling", s->model.image_pooling);
+    mseg_json_add_bool(root, "decoder", s->model.decoder);
     mseg_json_add_int(root, "output_stride", s->model.output_stride);
     mseg_json_add_string(root, "format", s->model.format);
     mseg_json_add_string(root, "kernels", s->model.kernels);

@@ -98,6 +98,16 @@ mseg_status mseg_build_block(const mseg_builder *b, const char *layer, const mse
     return build_pointwise(b, part, layer, &project, out);
 }
 
+mseg_status mseg_build_join(const mseg_builder *b, const char *name, const mseg_value *inputs, int n, mseg_value *out)
+{
+    mseg_net_layer join = {.kind = MSEG_JOIN, .n_in = n, .add = -1, .kernel = 1, .stride = 1, .rate = 1};
+    for (int i = 0; i < n; i++) {
+        join.in[i] = inputs[i];
+        join.channels += b->net->layers[inputs[i]].channels;
+    }
+    return append(b, name, &join, out);
+}
+
 static mseg_status build_pool(const mseg_builder *b, const char *name, mseg_net_layer *pool, mseg_value *out)
 {
     pool->n_in = 1;

@@ -39,10 +39,10 @@ static mseg_status branch(const mseg_builder *b, int i, mseg_value features, int
     return status;
 }
 
-mseg_status mseg_head_deeplabv3(const mseg_builder *b, mseg_value features, int output_stride, mseg_value *logits,
-                                mseg_head_info *info)
+mseg_status mseg_head_aspp(const mseg_builder *b, mseg_value features, int output_stride, mseg_value *projected,
+                           mseg_head_info *info)
 {
-    mseg_value branches[1 + MSEG_ASPP_BRANCHES], pooled, projected;
+    mseg_value branches[1 + MSEG_ASPP_BRANCHES], pooled;
     int n = 0;
     mseg_status status;
     *info = (mseg_head_info){.image_pooling = mseg_weights_has(b->weights, "head.image_pooling")};
@@ -60,9 +60,13 @@ mseg_status mseg_head_deeplabv3(const mseg_builder *b, mseg_value features, int 
     }
     if (n == info->image_pooling)
         return mseg_fail(b->err, MSEG_MISMATCH, "the model has no head.aspp0: not a DeepLabv3 segmentation model");
-    if ((status = conv(b, "head.projection", branches, n, 1, MSEG_RELU, &projected)))
-        return status;
-    if ((status = conv(b, "head.classifier", &projected, 1, 1, MSEG_LINEAR, logits)))
-        return status;
-    return MSEG_OK;
+    return conv(b, "head.projection", branches, n, 1, MSEG_RELU, projected);
+}
+
+mseg_status mseg_head_deeplabv3(const mseg_builder *b, mseg_value features, int output_stride, mseg_value *logits,
+                                mseg_head_info *info)
+{
+    mseg_value projected;
+    mseg_status status = mseg_head_aspp(b, features, output_stride, &projected, info);
+    return status ? status : conv(b, "head.classifier", &projected, 1, 1, MSEG_LINEAR, logits);
 }

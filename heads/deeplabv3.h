@@ -7,6 +7,10 @@ typedef struct mseg_head_info {
     bool aspp, image_pooling;
 } mseg_head_info;
 
+/** Appends what comes before the classifier: branches and their projection. Errors: MSEG_MISMATCH, MSEG_NOMEM. */
+mseg_status mseg_head_aspp(const mseg_builder *builder, mseg_value features, int output_stride, mseg_value *projected,
+                           mseg_head_info *info);
+
 /** Appends the DeepLabv3 head (arXiv 1706.05587; without ASPP: arXiv 1801.04381, section 6.3) on the feature map: image pooling
  * and the 1x1 and atrous branches that the weights hold, their concatenation (image pooling first) projected, and the classifier.
  * *logits is the map of class scores; the net's output is left to the caller. Atrous rates are 6, 12, 18 at output stride 16,

@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "base/options.h"
 #include "heads/classifier.h"
-#include "heads/deeplabv3.h"
+#include "heads/deeplabv3plus.h"
 #include "seg/backbones/architecture.h"
 #include "seg/backbones/backbone.h"
 #include "seg/builtin.h"
@@ -70,14 +70,27 @@ static mseg_status choose_kernels(mseg_model *model, const mseg_model_options *o
     return MSEG_OK;
 }
 
-/* DeepLabv3's head when the weights have its branches, else a classifier's. */
-static mseg_status append_head(const mseg_builder *builder, mseg_value features, int output_stride, mseg_value *logits,
-                               mseg_model_info *info)
+static mseg_status append_decoder(const mseg_builder *builder, const mseg_backbone *backbone, mseg_value features,
+                                  int output_stride, mseg_value *logits, mseg_head_info *head)
+{
+    if (!backbone->low_level)
+        return mseg_fail(builder->err, MSEG_UNSUPPORTED, "a decoder behind %s; mseg knows it behind MobileNetV2",
+                         backbone->network->name);
+    const mseg_value low = mseg_net_find(builder->net, backbone->low_level);
+    return mseg_head_deeplabv3plus(builder, features, low, output_stride, logits, head);
+}
+
+/* DeepLabv3's head when the weights have its branches, with DeepLabv3+'s decoder when they have that; else a classifier's. */
+static mseg_status append_head(const mseg_builder *builder, const mseg_backbone *backbone, mseg_value features, int output_stride,
+                               mseg_value *logits, mseg_model_info *info)
 {
     mseg_head_info head = {0};
     mseg_status status;
-    info->classifier = !mseg_weights_has(builder->weights, "head.aspp0");
-    if (info->classifier)
+    info->decoder = mseg_weights_has(builder->weights, "head.low_level");
+    info->classifier = !info->decoder && !mseg_weights_has(builder->weights, "head.aspp0");
+    if (info->decoder)
+        status = append_decoder(builder, backbone, features, output_stride, logits, &head);
+    else if (info->classifier)
         status = mseg_head_classifier(builder, features, logits);
     else
         status = mseg_head_deeplabv3(builder, features, output_stride, logits, &head);
@@ -195,13 +208,14 @@ static mseg_status build(mseg_net *net, mseg_model_info *info, const mseg_weight
     describe_input(info, &net->input);
     mseg_status status = backbone->build(&builder, info->output_stride, &features);
     if (!status)
-        status = append_head(&builder, features, info->output_stride, &logits, info);
+        status = append_head(&builder, backbone, features, info->output_stride, &logits, info);
     if (!status && (status = mseg_net_output(net, logits)))
         mseg_fail(err, status, NULL);
     if (status)
         return status;
     info->network = backbone->network->name;
     info->width_multiplier = width_of(weights, backbone);
+    info->logits_stride = mseg_net_stride(net, logits);
     info->params = mseg_net_params(net);
     return MSEG_OK;
 }

@@ -106,9 +106,11 @@ typedef struct mseg_model_info {
     bool classifier; /* an ImageNet classifier, not for masks */
     bool aspp;
     bool image_pooling;
-    int64_t params;                                           /* folded parameters (weights and biases) */
-    const char *kernels;                                      /* name of the kernel set in use */
-    const char *format;                                       /* of the file, "tflite" */
+    bool decoder;        /* DeepLabv3+'s, at a finer stride */
+    int logits_stride;   /* canvas pixels from one point of the logits to the next: output_stride, 4 with a decoder */
+    int64_t params;      /* folded parameters (weights and biases) */
+    const char *kernels; /* name of the kernel set in use */
+    const char *format;  /* of the file, "tflite" */
     int trained_output_stride, trained_width, trained_height; /* what the file's own graph uses; 0 = unknown */
     int labels; /* names of classes inside the file, 0: none; they are used (mseg_model_label) when they are as many as classes */
     float input_scale[3], input_offset[3]; /* channel c enters as byte * input_scale[c] + input_offset[c] */
@@ -233,10 +235,10 @@ typedef struct mseg_tiled {
 
 /** Segments a picture that no row has been read of, top to bottom, threads inside a tile; rows are handed to take in order.
  * Equal, for a picture no larger than one tile, to mseg_segment without resizing on a square canvas of that size. Bytes of
- * memory, whatever the height (W: the picture's width; S, N: output stride and tile size; C: classes): the network's arena for a
- * canvas of N x N, 3 W (N + S + 1) for photo rows, 4 C (W/S + 2) (N/S + 3 + threads) for logits and 70 W for labels and tables;
- * the decoder (see mseg_image_reader) and the callback come on top. options may be NULL. Errors: those of the reader and of take,
- * MSEG_INVAL, MSEG_NOMEM, MSEG_CANCELLED; *result is then all zero. */
+ * memory, whatever the height (W: the picture's width; S, N: the logits' stride and tile size; C: classes): the network's arena
+ * for a canvas of N x N, 3 W (N + S + 1) for photo rows, 4 C (W/S + 2) (N/S + 3 + threads) for logits and 70 W for labels and
+ * tables; the decoder (see mseg_image_reader) and the callback come on top. options may be NULL. Errors: those of the reader and
+ * of take, MSEG_INVAL, MSEG_NOMEM, MSEG_CANCELLED; *result is then all zero. */
 MSEG_API mseg_status mseg_segment_tiled(mseg_session *session, mseg_image_reader *reader, const mseg_tile_options *options,
                                         mseg_tile_fn take, void *context, mseg_tiled *result, mseg_error *err);
 
@@ -530,9 +532,9 @@ MSEG_API mseg_status mseg_comparison_html(FILE *file, const mseg_comparison_repo
  * mseg_model_options.unfused. */
 
 /** A model with pseudo-random weights, for benchmarks and for counting: NETWORK[:OPTION]..., e.g. "mnv2:0.5:aspp". NETWORK: mnv2,
- * mnv1, resnet14, resnet50, resnet101. OPTION: a width multiplier, aspp, separable, nopool, last, exact, beta, imagenet,
- * classes=N (mseg(1) tells what they are); 21 classes by default. The same description gives the same weights everywhere.
- * Errors: MSEG_NOENT when no network is called so, MSEG_INVAL, MSEG_NOMEM. */
+ * mnv1, resnet14, resnet50, resnet101. OPTION: a width multiplier, aspp, separable, nopool, decoder, last, exact, beta,
+ * imagenet, classes=N (mseg(1) tells what they are); 21 classes by default. The same description gives the same weights
+ * everywhere. Errors: MSEG_NOENT when no network is called so, MSEG_INVAL, MSEG_NOMEM. */
 MSEG_API mseg_status mseg_model_open_random(mseg_model **model, const char *architecture, const mseg_model_options *options,
                                             mseg_error *err);
 

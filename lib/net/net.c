@@ -62,6 +62,21 @@ static mseg_status check_conv(const mseg_net *net, const mseg_net_layer *conv, b
     return reads_picture_well(conv) ? MSEG_OK : MSEG_UNSUPPORTED;
 }
 
+static mseg_status check_join(const mseg_net *net, const mseg_net_layer *join)
+{
+    int channels = 0;
+    if (join->n_in < 1 || join->n_in > MSEG_MAX_INPUTS || join->add >= 0)
+        return MSEG_INVAL;
+    for (int i = 0; i < join->n_in; i++) {
+        if (!is_map(net, join->in[i]))
+            return MSEG_INVAL;
+        channels += net->layers[join->in[i]].channels;
+    }
+    if (channels != join->channels)
+        return MSEG_INVAL;
+    return join->kernel == 1 && join->stride == 1 && join->activation == MSEG_LINEAR ? MSEG_OK : MSEG_UNSUPPORTED;
+}
+
 static mseg_status check(const mseg_net *net, const mseg_net_layer *layer, bool *vector)
 {
     *vector = layer->kind == MSEG_GLOBAL_POOL;
@@ -71,6 +86,8 @@ static mseg_status check(const mseg_net *net, const mseg_net_layer *layer, bool 
         return MSEG_INVAL;
     if (layer->kind == MSEG_CONV)
         return check_conv(net, layer, vector);
+    if (layer->kind == MSEG_JOIN)
+        return check_join(net, layer);
     if (layer->n_in != 1 || layer->add >= 0 || !is_map(net, layer->in[0]) ||
         layer->channels != net->layers[layer->in[0]].channels)
         return MSEG_INVAL;
@@ -187,6 +204,22 @@ bool mseg_layer_reads(const mseg_net_layer *layer, mseg_value value)
         if (layer->in[i] == value)
             return true;
     return layer->add == value;
+}
+
+mseg_value mseg_layer_map(const mseg_net *net, const mseg_net_layer *layer)
+{
+    for (int i = layer->n_in - 1; i >= 0; i--)
+        if (!net->layers[layer->in[i]].vector)
+            return layer->in[i];
+    return layer->n_in ? layer->in[0] : -1;
+}
+
+int mseg_net_stride(const mseg_net *net, mseg_value value)
+{
+    int stride = 1;
+    for (; value > 0; value = mseg_layer_map(net, &net->layers[value]))
+        stride *= net->layers[value].stride;
+    return stride;
 }
 
 int64_t mseg_layer_params(const mseg_net_layer *layer)

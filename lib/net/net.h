@@ -17,7 +17,14 @@ typedef int mseg_value;
 
 typedef enum mseg_activation { MSEG_LINEAR, MSEG_RELU, MSEG_RELU6 } mseg_activation;
 
-typedef enum mseg_layer_kind { MSEG_INPUT, MSEG_CONV, MSEG_DEPTHWISE, MSEG_GLOBAL_POOL, MSEG_MAX_POOL } mseg_layer_kind;
+typedef enum mseg_layer_kind {
+    MSEG_INPUT,
+    MSEG_CONV,
+    MSEG_DEPTHWISE,
+    MSEG_GLOBAL_POOL,
+    MSEG_MAX_POOL,
+    MSEG_JOIN
+} mseg_layer_kind;
 
 enum { MSEG_MAX_INPUTS = 5, MSEG_MAX_OUTPUTS = 8, MSEG_MAX_LAYER_NAME = 64 };
 
@@ -26,7 +33,9 @@ enum { MSEG_MAX_INPUTS = 5, MSEG_MAX_OUTPUTS = 8, MSEG_MAX_LAYER_NAME = 64 };
  * MSEG_DEPTHWISE: 3x3, each channel by itself.
  * MSEG_GLOBAL_POOL: the average over all positions, a 1x1 map.
  * MSEG_MAX_POOL: the largest of kernel x kernel positions, padding never wins; kernel 1 with a stride takes every stride-th
- * pixel. Kernels are odd; the output has ceil(in / stride) positions on each axis. */
+ * pixel. Kernels are odd; the output has ceil(in / stride) positions on each axis.
+ * MSEG_JOIN: the inputs, maps of any channels, concatenated along channels at the size of the last one; others are resized to it
+ * bilinearly by net->input.sampling. */
 typedef struct mseg_net_layer {
     mseg_layer_kind kind;
     char name[MSEG_MAX_LAYER_NAME];    /* parameters: NAME.weight and, with bias, NAME.bias */
@@ -73,6 +82,12 @@ mseg_value mseg_net_find(const mseg_net *net, const char *name);
 int mseg_net_readers(const mseg_net *net, mseg_value value);
 bool mseg_net_is_output(const mseg_net *net, mseg_value value);
 bool mseg_layer_reads(const mseg_net_layer *layer, mseg_value value);
+
+/** The input whose size a layer's output follows: the last one that is no vector, else the first. -1: it has none. */
+mseg_value mseg_layer_map(const mseg_net *net, const mseg_net_layer *layer);
+
+/** Pixels of the picture from one position of a value to the next. */
+int mseg_net_stride(const mseg_net *net, mseg_value value);
 
 /** Weights and biases of one layer, and of all. */
 int64_t mseg_layer_params(const mseg_net_layer *layer);

@@ -135,7 +135,18 @@ int mseg_group_passes(const mseg_net *net, const mseg_group *g)
     return g->depthwise < 0 ? 1 : g->classes * ((expanded + g->slice - 1) / g->slice);
 }
 
-/* Whether a block may stream from the group before, whose step has stages in one pass: nobody else wants the map between them,
+/* Whether a group reads the map of the one before row by row: a block that adds nothing, a join, a 1x1 convolution of a block. */
+static bool can_stream(const mseg_net *net, const mseg_group *before, const mseg_group *g)
+{
+    const mseg_net_layer *first = &net->layers[g->first];
+    if (mseg_layer_map(net, first) != before->first + before->n - 1)
+        return false;
+    if (g->depthwise >= 0)
+        return g->pointwise < 0 || net->layers[g->pointwise].add < 0;
+    return first->kind == MSEG_JOIN || (before->depthwise >= 0 && is_pointwise(net, g->first) && first->add < 0);
+}
+
+/* Whether a group may stream from the group before, whose step has stages in one pass: nobody else wants the map between them,
  * and it is too large to keep in the cache. Not from one that averages its rows: those on the border of two threads would be
  * written by both. */
 static bool may_stream(const mseg_packed_net *net, const mseg_group *before, const mseg_group *g, int stages,
@@ -143,9 +154,8 @@ static bool may_stream(const mseg_packed_net *net, const mseg_group *before, con
 {
     enum { MOST = 12 }; /* and sums for pairs, one a convolution: MSEG_MAX_STAGES */
     const mseg_value map = before->first + before->n - 1;
-    const mseg_net_layer *first = &net->run.layers[g->first];
-    if (net->unfused || g->depthwise < 0 || before->pooled || first->in[0] != map || mseg_net_readers(&net->run, map) != 1 ||
-        stages + 4 > MOST || (g->pointwise >= 0 && net->run.layers[g->pointwise].add >= 0))
+    if (net->unfused || before->pooled || !can_stream(&net->run, before, g) || mseg_net_readers(&net->run, map) != 1 ||
+        stages + 4 > MOST)
         return false;
     size_t bytes = (size_t)sizes[map].width * (size_t)sizes[map].height * mseg_value_floats(net, map) * sizeof(float);
     return bytes > 2 * cpu->l2_bytes;

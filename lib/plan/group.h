@@ -16,7 +16,7 @@ typedef struct mseg_group {
     int first, n;                     /* layers first ... first + n - 1 */
     int expand, depthwise, pointwise; /* the layers of a block, -1: left out; without a depthwise one the group is one layer */
     bool pooled;                      /* global pools read the depthwise map, by the averages of its rows */
-    bool streams;                     /* joins the step of the group before, whose map is a ring then */
+    bool streams;                     /* is in the step of the group before, whose map is a ring then */
     int classes; /* a block's rows y, y + classes ... need only one another (atrous rate at stride 1): passes of their own */
     int slice;   /* channels of the expanded map at a time, the projection adding up (the paper's t-way split) */
 } mseg_group;

@@ -104,7 +104,8 @@ static const char *kind_of(const mseg_net_layer *layer)
                                         [MSEG_CONV] = "conv",
                                         [MSEG_DEPTHWISE] = "depthwise conv",
                                         [MSEG_GLOBAL_POOL] = "global average pool",
-                                        [MSEG_MAX_POOL] = "max pool"};
+                                        [MSEG_MAX_POOL] = "max pool",
+                                        [MSEG_JOIN] = "resize and join"};
     return *layer->block ? "inverted residual" : names[layer->kind];
 }
 
@@ -121,10 +122,8 @@ static mseg_plan_layer describe(const mseg_plan *plan, int first, int end)
 {
     const mseg_net *net = given(plan);
     const mseg_net_layer *from = &net->layers[first], *to = &net->layers[end - 1], *window = window_of(net, first, end);
-    const struct mseg_size *out = &plan->given_sizes[end - 1], *in = from->n_in ? NULL : out;
-    for (int i = 0; i < from->n_in; i++)
-        if (!in || !net->layers[from->in[i]].vector)
-            in = &plan->given_sizes[from->in[i]];
+    const mseg_value map = mseg_layer_map(net, from);
+    const struct mseg_size *out = &plan->given_sizes[end - 1], *in = map < 0 ? out : &plan->given_sizes[map];
     mseg_plan_layer line = {
         .name = *from->block ? from->block : from->name,
         .kind = kind_of(from),

@@ -15,7 +15,7 @@ static mseg_status size_of(const mseg_net *net, const mseg_net_layer *layer, con
     for (int i = 0; i < layer->n_in && !layer->vector; i++) {
         if (net->layers[layer->in[i]].vector)
             continue;
-        if (in.width && memcmp(&in, &sizes[layer->in[i]], sizeof in))
+        if (in.width && layer->kind != MSEG_JOIN && memcmp(&in, &sizes[layer->in[i]], sizeof in))
             return MSEG_MISMATCH;
         in = sizes[layer->in[i]];
         *out = (struct mseg_size){mseg_out_size(in.width, layer->stride), mseg_out_size(in.height, layer->stride)};

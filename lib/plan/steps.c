@@ -84,13 +84,13 @@ static mseg_value output_of(const mseg_group *g)
     return g->first + g->n - 1;
 }
 
-/* The ring through which a group's output streams to the block behind it. */
+/* The ring through which a group's output streams to the one behind it. */
 static mseg_rows ring_between(mseg_emitter *e, mseg_step *step, const mseg_group *g, const mseg_group *reader)
 {
     const mseg_value map = output_of(g);
     const struct mseg_size *size = &e->sizes[map];
-    const mseg_window window = mseg_emit_window(layer_at(e, reader->depthwise), size->width, size->height);
-    const int slots = reader->expand >= 0 ? MSEG_BLOCK_ROWS : mseg_window_span(&window, MSEG_BLOCK_ROWS);
+    const mseg_window window = mseg_emit_window(layer_at(e, reader->first), size->width, size->height);
+    const int slots = mseg_window_span(&window, MSEG_BLOCK_ROWS);
     return mseg_emit_ring(step, size->width, size->height, mseg_value_floats(e->net, map), mseg_value_pad(e->net, map), slots);
 }
 
@@ -109,7 +109,7 @@ static void emit_chain(mseg_emitter *e, mseg_step *step, const mseg_group *group
             const mseg_block_rows rows = rows_of(e, step, &groups[i], &in, &out);
             mseg_emit_f32_block(e, step, pass, &groups[i], (mseg_slice){0, groups[i].slice}, &rows, false);
         } else {
-            mseg_emit_f32_layer(e, step, pass, groups[i].first, bias_tensor, &out);
+            mseg_emit_f32_layer(e, step, pass, groups[i].first, bias_tensor, i ? &in : NULL, &out);
         }
         in = out;
     }

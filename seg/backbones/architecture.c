@@ -20,7 +20,7 @@ struct architecture {
     const family *family;
     double width;
     int classes;
-    bool aspp, separable, nopool, last, exact, beta, imagenet;
+    bool aspp, separable, nopool, decoder, last, exact, beta, imagenet;
 };
 
 /* slim's _make_divisible: the nearest multiple of step, at least step, and not below 90% of the wanted number. */
@@ -140,28 +140,44 @@ static const family families[] = {
     {"resnet50", resnet, {3, 4, 6, 3}}, {"resnet101", resnet, {3, 4, 23, 3}},
 };
 
+static mseg_status add_separable(mseg_weights *weights, const char *part, int index, int in)
+{
+    char layer[MSEG_MAX_LAYER_NAME];
+    snprintf(layer, sizeof layer, "head.%s%d.depthwise", part, index);
+    mseg_status status = mseg_weights_seeded_add_depthwise(weights, layer, in);
+    snprintf(layer, sizeof layer, "head.%s%d.pointwise", part, index);
+    return status ? status : mseg_weights_seeded_add(weights, layer, MSEG_HEAD_DEPTH, 1, in);
+}
+
+/* As MobileNetV2's models have it: separable, on the expanded map of block 2. */
+static mseg_status decoder(mseg_weights *weights)
+{
+    const mseg_tensor *low = mseg_weights_find(weights, "backbone.block2.depthwise.weight");
+    mseg_status status = mseg_weights_seeded_add(weights, "head.low_level", MSEG_LOW_LEVEL_DEPTH, 1, low->shape[3]);
+    for (int i = 0; i < MSEG_DECODER_CONVS && !status; i++)
+        status = add_separable(weights, "decoder", i, MSEG_HEAD_DEPTH + (i ? 0 : MSEG_LOW_LEVEL_DEPTH));
+    return status;
+}
+
 static mseg_status deeplab_head(mseg_weights *weights, const architecture *a, int features)
 {
     enum { DEPTH = MSEG_HEAD_DEPTH };
     const int branches = !a->nopool + (a->aspp || a->separable ? MSEG_ASPP_BRANCHES : 1);
     mseg_status status = MSEG_OK;
-    char depthwise[MSEG_MAX_LAYER_NAME];
     if (!a->nopool)
         status = mseg_weights_seeded_add(weights, "head.image_pooling", DEPTH, 1, features);
     if (!status)
         status = mseg_weights_seeded_add(weights, "head.aspp0", DEPTH, 1, features);
     for (int i = 1; i < MSEG_ASPP_BRANCHES && !status; i++) {
-        if (a->separable) {
-            snprintf(depthwise, sizeof depthwise, "head.aspp%d.depthwise", i);
-            status = mseg_weights_seeded_add_depthwise(weights, depthwise, features);
-            if (!status)
-                status = add(weights, DEPTH, 1, features, "head.aspp%d.%s", i, "pointwise");
-        } else if (a->aspp) {
+        if (a->separable)
+            status = add_separable(weights, "aspp", i, features);
+        else if (a->aspp)
             status = add(weights, DEPTH, 3, features, "head.aspp%d%s", i, "");
-        }
     }
     if (!status)
         status = mseg_weights_seeded_add(weights, "head.projection", DEPTH, 1, branches * DEPTH);
+    if (!status && a->decoder)
+        status = decoder(weights);
     return status ? status : mseg_weights_seeded_add(weights, "head.classifier", a->classes, 1, DEPTH);
 }
 
@@ -171,8 +187,8 @@ static bool option(architecture *a, const char *word)
     const struct {
         const char *name;
         bool *flag;
-    } flags[] = {{"aspp", &a->aspp},   {"separable", &a->separable}, {"nopool", &a->nopool},    {"last", &a->last},
-                 {"exact", &a->exact}, {"beta", &a->beta},           {"imagenet", &a->imagenet}};
+    } flags[] = {{"aspp", &a->aspp}, {"separable", &a->separable}, {"nopool", &a->nopool}, {"decoder", &a->decoder},
+                 {"last", &a->last}, {"exact", &a->exact},         {"beta", &a->beta},     {"imagenet", &a->imagenet}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (!strcmp(word, flags[i].name)) {
             *flags[i].flag = true;
@@ -205,14 +221,14 @@ bool mseg_architecture_known(const char *description)
 /* What is wrong with options that each exist; NULL when nothing is. */
 static const char *contradiction(const architecture *a)
 {
-    if ((a->last || a->exact) && a->family->backbone != mobilenet_v2)
-        return "last and exact are for mnv2";
+    if ((a->last || a->exact || a->decoder) && a->family->backbone != mobilenet_v2)
+        return "last, exact and decoder are for mnv2";
     if (a->beta && a->family->backbone != resnet)
         return "beta is for resnet";
     if (a->aspp && a->separable)
         return "aspp and separable exclude each other";
-    if (a->imagenet && (a->aspp || a->separable || a->nopool || a->last))
-        return "imagenet is another head, without aspp, separable, nopool and last";
+    if (a->imagenet && (a->aspp || a->separable || a->nopool || a->decoder || a->last))
+        return "imagenet is another head, without aspp, separable, nopool, decoder and last";
     return NULL;
 }
 
@@ -230,8 +246,8 @@ static mseg_status parse(architecture *a, const char *description, mseg_error *e
         if (n >= sizeof word || !option(a, word))
             return mseg_fail(
                 err, MSEG_INVAL,
-                "'%s' in '%s' is neither a width multiplier (0.1 to 4) nor one of aspp, separable, nopool, last, exact, "
-                "beta, imagenet, classes=N",
+                "'%s' in '%s' is neither a width multiplier (0.1 to 4) nor one of aspp, separable, nopool, decoder, last, "
+                "exact, beta, imagenet, classes=N",
                 word, description);
     }
     if (!a->classes)

@@ -1,24 +1,7 @@
 #include "seg/run/sampling.h"
 
-#include <math.h>
-
 #include "base/alloc.h"
-
-/* The map column at pixel u of the canvas. */
-static double column_at(const mseg_axis *a, double u)
-{
-    double at;
-    switch (a->sampling) {
-    case MSEG_HALF_PIXEL:
-        at = (u + 0.5) * a->k / a->size - 0.5;
-        return at < 0 ? 0 : at > a->k - 1 ? a->k - 1 : at;
-    case MSEG_LEGACY:
-        at = u * a->k / a->size;
-        return at > a->k - 1 ? a->k - 1 : at;
-    default:
-        return a->size > 1 ? u * (a->k - 1) / (a->size - 1) : 0;
-    }
-}
+#include "net/sampling.h"
 
 void mseg_axis_at(const mseg_axis *a, int x, int *low, int *high, float *fraction)
 {
@@ -26,11 +9,7 @@ void mseg_axis_at(const mseg_axis *a, int x, int *low, int *high, float *fractio
     u = u < 0 ? 0 : u > a->scaled - 1 ? a->scaled - 1 : u;
     if (a->mirrored)
         u = a->size - 1 - u;
-    const double at = column_at(a, u);
-    *low = (int)floor(at);
-    *low = *low > a->k - 1 ? a->k - 1 : *low;
-    *high = *low + 1 < a->k ? *low + 1 : a->k - 1;
-    *fraction = (float)(at - *low);
+    mseg_sampling_between(mseg_sampling_at(a->sampling, u, a->size, a->k), a->k, low, high, fraction);
 }
 
 mseg_status mseg_columns_of(mseg_columns *columns, const mseg_axis *axis)

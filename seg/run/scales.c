@@ -28,10 +28,9 @@ static mseg_sampling sampling_of(const scales_job *job)
 static size_t most_logits(const scales_job *job, double scale)
 {
     const mseg_model_info *info = &job->session->model->info;
-    const size_t width =
-        (size_t)mseg_side_at_scale(job->g->canvas_width, scale, sampling_of(job)) / (size_t)info->output_stride + 1;
-    const size_t height =
-        (size_t)mseg_side_at_scale(job->g->canvas_height, scale, sampling_of(job)) / (size_t)info->output_stride + 1;
+    const size_t stride = (size_t)info->logits_stride;
+    const size_t width = (size_t)mseg_side_at_scale(job->g->canvas_width, scale, sampling_of(job)) / stride + 1;
+    const size_t height = (size_t)mseg_side_at_scale(job->g->canvas_height, scale, sampling_of(job)) / stride + 1;
     return width * height * (size_t)info->classes;
 }
 

@@ -32,14 +32,14 @@ static int border(const mseg_canvas_rule *rule)
     return rule->sampling == MSEG_ALIGN_CORNERS;
 }
 
-mseg_tile_axis mseg_tile_axis_of(int length, const mseg_canvas_rule *rule, const mseg_tile_options *options)
+mseg_tile_axis mseg_tile_axis_of(int length, const mseg_canvas_rule *rule, int logits_stride, const mseg_tile_options *options)
 {
-    const int stride = rule->output_stride, more = border(rule);
-    const int most = (options->size - more) / stride; /* points from a tile to the next one without an overlap */
-    const int overlap = options->overlap < 0 ? most / 4 : divide_up(options->overlap, stride);
-    mseg_tile_axis axis = {.points = divide_up(length - more, stride) + more, .side = most + more, .tiles = 1};
-    if (axis.points > axis.side)
-        axis.tiles += divide_up(axis.points - axis.side, most - overlap);
+    const int stride = rule->output_stride, more = border(rule), step = stride / logits_stride;
+    const int last = (options->size - more) / stride, end = divide_up(length - more, stride); /* in output strides */
+    const int overlap = options->overlap < 0 ? last / 4 : divide_up(options->overlap, stride);
+    mseg_tile_axis axis = {.points = end * step + more, .side = last * step + more, .tiles = 1, .step = step};
+    if (end > last)
+        axis.tiles += divide_up(end - last, last - overlap);
     else if (!more)
         axis.points = axis.side; /* the last pixels lie between the last point and one beside the picture */
     return axis;
@@ -47,7 +47,8 @@ mseg_tile_axis mseg_tile_axis_of(int length, const mseg_canvas_rule *rule, const
 
 int mseg_tile_origin(const mseg_tile_axis *axis, int t)
 {
-    return axis->tiles == 1 ? 0 : (int)((int64_t)(axis->points - axis->side) * t / (axis->tiles - 1));
+    const int64_t span = (axis->points - axis->side) / axis->step;
+    return axis->tiles == 1 ? 0 : (int)(span * t / (axis->tiles - 1)) * axis->step;
 }
 
 /* How far point p of the picture lies inside of tile t, from 1 at its border; 0 outside. */
@@ -84,7 +85,7 @@ typedef struct tiler {
     mseg_tiled *result;
     mseg_error *err;
     mseg_canvas_rule rule;
-    int width, height, stride, size; /* stride: of the output */
+    int width, height, stride, size; /* stride: of the logits */
     mseg_tile_axis across, down;
     mseg_image photo; /* rows from next on, room for size + stride + 1 */
     int read;         /* rows read from the file */
@@ -278,11 +279,11 @@ static mseg_status segment_tiled(mseg_session *session, mseg_image_reader *reade
                .rule = mseg_canvas_rule_of(session->model),
                .width = mseg_image_reader_width(reader),
                .height = mseg_image_reader_height(reader),
-               .stride = session->model->info.output_stride,
+               .stride = session->model->info.logits_stride,
                .size = used.size,
                .classes = session->model->info.classes};
-    t.across = mseg_tile_axis_of(t.width, &t.rule, &used);
-    t.down = mseg_tile_axis_of(t.height, &t.rule, &used);
+    t.across = mseg_tile_axis_of(t.width, &t.rule, t.stride, &used);
+    t.down = mseg_tile_axis_of(t.height, &t.rule, t.stride, &used);
     result->tiles_across = t.across.tiles;
     result->tiles_down = t.down.tiles;
     status = open_tiler(&t);

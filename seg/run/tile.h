@@ -3,18 +3,19 @@
 
 #include "seg/run/geometry.h"
 
-/* Tiles along one axis, in points of the logits' grid: with aligned corners point i stands for pixel i * output stride of the
- * picture, in every tile, because tiles start at points and are k * output stride + 1 pixels long. Without, tiles are k * output
- * stride pixels long and a point stands for as many pixels as an output stride (MSEG_HALF_PIXEL: for their middle,
- * MSEG_LEGACY: for the first). */
+/* Tiles along one axis, in points of the logits' grid: with aligned corners point i stands for pixel i * logits' stride of the
+ * picture, in every tile, because tiles start at multiples of the output stride and are k * output stride + 1 pixels long.
+ * Without, tiles are k * output stride pixels long and a point stands for as many pixels as the logits' stride (MSEG_HALF_PIXEL:
+ * for their middle, MSEG_LEGACY: for the first). */
 typedef struct mseg_tile_axis {
     int points; /* of the picture: the last one at its last pixel or beyond, or for its last pixels */
-    int side;   /* points of a tile, k + 1; without aligned corners k */
+    int side;   /* points of a tile */
     int tiles;
+    int step; /* points that an output stride spans: where tiles may start */
 } mseg_tile_axis;
 
 /** As few tiles of size pixels as cover length pixels with neighbours sharing at least overlap. */
-mseg_tile_axis mseg_tile_axis_of(int length, const mseg_canvas_rule *rule, const mseg_tile_options *options);
+mseg_tile_axis mseg_tile_axis_of(int length, const mseg_canvas_rule *rule, int logits_stride, const mseg_tile_options *options);
 
 /** First point of tile t. Tiles are spread evenly and the last one ends with the picture, so that only a picture smaller than a
  * tile is padded by more than output stride - 1 pixels. */

@@ -45,6 +45,7 @@ class Json(unittest.TestCase):
         self.assertEqual(b['version'], mseg('--version').stdout.split()[1])
         self.assertEqual((b['network'], b['width_multiplier'], b['aspp'], b['output_stride'], b['size'], b['threads'], b['runs']),
                          ('MobileNetV2', 0.1, True, 16, 65, 1, 7))
+        self.assertFalse(b['decoder'])
         self.assertNotIn('layers', b)
 
     def test_one_run_is_every_percentile(self):
@@ -98,6 +99,8 @@ class Text(unittest.TestCase):
         lines = self.lines(*SMALL, '-n', '5')
         self.assertEqual(len(lines), 4)
         i = info('mnv2:0.1:aspp', '--size', '65')
+        self.assertEqual(self.lines('--random', 'mnv2:0.1:decoder', '--size', '65', '-n', '1')[0],
+                         f"mnv2:0.1:decoder: MobileNetV2 0.1, output stride 16, decoder, 65 x 65, {i['kernels']}, 1 thread(s)")
         self.assertEqual(lines[0], f"mnv2:0.1:aspp: MobileNetV2 0.1, output stride 16, ASPP, 65 x 65, {i['kernels']}, 1 thread(s)")
         least, median, p10, p90 = map(float, re.fullmatch(
             f'time      min {NUMBER} ms, median {NUMBER} ms, 10%..90% {NUMBER}..{NUMBER} ms of 5 runs', lines[1]).groups())

@@ -117,6 +117,20 @@ def others(writer):
             writer.forward(architecture, 16, width, height)
 
 
+def decoders(writer):
+    """DeepLabv3+: logits at stride 4 of every output stride and kind of size, other options beside it, and its labels."""
+    for output_stride, sizes in ((8, ((33, 33), (48, 65))), (16, ((49, 33), (50, 34), (7, 3), (1, 1))), (32, ((65, 33), (96, 64)))):
+        for size in sizes:
+            writer.forward("mnv2:0.25:decoder", output_stride, *size)
+    writer.forward("mnv2:0.35:decoder:aspp", 16, 33, 49)
+    writer.forward("mnv2:0.25:decoder:separable:nopool", 8, 34, 49)
+    writer.forward("mnv2:0.5:exact:decoder", 16, 65, 48)
+    writer.segment("mnv2:0.25:decoder", 16, 60, 45, 65, None)
+    writer.segment("mnv2:0.25:decoder", 32, 50, 65, 65, None)
+    writer.segment("mnv2:0.25:decoder", 8, 50, 65, 65, (MF, True))
+    writer.segment("mnv2:0.25:decoder", 16, 33, 64, 65, (MF, False))
+
+
 def main():
     writer = Writer()
     for tensor in (("backbone.block3.expand.weight", (48, 1, 1, 8), 8), ("backbone.stem.weight", (8, 3, 3, 3), 27),
@@ -131,6 +145,7 @@ def main():
         writer.segment(architecture, 8, 50, 65, 65, (MF, True))
         writer.segment(architecture, 16, 64, 33, 65, ((1.0,), True))
         writer.segment(architecture, 16, 33, 64, 65, (MF, False))
+    decoders(writer)
     writer.save()
 
 

@@ -1,7 +1,8 @@
 """The paper's networks in PyTorch, float64, built from the papers and the published facts of TensorFlow's slim and DeepLab - not from
 mseg's code - with the weights that mseg's seeded networks have (lib/weights/seeded.h): each value follows from the tensor's name.
 
-MobileNetV2 arXiv 1801.04381, MobileNetV1 1704.04861, ResNet 1512.03385 (slim's resnet_v1 and DeepLab's beta stem), DeepLabv3 1706.05587.
+MobileNetV2 arXiv 1801.04381, MobileNetV1 1704.04861, ResNet 1512.03385 (slim's resnet_v1 and DeepLab's beta stem), DeepLabv3 1706.05587,
+DeepLabv3+ 1802.02611.
 """
 
 import functools
@@ -95,8 +96,9 @@ def make_divisible(value, divisor):
 TABLE_2 = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 
 
-def mobilenet_v2(x, output_stride, width=1.0, exact=False, last=False, **_):
-    """exact: DeepLab's own checkpoints, where only stem and expansions are multiples of 8."""
+def mobilenet_v2(x, output_stride, width=1.0, exact=False, last=False, low_level=None, **_):
+    """exact: DeepLab's own checkpoints, where only stem and expansions are multiples of 8. low_level: a list that gets the map which
+    DeepLab's decoder reads, slim's layer_4/depthwise_output."""
     step = 1 if exact else 8
     strides, index = Strides(output_stride, 2), 0
     x = conv(x, "backbone.stem", make_divisible(32 * width, 8), 3, 2, activation=F.relu6)
@@ -107,6 +109,8 @@ def mobilenet_v2(x, output_stride, width=1.0, exact=False, last=False, **_):
             if expansion > 1:
                 x = conv(x, f"{layer}.expand", make_divisible(x.shape[1] * expansion, 8), activation=F.relu6)
             x = depthwise(x, f"{layer}.depthwise", stride, rate, F.relu6)
+            if low_level is not None and index == 2:
+                low_level.append(x)
             x = conv(x, f"{layer}.project", make_divisible(channels * width, step))
             if stride == 1 and x.shape[1] == before.shape[1]:
                 x = x + before
@@ -150,7 +154,17 @@ def resnet(x, output_stride, units, width=1.0, beta=False, **_):
     return x
 
 
-def deeplab_head(x, output_stride, classes, aspp=False, separable=False, nopool=False, **_):
+def decoder(x, low):
+    """Semantic features at the size of a finer map, joined with 48 channels of that, refined by two separable convolutions."""
+    low = conv(low, "head.low_level", 48, activation=F.relu)
+    x = torch.cat([resize(x, *low.shape[2:]), low], 1)
+    for i in (0, 1):
+        x = depthwise(x, f"head.decoder{i}.depthwise", 1, 1, F.relu)
+        x = conv(x, f"head.decoder{i}.pointwise", 256, activation=F.relu)
+    return x
+
+
+def deeplab_head(x, output_stride, classes, aspp=False, separable=False, nopool=False, low_level=None, **_):
     branches = []
     if not nopool:
         pooled = conv(x.mean((2, 3), keepdim=True), "head.image_pooling", 256, activation=F.relu)
@@ -164,6 +178,8 @@ def deeplab_head(x, output_stride, classes, aspp=False, separable=False, nopool=
         else:
             branches.append(conv(x, f"head.aspp{i}", 256, 3, rate=rate, activation=F.relu))
     x = conv(torch.cat(branches, 1), "head.projection", 256, activation=F.relu)
+    if low_level is not None:
+        x = decoder(x, low_level[0])
     return conv(x, "head.classifier", classes)
 
 
@@ -195,6 +211,8 @@ def logits(architecture, output_stride, x):
     classes = chosen.pop("classes", 1001 if imagenet else 21)
     if imagenet:
         chosen["last"] = True
+    if chosen.pop("decoder", False):
+        chosen["low_level"] = []
     x = backbone(x, output_stride, **chosen)
     if imagenet:
         return conv(x.mean((2, 3), keepdim=True), "head.classifier", classes)

@@ -329,6 +329,17 @@ static void test_bad_layers_are_refused(void **state)
     BAD(MSEG_INVAL, bad.kind = MSEG_DEPTHWISE); /* 8 channels to 4 */
     BAD(MSEG_INVAL, (bad.kind = MSEG_DEPTHWISE, bad.channels = 8, bad.add = map));
     BAD(MSEG_UNSUPPORTED, (bad.kind = MSEG_DEPTHWISE, bad.channels = 8, bad.kernel = 5));
+    const mseg_net_layer twice = {
+        .kind = MSEG_JOIN, .in = {map, map}, .n_in = 2, .add = -1, .kernel = 1, .stride = 1, .rate = 1, .channels = 16};
+    BAD(MSEG_INVAL, (bad = twice, bad.channels = 8));
+    BAD(MSEG_INVAL, (bad = twice, bad.in[0] = 0, bad.channels = 11)); /* the picture */
+    BAD(MSEG_INVAL, (bad = twice, bad.in[1] = pooled));
+    BAD(MSEG_INVAL, (bad = twice, bad.n_in = 0, bad.channels = 0));
+    BAD(MSEG_INVAL, (bad = twice, bad.n_in = MSEG_MAX_INPUTS + 1));
+    BAD(MSEG_INVAL, (bad = twice, bad.add = map));
+    BAD(MSEG_UNSUPPORTED, (bad = twice, bad.kernel = 3));
+    BAD(MSEG_UNSUPPORTED, (bad = twice, bad.stride = 2));
+    BAD(MSEG_UNSUPPORTED, (bad = twice, bad.activation = MSEG_RELU));
 #undef BAD
     assert_int_equal(test_pool(&net, "pool", 0, 0, 0, &value), MSEG_INVAL);
     assert_int_equal(test_pool(&net, "pool", pooled, 0, 0, &value), MSEG_INVAL);

@@ -32,11 +32,16 @@ static int shared(const mseg_tile_axis *axis, int a, int stride)
     return (mseg_tile_origin(axis, a) + axis->side - 1 - mseg_tile_origin(axis, a + 1)) * stride;
 }
 
-static void check_axis(int length, int stride, const mseg_tile_options *o)
+static void check_axis(int length, int stride, int logits_stride, const mseg_tile_options *o)
 {
     const mseg_canvas_rule rule = {stride, MSEG_ALIGN_CORNERS};
-    const mseg_tile_axis axis = mseg_tile_axis_of(length, &rule, o);
-    const int overlap = o->overlap < 0 ? (o->size - 1) / stride / 4 * stride : o->overlap;
+    const mseg_tile_axis fine = mseg_tile_axis_of(length, &rule, logits_stride, o),
+                         axis = mseg_tile_axis_of(length, &rule, stride, o);
+    const int overlap = o->overlap < 0 ? (o->size - 1) / stride / 4 * stride : o->overlap, points = stride / logits_stride;
+    assert_true(fine.tiles == axis.tiles && fine.side == (axis.side - 1) * points + 1);
+    assert_int_equal(fine.points, (axis.points - 1) * points + 1);
+    for (int t = 0; t < axis.tiles; t++)
+        assert_int_equal(mseg_tile_origin(&fine, t), mseg_tile_origin(&axis, t) * points);
     assert_int_equal((axis.side - 1) * stride + 1, o->size);
     assert_in_range((axis.points - 1) * stride + 1, length, length + stride - 1);
     assert_int_equal(mseg_tile_origin(&axis, 0), 0);
@@ -54,10 +59,10 @@ static void check_axis(int length, int stride, const mseg_tile_options *o)
     assert_true(o->size + (axis.tiles - 2) * step < (axis.points - 1) * stride + 1);
 }
 
-static void check_weights(int length, int stride, const mseg_tile_options *o)
+static void check_weights(int length, int stride, int logits_stride, const mseg_tile_options *o)
 {
     const mseg_canvas_rule rule = {stride, MSEG_ALIGN_CORNERS};
-    const mseg_tile_axis axis = mseg_tile_axis_of(length, &rule, o);
+    const mseg_tile_axis axis = mseg_tile_axis_of(length, &rule, logits_stride, o);
     double *sums = calloc((size_t)(axis.points + axis.side), sizeof *sums);
     float *weights = malloc((size_t)axis.side * sizeof *weights);
     assert_true(sums && weights);
@@ -81,13 +86,14 @@ static void test_axes(void **state)
                                                 TILES(65, 32), TILES(17, 0), TILES(33, -1), TILES(513, 128)};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         for (int length = 1; length < 1500; length += length < 150 ? 1 : 37) {
-            check_axis(length, 16, &options[i]);
-            check_weights(length, 16, &options[i]);
-            check_weights(length, 8, &options[i]);
+            check_axis(length, 16, 4, &options[i]);
+            check_weights(length, 16, 16, &options[i]);
+            check_weights(length, 16, 4, &options[i]);
+            check_weights(length, 8, 8, &options[i]);
         }
     static const mseg_tile_options most = TILES(65, 48);
     const mseg_tile_axis axis =
-        mseg_tile_axis_of(209, &(mseg_canvas_rule){16, MSEG_ALIGN_CORNERS}, &most); /* 14 points, tiles of 5, one on each */
+        mseg_tile_axis_of(209, &(mseg_canvas_rule){16, MSEG_ALIGN_CORNERS}, 16, &most); /* 14 points, tiles of 5, one on each */
     assert_int_equal(axis.tiles, 10);
 }
 
@@ -106,10 +112,12 @@ static void test_axes_without_aligned_corners(void **state)
         for (mseg_sampling sampling = MSEG_HALF_PIXEL; sampling <= MSEG_LEGACY; sampling++) {
             const mseg_canvas_rule rule = {16, sampling};
             const mseg_tile_options options = TILES(cases[i].size, cases[i].overlap);
-            const mseg_tile_axis axis = mseg_tile_axis_of(cases[i].length, &rule, &options);
-            assert_int_equal(axis.points, cases[i].points);
-            assert_int_equal(axis.side, cases[i].side);
-            assert_int_equal(axis.tiles, cases[i].tiles);
+            for (int points = 1; points <= 4; points += 3) { /* for an output stride */
+                const mseg_tile_axis axis = mseg_tile_axis_of(cases[i].length, &rule, 16 / points, &options);
+                assert_int_equal(axis.points, cases[i].points * points);
+                assert_int_equal(axis.side, cases[i].side * points);
+                assert_int_equal(axis.tiles, cases[i].tiles);
+            }
         }
 }
 
@@ -119,7 +127,7 @@ static void test_ramp(void **state)
     (void)state;
     static const float first[] = {1, 1, 0.75f, 0.5f, 0.25f}, second[] = {0.25f, 0.5f, 0.75f, 1, 1};
     const mseg_canvas_rule rule = {16, MSEG_ALIGN_CORNERS};
-    const mseg_tile_axis axis = mseg_tile_axis_of(97, &rule, &(mseg_tile_options)TILES(65, 32));
+    const mseg_tile_axis axis = mseg_tile_axis_of(97, &rule, 16, &(mseg_tile_options)TILES(65, 32));
     float weights[5];
     assert_int_equal(axis.tiles, 2);
     mseg_tile_weights(&axis, 0, weights);
@@ -132,26 +140,43 @@ static void test_ramp(void **state)
 
 enum { MAX_THREADS = 3 };
 
+enum { OUTPUT_STRIDE = 16 };
+
 typedef struct fixture {
     mseg_model *model;
+    int stride; /* of the logits */
     mseg_pool *pools[MAX_THREADS + 1];
     mseg_session *sessions[MAX_THREADS + 1]; /* by threads */
     char path[32];
 } fixture;
 
-static int setup(void **state)
+static int open_fixture(void **state, const char *architecture, int stride)
 {
     fixture *f = calloc(1, sizeof *f);
     *state = f;
     strcpy(f->path, "/tmp/mseg-test-XXXXXX");
     close(mkstemp(f->path));
     /* Without image pooling, so that what a point sees is a matter of distance. */
-    if (mseg_model_open_random(&f->model, "mnv2:0.35:nopool", NULL, NULL))
+    if (mseg_model_open_random(&f->model, architecture, NULL, NULL))
+        return -1;
+    const mseg_model_info info = mseg_model_describe(f->model);
+    f->stride = stride;
+    if (info.output_stride != OUTPUT_STRIDE || info.logits_stride != stride || info.decoder != (stride == 4))
         return -1;
     for (int i = 1; i <= MAX_THREADS; i++)
         if ((i > 1 && mseg_pool_open(&f->pools[i], i)) || mseg_session_open(&f->sessions[i], f->model, f->pools[i], NULL))
             return -1;
     return 0;
+}
+
+static int setup(void **state)
+{
+    return open_fixture(state, "mnv2:0.35:nopool", OUTPUT_STRIDE);
+}
+
+static int setup_decoder(void **state)
+{
+    return open_fixture(state, "mnv2:0.1:nopool:decoder", 4);
 }
 
 static int teardown(void **state)
@@ -243,7 +268,7 @@ static mseg_image tiled(fixture *f, int threads, const mseg_image *photo, const 
 
 /* ---- against tiles run by themselves ---- */
 
-enum { CLASSES = 21, STRIDE = 16 };
+enum { CLASSES = 21 };
 
 static int divide_up(int a, int b)
 {
@@ -262,7 +287,7 @@ static void add_tile(fixture *f, const mseg_image *photo, int left, int top, int
 {
     const mseg_run_options options = {
         .struct_size = sizeof options, .resize = MSEG_RESIZE_NONE, .pad = MSEG_PAD_SQUARE, .size = size};
-    const int side = divide_up(size, STRIDE), x0 = left * STRIDE, y0 = top * STRIDE;
+    const int side = divide_up(size, f->stride), x0 = left * f->stride, y0 = top * f->stride;
     mseg_image part = *photo;
     part.data += (size_t)y0 * photo->stride + (size_t)x0 * 3;
     part.width = photo->width - x0 < size ? photo->width - x0 : size;
@@ -281,24 +306,25 @@ static void add_tile(fixture *f, const mseg_image *photo, int left, int top, int
 }
 
 /* Where pixel x lies among n points. */
-static double place(mseg_sampling sampling, int x, int n)
+static double place(const fixture *f, int x, int n)
 {
-    const double at = sampling == MSEG_HALF_PIXEL ? (x + 0.5) / STRIDE - 0.5 : (double)x / STRIDE;
+    const bool half = f->model->net->net.input.sampling == MSEG_HALF_PIXEL;
+    const double at = half ? (x + 0.5) / f->stride - 0.5 : (double)x / f->stride;
     return fmax(0, fmin(at, n - 1));
 }
 
-/* Points that a picture's axis has: with one tile all of its. */
-static int points(mseg_sampling sampling, int length, int size)
+/* Points that a picture's axis has: with one tile all of its, else those of whole output strides. */
+static int points(const fixture *f, int length, int size)
 {
-    if (sampling == MSEG_ALIGN_CORNERS)
-        return divide_up(length - 1, STRIDE) + 1;
-    return divide_up(length > size ? length : size, STRIDE);
+    if (f->model->net->net.input.sampling == MSEG_ALIGN_CORNERS)
+        return divide_up(length - 1, f->stride) + 1;
+    return divide_up(length > size ? length : size, OUTPUT_STRIDE) * (OUTPUT_STRIDE / f->stride);
 }
 
 /* Class c at pixel (x, y), between the grid's points. */
-static double at(mseg_sampling sampling, const double *sums, const double *weights, int columns, int rows, int x, int y, int c)
+static double at(const fixture *f, const double *sums, const double *weights, int columns, int rows, int x, int y, int c)
 {
-    const double u = place(sampling, x, columns), v = place(sampling, y, rows);
+    const double u = place(f, x, columns), v = place(f, y, rows);
     double value = 0;
     for (int j = (int)v; j <= (int)v + 1 && j < rows; j++)
         for (int i = (int)u; i <= (int)u + 1 && i < columns; i++) {
@@ -311,10 +337,10 @@ static double at(mseg_sampling sampling, const double *sums, const double *weigh
 static void check_blend(fixture *f, int width, int height, const mseg_tile_options *options)
 {
     mseg_image photo = picture(width, height, 3), labels = tiled(f, 1, &photo, options);
-    const mseg_sampling sampling = f->model->net->net.input.sampling;
-    const mseg_canvas_rule rule = {STRIDE, sampling};
-    const mseg_tile_axis across = mseg_tile_axis_of(width, &rule, options), down = mseg_tile_axis_of(height, &rule, options);
-    const int columns = points(sampling, width, options->size), rows = points(sampling, height, options->size);
+    const mseg_canvas_rule rule = {OUTPUT_STRIDE, f->model->net->net.input.sampling};
+    const mseg_tile_axis across = mseg_tile_axis_of(width, &rule, f->stride, options);
+    const mseg_tile_axis down = mseg_tile_axis_of(height, &rule, f->stride, options);
+    const int columns = points(f, width, options->size), rows = points(f, height, options->size);
     double *sums = calloc((size_t)columns * (size_t)rows * CLASSES, sizeof *sums);
     double *weights = calloc((size_t)columns * (size_t)rows, sizeof *weights), largest = 0;
     assert_true(sums && weights);
@@ -328,9 +354,9 @@ static void check_blend(fixture *f, int width, int height, const mseg_tile_optio
             double best = -INFINITY;
             assert_in_range(ours, 0, CLASSES - 1);
             for (int c = 0; c < CLASSES; c++)
-                best = fmax(best, at(sampling, sums, weights, columns, rows, x, y, c));
+                best = fmax(best, at(f, sums, weights, columns, rows, x, y, c));
             largest = fmax(largest, fabs(best));
-            if (!(best - at(sampling, sums, weights, columns, rows, x, y, ours) <= 1e-5 * largest))
+            if (!(best - at(f, sums, weights, columns, rows, x, y, ours) <= 1e-5 * largest))
                 fail_msg("%d x %d in tiles of %d, overlap %d: label %d at (%d, %d)", width, height, options->size,
                          options->overlap, ours, x, y);
         }
@@ -539,5 +565,12 @@ int main(void)
         cmocka_unit_test(test_alignment),
         cmocka_unit_test(test_refusals),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    const struct CMUnitTest of_decoder[] = {
+        cmocka_unit_test(test_blend_without_aligned_corners),
+        cmocka_unit_test(test_blend),
+        cmocka_unit_test(test_one_tile),
+        cmocka_unit_test(test_threads),
+    };
+    const int failed = cmocka_run_group_tests(tests, setup, teardown);
+    return failed + cmocka_run_group_tests(of_decoder, setup_decoder, teardown);
 }

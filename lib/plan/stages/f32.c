@@ -71,21 +71,22 @@ int mseg_emit_f32_vector(mseg_emitter *e, int index)
     return conv.out.tensor;
 }
 
-static void emit_conv(mseg_emitter *e, mseg_step *step, mseg_pass *pass, int index, int bias_tensor, const mseg_rows *out)
+static void emit_conv(mseg_emitter *e, mseg_step *step, mseg_pass *pass, int index, int bias_tensor, const mseg_rows *ring,
+                      const mseg_rows *out)
 {
     const mseg_net_layer *layer = layer_at(e, index);
     mseg_stage conv = {.has_add = layer->add >= 0, .out = *out};
     mseg_f32_conv work = conv_work(e, index);
     for (int i = 0; i < layer->n_in; i++)
         if (layer->in[i] != e->net->layers[index].vector_in)
-            conv.in[conv.n_in++] = mseg_emit_value(e, step, layer->in[i]);
+            conv.in[conv.n_in++] = ring ? *ring : mseg_emit_value(e, step, layer->in[i]);
     conv.window = mseg_emit_window(layer, conv.in[0].width, conv.in[0].height);
     if (bias_tensor >= 0)
         mseg_emit_keep(e, step, bias_tensor);
     work.bias_tensor = bias_tensor;
     if (conv.has_add)
         conv.add = mseg_emit_value(e, step, layer->add);
-    conv.rows = rows_at_a_time(e, &conv);
+    conv.rows = ring ? MSEG_BLOCK_ROWS : rows_at_a_time(e, &conv);
     mseg_emit_f32_conv(e, step, pass, &conv, &work);
 }
 
@@ -100,6 +101,31 @@ static void emit_max_pool(mseg_emitter *e, mseg_step *step, mseg_pass *pass, int
                              .window = mseg_emit_window(layer, in.width, in.height),
                              .rows = 1};
     mseg_emit_stage(e, pass, &pool, &layer->channels, sizeof layer->channels);
+}
+
+/* The input that gives the size comes first: it is the one that may stream. */
+static void emit_join(mseg_emitter *e, mseg_step *step, mseg_pass *pass, int index, const mseg_rows *ring, const mseg_rows *out)
+{
+    const mseg_net_layer *layer = layer_at(e, index);
+    mseg_stage join = {.run = mseg_stage_f32_join,
+                       .n_in = layer->n_in,
+                       .out = *out,
+                       .window = {.kernel = 1, .stride = 1, .rate_y = 1, .rate_x = 1},
+                       .rows = MSEG_BLOCK_ROWS};
+    mseg_f32_join work = {.sampling = e->net->run.input.sampling};
+    int width = 0, widest = 0;
+    for (int i = 0, first = 0; i < layer->n_in; i++) {
+        const int at = (i + 1) % layer->n_in, channels = layer_at(e, layer->in[i])->channels;
+        const bool streams = ring && layer->in[i] == mseg_layer_map(&e->net->run, layer);
+        join.in[at] = streams ? *ring : mseg_emit_value(e, step, layer->in[i]);
+        work.channels[at] = channels;
+        work.first[at] = first;
+        first += channels;
+        width = join.in[at].width > width ? join.in[at].width : width;
+        widest = channels > widest ? channels : widest;
+    }
+    work.line = mseg_emit_ring(step, width, 1, (size_t)widest, 0, 1);
+    mseg_emit_stage(e, pass, &join, &work, sizeof work);
 }
 
 /* ---- blocks ---- */
@@ -185,13 +211,16 @@ void mseg_emit_f32_block(mseg_emitter *e, mseg_step *step, mseg_pass *pass, cons
         emit_project(e, step, pass, g, s, &depthwise.out, rows);
 }
 
-void mseg_emit_f32_layer(mseg_emitter *e, mseg_step *step, mseg_pass *pass, int index, int bias_tensor, const mseg_rows *out)
+void mseg_emit_f32_layer(mseg_emitter *e, mseg_step *step, mseg_pass *pass, int index, int bias_tensor, const mseg_rows *ring,
+                         const mseg_rows *out)
 {
     const mseg_net_layer *layer = layer_at(e, index);
     if (layer->kind == MSEG_MAX_POOL)
         emit_max_pool(e, step, pass, index, out);
+    else if (layer->kind == MSEG_JOIN)
+        emit_join(e, step, pass, index, ring, out);
     else if (layer->in[0] == 0)
         emit_first(e, step, pass, index, out);
     else
-        emit_conv(e, step, pass, index, bias_tensor, out);
+        emit_conv(e, step, pass, index, bias_tensor, ring, out);
 }

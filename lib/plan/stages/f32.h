@@ -49,6 +49,16 @@ void mseg_stage_f32_row_means(const mseg_stage *stage, const mseg_bases *bases, 
 /** work: int, channels. */
 void mseg_stage_f32_max_pool(const mseg_stage *stage, const mseg_bases *bases, int y0, int y1);
 
+/* Input i's channels, of the output from first on, and the row between two that resizing has in work. */
+typedef struct mseg_f32_join {
+    int channels[MSEG_MAX_INPUTS], first[MSEG_MAX_INPUTS];
+    mseg_sampling sampling;
+    mseg_rows line;
+} mseg_f32_join;
+
+/** The inputs' channels side by side, resized to the output's size. work: mseg_f32_join. */
+void mseg_stage_f32_join(const mseg_stage *stage, const mseg_bases *bases, int y0, int y1);
+
 /** A step, not a stage: channels u0 <= c < u1 of the average of all pixels of step->in. */
 void mseg_step_f32_average(const mseg_step *step, const mseg_bases *bases, int u0, int u1);
 
@@ -64,9 +74,10 @@ typedef struct mseg_block_rows {
     mseg_rows in, out, add, means;
 } mseg_block_rows;
 
-/** Appends the stages of a layer that is no block's to pass; bias_tensor: what mseg_emit_f32_vector gave, -1: none. */
+/** Appends the stages of a layer that is no block's to pass; bias_tensor: what mseg_emit_f32_vector gave, -1: none; ring: what
+ * the map that mseg_layer_map tells streams through, NULL: it is whole. */
 void mseg_emit_f32_layer(mseg_emitter *emitter, mseg_step *step, mseg_pass *pass, int layer, int bias_tensor,
-                         const mseg_rows *out);
+                         const mseg_rows *ring, const mseg_rows *out);
 
 /** The share of a convolution's vector, which is the same for all pixels: a step of its own adds it to the bias, in the tensor
  * that is returned. */
