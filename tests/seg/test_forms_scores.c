@@ -89,6 +89,7 @@ FORM(turned, 49, 33)
 FORM(dynamic, 64, 64)
 FORM(mobilenet1, 64, 64)
 FORM(mobilenet1u8, 64, 64)
+FORM(decoder, 64, 64)
 
 int main(void)
 {
@@ -97,7 +98,7 @@ int main(void)
         cmocka_unit_test(caps),    cmocka_unit_test(sixth),    cmocka_unit_test(teachable),  cmocka_unit_test(convdense),
         cmocka_unit_test(stuffed), cmocka_unit_test(stuffed8), cmocka_unit_test(inside),     cmocka_unit_test(inside8),
         cmocka_unit_test(turned),  cmocka_unit_test(dynamic),  cmocka_unit_test(mobilenet1), cmocka_unit_test(mobilenet1u8),
-
+        cmocka_unit_test(decoder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

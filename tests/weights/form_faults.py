@@ -78,7 +78,7 @@ FORM_FAULTS = [
     ('teachable', 'UNSUPPORTED', 'MEAN', lambda n: constant_input(n, 'pool', 0, 1, 3)),
     ('convdense', 'UNSUPPORTED', 'head.dense0', lambda n: options(n, 'head.dense0', 3, 4)),
     # Something between the zeros; another rate; zeros that are none.
-    ('stuffed', 'UNSUPPORTED', 'backbone.block8.depthwise', lambda n: kernel_value(n, 'backbone.block8.depthwise', 1, 2, 1)),
+    ('stuffed', 'UNSUPPORTED', 'backbone.block8.depthwise', lambda n: kernel_value(n, 'backbone.block8.depthwise', 1, 2, 2)),
     ('stuffed', 'UNSUPPORTED', 'backbone.block15.depthwise',
      lambda n: kernel_value(n, 'backbone.block15.depthwise', 2, 2, 1e-30)),
     ('stuffed', 'UNSUPPORTED', 'backbone.block8', lambda n: (options(n, 'backbone.block8.depthwise', 5, 2),
