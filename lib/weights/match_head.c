@@ -166,5 +166,8 @@ static mseg_status match_deeplab(mseg_matcher *m)
 mseg_status mseg_match_head(mseg_matcher *m)
 {
     mseg_node *pool = m->current->uses == 1 ? mseg_match_user(m, m->current, MSEG_NODE_POOL) : NULL;
-    return pool ? match_classifier(m, pool) : match_deeplab(m);
+    mseg_status status = pool ? match_classifier(m, pool) : match_deeplab(m);
+    if (!status && m->current->channels < 2)
+        status = mseg_match_fail(m, m->current, "head.classifier", "gives one score, a yes or no, where each class has its own");
+    return status;
 }

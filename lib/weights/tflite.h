@@ -19,7 +19,7 @@ enum {
     TFL_FAULT = MSEG_NODE_FAULT,
 };
 
-typedef enum tfl_type { TFL_FLOAT32 = 0, TFL_FLOAT16 = 1, TFL_INT32 = 2, TFL_UINT8 = 3, TFL_INT8 = 9 } tfl_type;
+typedef enum tfl_type { TFL_FLOAT32 = 0, TFL_FLOAT16 = 1, TFL_INT32 = 2, TFL_UINT8 = 3, TFL_INT64 = 4, TFL_INT8 = 9 } tfl_type;
 
 typedef enum tfl_code {
     TFL_OP_ADD = 0,
@@ -45,10 +45,16 @@ typedef enum tfl_code {
     TFL_OP_DIV = 42,
     TFL_OP_SQUEEZE = 43,
     TFL_OP_CAST = 53,
+    TFL_OP_MAXIMUM = 55,
     TFL_OP_ARG_MAX = 56,
     TFL_OP_MINIMUM = 57,
+    TFL_OP_PADV2 = 60,
+    TFL_OP_TILE = 69,
+    TFL_OP_EXPAND_DIMS = 70,
+    TFL_OP_SHAPE = 77,
     TFL_OP_RESIZE_NEAREST_NEIGHBOR = 97,
     TFL_OP_QUANTIZE = 114,
+    TFL_OP_BROADCAST_TO = 130,
 } tfl_code;
 
 typedef enum tfl_activation { TFL_NONE = 0, TFL_RELU = 1, TFL_RELU6 = 3 } tfl_activation;
@@ -113,6 +119,7 @@ typedef struct tfl_view {
     int block;           /* > 1: split into batches of that rate */
     int pad[4];          /* zeros already put around the node's output: top, bottom, left, right */
     bool channels_first; /* NCHW */
+    bool size;           /* numbers that say how large other tensors are */
 } tfl_view;
 
 /* Numbers that operators in front of the network make of the picture's: x * scale + offset, channel by channel. */
@@ -141,7 +148,7 @@ bool mseg_tfl_current(const tfl_builder *b, const tfl_view *v);
 /** A node's output as the next node may take it: not padded, not split, with everything that belongs to it. */
 bool mseg_tfl_whole(const tfl_builder *b, const tfl_view *v);
 
-/** A small constant list of int32 of exactly count elements. */
+/** A small constant list of exactly count integers. */
 bool mseg_tfl_ints(const tfl_builder *b, const tfl_operator *op, int input, int count, int *out);
 
 bool mseg_tfl_in_range(const int *values, int count, int low, int high);

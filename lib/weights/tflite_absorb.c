@@ -71,6 +71,23 @@ static bool absorb_cast(tfl_builder *b, const tfl_operator *op)
     return true;
 }
 
+/* Whether operator op's input is a constant of zeros. */
+static bool is_zero(const tfl_builder *b, const tfl_operator *op, int input)
+{
+    const tfl_view *v = mseg_tfl_input(b, op, input);
+    mseg_tensor t;
+    char fault[TFL_FAULT];
+    float values[16];
+    if (!v || v->constant < 0 || !mseg_tfl_constant(&b->model->tensors[v->constant], "constant", &t, fault) || t.n_scales > 1 ||
+        mseg_tensor_elements(&t) > sizeof values / sizeof *values)
+        return false;
+    mseg_tensor_to_f32(&t, values);
+    for (size_t i = 0; i < mseg_tensor_elements(&t); i++)
+        if (values[i] != 0)
+            return false;
+    return t.bytes > 0;
+}
+
 static bool absorb_activation(tfl_builder *b, const tfl_operator *op)
 {
     const tfl_view *v = mseg_tfl_input(b, op, 0);
@@ -113,6 +130,20 @@ static bool absorb_pad(tfl_builder *b, const tfl_operator *op)
     pass(b, op, v);
     memcpy(b->views[op->output].pad, pads + 2, sizeof b->views->pad);
     return true;
+}
+
+/* What works on the sizes of tensors only: converters compute where a reshape or a resize leads. */
+static bool absorb_sizes(tfl_builder *b, const tfl_operator *op)
+{
+    bool size = op->code == TFL_OP_SHAPE;
+    for (int i = 0; i < op->n_inputs && op->code != TFL_OP_SHAPE; i++) {
+        const tfl_view *v = mseg_tfl_input(b, op, i);
+        if (v && v->constant < 0 && !v->size)
+            return false;
+        size = size || (v && v->size);
+    }
+    b->views[op->output].size = size;
+    return size;
 }
 
 static bool absorb_space_to_batch(tfl_builder *b, const tfl_operator *op)
@@ -214,6 +245,8 @@ static bool absorb_bias(tfl_builder *b, const tfl_operator *op)
 
 bool mseg_tfl_absorb(tfl_builder *b, const tfl_operator *op)
 {
+    if (absorb_sizes(b, op))
+        return true;
     switch (op->code) {
     case TFL_OP_QUANTIZE:
     case TFL_OP_DEQUANTIZE:
@@ -225,14 +258,19 @@ bool mseg_tfl_absorb(tfl_builder *b, const tfl_operator *op)
         return absorb_activation(b, op);
     case TFL_OP_MINIMUM:
         return absorb_minimum(b, op);
+    case TFL_OP_MAXIMUM:
+        return is_zero(b, op, 1) && absorb_activation(b, op);
     case TFL_OP_PAD:
         return absorb_pad(b, op);
+    case TFL_OP_PADV2:
+        return is_zero(b, op, 2) && absorb_pad(b, op);
     case TFL_OP_SPACE_TO_BATCH_ND:
         return absorb_space_to_batch(b, op);
     case TFL_OP_BATCH_TO_SPACE_ND:
         return absorb_batch_to_space(b, op);
     case TFL_OP_RESHAPE:
     case TFL_OP_SQUEEZE:
+    case TFL_OP_EXPAND_DIMS:
         return absorb_reshape(b, op);
     case TFL_OP_TRANSPOSE:
         return absorb_transpose(b, op);

@@ -15,10 +15,16 @@ bool mseg_tfl_ints(const tfl_builder *b, const tfl_operator *op, int input, int 
 {
     const tfl_view *v = mseg_tfl_input(b, op, input);
     const tfl_tensor *t = v && v->constant >= 0 ? &b->model->tensors[v->constant] : NULL;
-    if (!t || t->type != TFL_INT32 || t->bytes != (size_t)count * 4)
+    const size_t size = t && t->type == TFL_INT64 ? 8 : 4;
+    if (!t || (t->type != TFL_INT32 && t->type != TFL_INT64) || t->bytes != (size_t)count * size)
         return false;
-    for (int i = 0; i < count; i++)
-        out[i] = (int32_t)mseg_load_u32(t->data + (size_t)i * 4);
+    for (int i = 0; i < count; i++) {
+        const uint8_t *at = t->data + (size_t)i * size;
+        const int64_t value = size == 8 ? (int64_t)mseg_load_u64(at) : (int32_t)mseg_load_u32(at);
+        if (value < INT32_MIN || value > INT32_MAX)
+            return false;
+        out[i] = (int)value;
+    }
     return true;
 }
 
@@ -232,12 +238,6 @@ static bool make_concat(tfl_builder *b, const tfl_operator *op, mseg_node *node)
            make_plain(b, op, node, MSEG_NODE_CONCAT, op->n_inputs);
 }
 
-static bool make_resize(tfl_builder *b, const tfl_operator *op, mseg_node *node)
-{
-    node->sampling = op->align_corners ? MSEG_ALIGN_CORNERS : op->half_pixel ? MSEG_HALF_PIXEL : MSEG_LEGACY;
-    return make_plain(b, op, node, MSEG_NODE_RESIZE, 1);
-}
-
 /* What may stand behind the scores; the matcher sees whether it does. */
 static bool make_tail(tfl_builder *b, const tfl_operator *op, mseg_node *node)
 {
@@ -247,6 +247,28 @@ static bool make_tail(tfl_builder *b, const tfl_operator *op, mseg_node *node)
     node->kind = MSEG_NODE_TAIL;
     node->inputs[node->n_inputs++] = in->node;
     return true;
+}
+
+static bool make_resize(tfl_builder *b, const tfl_operator *op, mseg_node *node)
+{
+    node->sampling = op->align_corners ? MSEG_ALIGN_CORNERS : op->half_pixel ? MSEG_HALF_PIXEL : MSEG_LEGACY;
+    return make_plain(b, op, node, MSEG_NODE_RESIZE, 1);
+}
+
+/* Copies of one value to a whole map, which is a resize like any other. */
+static bool make_copies(tfl_builder *b, const tfl_operator *op, mseg_node *node)
+{
+    const tfl_view *in = mseg_tfl_input(b, op, 0);
+    const mseg_node *source = in && in->node >= 0 ? &b->nodes[in->node] : NULL;
+    return source && source->height == 1 && source->width == 1 && make_plain(b, op, node, MSEG_NODE_RESIZE, 1);
+}
+
+/* Nearest neighbours are not between the scores; of labels they are. */
+static bool make_nearest(tfl_builder *b, const tfl_operator *op, mseg_node *node)
+{
+    const tfl_view *in = mseg_tfl_input(b, op, 0);
+    const bool labels = in && in->node >= 0 && b->nodes[in->node].kind == MSEG_NODE_TAIL;
+    return labels ? make_tail(b, op, node) : make_copies(b, op, node);
 }
 
 static bool make_known(tfl_builder *b, const tfl_operator *op, mseg_node *node)
@@ -265,13 +287,18 @@ static bool make_known(tfl_builder *b, const tfl_operator *op, mseg_node *node)
     case TFL_OP_CONCATENATION:
         return make_concat(b, op, node);
     case TFL_OP_RESIZE_BILINEAR:
-    case TFL_OP_RESIZE_NEAREST_NEIGHBOR:
         return make_resize(b, op, node);
+    case TFL_OP_RESIZE_NEAREST_NEIGHBOR:
+        return make_nearest(b, op, node);
+    case TFL_OP_TILE:
+    case TFL_OP_BROADCAST_TO:
+        return make_copies(b, op, node);
     case TFL_OP_SOFTMAX:
     case TFL_OP_ARG_MAX:
     case TFL_OP_CAST:
     case TFL_OP_RESHAPE:
     case TFL_OP_SQUEEZE:
+    case TFL_OP_EXPAND_DIMS:
     case TFL_OP_TRANSPOSE:
     case TFL_OP_QUANTIZE:
     case TFL_OP_DEQUANTIZE:
@@ -320,12 +347,12 @@ static mseg_status check_operator(const tfl_builder *b, int index, mseg_error *e
         return mseg_fail(err, MSEG_UNSUPPORTED, "operator %d (%s, code %d) has %d inputs and %d outputs", index, name, op->code,
                          op->n_inputs, op->n_outputs);
     const tfl_view *out = &b->views[op->output];
-    if (out->node >= 0 || out->constant >= 0)
+    if (out->node >= 0 || out->constant >= 0 || out->size)
         return mseg_fail(err, MSEG_FORMAT, "operator %d (%s) writes tensor %d, which has a value already", index, name,
                          op->output);
     for (int i = 0; i < op->n_inputs; i++) {
         const tfl_view *in = op->inputs[i] >= 0 ? &b->views[op->inputs[i]] : NULL;
-        if (in && in->node < 0 && in->constant < 0)
+        if (in && in->node < 0 && in->constant < 0 && !in->size)
             return mseg_fail(err, MSEG_FORMAT, "operator %d (%s) reads tensor %d before anything writes it", index, name,
                              op->inputs[i]);
     }
