@@ -35,6 +35,23 @@ void *mseg_alloc_array(size_t count, size_t size)
     return mseg_mul(count, size, &bytes) ? mseg_alloc(bytes) : NULL;
 }
 
+bool mseg_grow(void *array, int *room, int needed, size_t size)
+{
+    if (needed <= *room)
+        return true;
+    const int wanted = *room > needed / 2 ? 2 * *room : needed;
+    void *old, *grown = mseg_alloc_array((size_t)wanted, size);
+    if (!grown)
+        return false;
+    memcpy(&old, array, sizeof old);
+    if (old)
+        memcpy(grown, old, (size_t)*room * size);
+    mseg_free(&old);
+    memcpy(array, &grown, sizeof grown);
+    *room = wanted;
+    return true;
+}
+
 void mseg_free(void *pointer)
 {
     uint8_t *memory;

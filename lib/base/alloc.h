@@ -13,6 +13,11 @@ void *mseg_alloc(size_t bytes);
 /** As mseg_alloc, for count elements of the given size; NULL when the product overflows. */
 void *mseg_alloc_array(size_t count, size_t size);
 
+/** Makes room in an array of mseg_alloc_array for at least needed elements of the given size, twice as many as before or more;
+ * what is in it stays. array is the address of the pointer, *room the elements that there is room for. False when there is no
+ * memory: nothing has changed then. */
+bool mseg_grow(void *array, int *room, int needed, size_t size);
+
 /** Frees *pointer (NULL is fine) and sets it to NULL. pointer is the address of a pointer to any type. */
 void mseg_free(void *pointer);
 

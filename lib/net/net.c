@@ -98,27 +98,10 @@ static mseg_status check(const mseg_net *net, const mseg_net_layer *layer, bool 
 
 /* ---- building ---- */
 
-static mseg_status reserve(mseg_net *net, int count)
-{
-    if (count <= net->capacity)
-        return MSEG_OK;
-    int capacity = count > 2 * net->capacity ? count : 2 * net->capacity;
-    mseg_net_layer *layers = mseg_alloc_array((size_t)capacity, sizeof *layers);
-    if (!layers)
-        return MSEG_NOMEM;
-    if (net->count)
-        memcpy(layers, net->layers, (size_t)net->count * sizeof *layers);
-    mseg_free(&net->layers);
-    net->layers = layers;
-    net->capacity = capacity;
-    return MSEG_OK;
-}
-
 static mseg_status append(mseg_net *net, const mseg_net_layer *layer, mseg_value *out)
 {
-    mseg_status status = reserve(net, net->count + 1);
-    if (status)
-        return status;
+    if (!mseg_grow(&net->layers, &net->capacity, net->count + 1, sizeof *net->layers))
+        return MSEG_NOMEM;
     net->layers[net->count] = *layer;
     *out = net->count++;
     return MSEG_OK;

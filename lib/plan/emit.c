@@ -76,25 +76,10 @@ static int index_of(const mseg_emitter *e, const mseg_step *step)
     return (int)(step - e->plan->steps);
 }
 
-/* Doubles the room for areas. */
-static bool grow_areas(mseg_plan *plan)
-{
-    int capacity = plan->areas_capacity ? 2 * plan->areas_capacity : 64;
-    mseg_area *areas = mseg_alloc_array((size_t)capacity, sizeof *areas);
-    if (!areas)
-        return false;
-    if (plan->n_areas)
-        memcpy(areas, plan->areas, (size_t)plan->n_areas * sizeof *areas);
-    mseg_free(&plan->areas);
-    plan->areas = areas;
-    plan->areas_capacity = capacity;
-    return true;
-}
-
 static int new_area(mseg_emitter *e, const mseg_step *step, size_t bytes)
 {
     mseg_plan *plan = e->plan;
-    if (plan->n_areas == plan->areas_capacity && !grow_areas(plan)) {
+    if (!mseg_grow(&plan->areas, &plan->areas_capacity, plan->n_areas + 1, sizeof *plan->areas)) {
         e->status = MSEG_NOMEM;
         return 0;
     }

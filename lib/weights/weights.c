@@ -231,21 +231,6 @@ static bool scales_fit(const mseg_tensor *t)
     return t->zero_point >= low && t->zero_point <= high;
 }
 
-/* Doubles the room for tensors. */
-static bool grow(mseg_weights *weights)
-{
-    int capacity = weights->capacity ? weights->capacity * 2 : 128;
-    mseg_tensor *tensors = mseg_alloc_array((size_t)capacity, sizeof *tensors);
-    if (!tensors)
-        return false;
-    if (weights->count)
-        memcpy(tensors, weights->tensors, (size_t)weights->count * sizeof *tensors);
-    mseg_free(&weights->tensors);
-    weights->tensors = tensors;
-    weights->capacity = capacity;
-    return true;
-}
-
 mseg_status mseg_weights_check(const mseg_weights *weights, const mseg_tensor *tensor, mseg_error *err)
 {
     size_t bytes = element_bytes(tensor->dtype);
@@ -266,7 +251,7 @@ mseg_status mseg_weights_add(mseg_weights *weights, const mseg_tensor *tensor, m
     mseg_status status = mseg_weights_check(weights, tensor, err);
     if (status)
         return status;
-    if (weights->count == weights->capacity && !grow(weights))
+    if (!mseg_grow(&weights->tensors, &weights->capacity, weights->count + 1, sizeof *weights->tensors))
         return mseg_fail(err, MSEG_NOMEM, NULL);
     weights->bytes += tensor->bytes;
     weights->tensors[weights->count++] = *tensor;

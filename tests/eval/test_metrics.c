@@ -1,78 +1,5 @@
-/* Counts and figures against NumPy (golden_metrics.h), against sums done by hand, and damaged or foreign counts files. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-#include <math.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "mseg.h"
-#include "rules.h"
-
-#include "golden_metrics.h"
-
-enum { IGNORE = 255 };
-
-/* ---- scenes, as scene() of make_golden.py draws them ------------------------------------------------------------------- */
-
-static uint32_t next_random(uint64_t *state, uint32_t n)
-{
-    *state = *state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(*state >> 33) % n;
-}
-
-static void draw(mseg_image *ids, uint64_t seed, int width, int height, const uint8_t *choices, uint32_t n)
-{
-    uint64_t state = seed;
-    assert_int_equal(mseg_image_create(ids, width, height, MSEG_GRAY), MSEG_OK);
-    memset(ids->data, choices[next_random(&state, n)], ids->stride * (size_t)height);
-    for (int i = 0; i < 12; i++) {
-        int x0 = (int)next_random(&state, (uint32_t)width), y0 = (int)next_random(&state, (uint32_t)height);
-        int w = 1 + (int)next_random(&state, (uint32_t)width), h = 1 + (int)next_random(&state, (uint32_t)height);
-        uint8_t id = choices[next_random(&state, n)];
-        for (int y = y0; y < y0 + h && y < height; y++)
-            for (int x = x0; x < x0 + w && x < width; x++)
-                ids->data[(size_t)y * ids->stride + (size_t)x] = id;
-    }
-}
-
-static void draw_scene(int i, mseg_image *truth, mseg_image *prediction)
-{
-    static const uint8_t of_truth[] = {0, 1, 2, 3, IGNORE}, of_prediction[] = {0, 1, 2, 3, 5}, of_mixture[] = {0, 1};
-    int width = golden_sizes[i][0], height = golden_sizes[i][1];
-    mseg_image mixture;
-    draw(truth, 100 + (uint64_t)i, width, height, of_truth, 5);
-    draw(prediction, 200 + (uint64_t)i, width, height, of_prediction, 5);
-    draw(&mixture, 300 + (uint64_t)i, width, height, of_mixture, 2);
-    for (size_t k = 0; k < mixture.stride * (size_t)height; k++)
-        if (!mixture.data[k] && truth->data[k] != IGNORE)
-            prediction->data[k] = truth->data[k];
-    mseg_image_free(&mixture);
-}
-
-static mseg_counts *open_counts(void)
-{
-    mseg_mask_rules rules = rules_of(CLASSES, IGNORE);
-    mseg_counts *counts;
-    assert_int_equal(mseg_counts_open(&counts, &rules, "resize: none\nsize: 513\n", NULL), MSEG_OK);
-    return counts;
-}
-
-static void add_scene(mseg_counts *counts, int i)
-{
-    char id[32];
-    mseg_image truth, prediction;
-    snprintf(id, sizeof id, "scene%d", i);
-    draw_scene(i, &truth, &prediction);
-    assert_int_equal(mseg_counts_add(counts, id, mseg_view_of(&truth), mseg_view_of(&prediction), NULL), MSEG_OK);
-    mseg_image_free(&truth);
-    mseg_image_free(&prediction);
-}
+/* Counts and figures against NumPy (golden_metrics.h) and against sums done by hand. */
+#include "scenes.h"
 
 static void assert_same(double value, double wanted)
 {
@@ -252,16 +179,6 @@ static void ignored_class(void **state)
     mseg_counts_close(&counts);
 }
 
-static char *slurp(const char *path)
-{
-    FILE *file = fopen(path, "rb");
-    char *text = calloc(1, 1 << 16);
-    assert_non_null(file);
-    assert_true(fread(text, 1, (1 << 16) - 1, file) > 0);
-    fclose(file);
-    return text;
-}
-
 /* 20 columns of 20 pixels; the strip at an edge is 1 pixel wide (2% of the diagonal, 28.3). */
 enum { SIDE = 20, SIDE_PIXELS = SIDE * SIDE };
 
@@ -354,142 +271,6 @@ static void nothing_is_ignored(void **state)
     mseg_counts_close(&counts);
 }
 
-static void write_replaced(const char *path, const char *text, const char *old, const char *new)
-{
-    const char *at = strstr(text, old);
-    assert_non_null(at);
-    FILE *file = fopen(path, "wb");
-    fprintf(file, "%.*s%s%s", (int)(at - text), text, new, at + strlen(old));
-    fclose(file);
-}
-
-static void assert_refused(const char *const *paths, int n, mseg_status status, const char *wanted)
-{
-    mseg_counts *counts;
-    mseg_error err = {0};
-    assert_int_equal(mseg_counts_load(&counts, paths, n, &err), status);
-    assert_null(counts);
-    if (!strstr(err.text, wanted))
-        fail_msg("'%s' does not say '%s'", err.text, wanted);
-}
-
-static void damaged_files(void **state)
-{
-    (void)state;
-    static const char path[] = "whole.counts", bad[] = "bad.counts";
-    static const struct {
-        const char *old, *new, *says;
-        mseg_status status;
-    } damages[] = {
-        {"10303", "10304", "not the sum", MSEG_FORMAT},
-        {"10303", "-1", "confusion matrix", MSEG_FORMAT},
-        {"10303", "10303.5", "confusion matrix", MSEG_FORMAT},
-        {"10303", "1e300", "confusion matrix", MSEG_FORMAT},
-        {"10303,", "", "confusion matrix", MSEG_FORMAT},
-        {"\"mseg_counts\":2", "\"mseg_counts\":1", "version 1", MSEG_UNSUPPORTED},
-        {"\"mseg_counts\":2", "\"other\":2", "not a counts file", MSEG_FORMAT},
-        {"\"ignore\":255", "\"ignore\":300", "ignore label", MSEG_FORMAT},
-        {"\"width\":61", "\"width\":6", "more pixels", MSEG_FORMAT},
-        {"\"id\":\"scene1\"", "\"id\":\"scene2\"", "is in it twice", MSEG_FORMAT},
-        {"\"class f\"", "6", "classes, ignore label", MSEG_FORMAT},
-        {"[0,1,2,3,4,5]", "[0,1,2,3,4,4]", "classes, ignore label", MSEG_FORMAT},
-        {"[0,1,2,3,4,5]", "[0,1,2,3,4]", "classes, ignore label", MSEG_FORMAT},
-        {"[0,1,2,3,4,5]", "[0,1,2,3,4,256]", "classes, ignore label", MSEG_FORMAT},
-        {"\"ignored_classes\":[]", "\"ignored_classes\":[9]", "ignored classes", MSEG_FORMAT},
-        {"\"ignored_classes\":[]", "\"ignored_classes\":[1]", "the classes of an image", MSEG_FORMAT},
-        {"\"void_predicted_pixels\":[0", "\"void_predicted_pixels\":[1", "not the sum", MSEG_FORMAT},
-        {"\"images\":[", "\"images\":[[", "not valid JSON", MSEG_FORMAT},
-    };
-    mseg_counts *counts = open_counts();
-    for (int i = 0; i < IMAGES; i++)
-        add_scene(counts, i);
-    assert_int_equal(mseg_counts_save(counts, path, NULL), MSEG_OK);
-    mseg_counts_close(&counts);
-    char *text = slurp(path);
-    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
-        write_replaced(bad, text, damages[i].old, damages[i].new);
-        assert_refused((const char *const[]){bad}, 1, damages[i].status, damages[i].says);
-    }
-    for (size_t length = strlen(text) - 1; length > 0; length -= length < 97 ? length : 97) {
-        char *cut = strndup(text, length);
-        write_replaced(bad, cut, "", "");
-        free(cut);
-        assert_refused((const char *const[]){bad}, 1, MSEG_FORMAT, "bad.counts: ");
-    }
-    assert_refused((const char *const[]){"no such file"}, 1, MSEG_NOENT, "no such file: ");
-    free(text);
-    unlink(path);
-    unlink(bad);
-}
-
-static void foreign_files(void **state)
-{
-    (void)state;
-    static const char a[] = "a.counts", b[] = "b.counts";
-    mseg_counts *counts = open_counts();
-    add_scene(counts, 3);
-    assert_int_equal(mseg_counts_save(counts, a, NULL), MSEG_OK);
-    mseg_counts_close(&counts);
-    char *text = slurp(a);
-    write_replaced(b, text, "scene3", "other");
-    assert_int_equal(mseg_counts_load(&counts, (const char *const[]){a, b}, 2, NULL), MSEG_OK);
-    mseg_counts_close(&counts);
-    write_replaced(b, text, "class c", "class x");
-    assert_refused((const char *const[]){a, b}, 2, MSEG_MISMATCH,
-                   "b.counts: class 2 is 'class x' in it, 'class c' in the others");
-    write_replaced(b, text, "\"ignore\":255", "\"ignore\":254");
-    assert_refused((const char *const[]){a, b}, 2, MSEG_MISMATCH, "b.counts: its ignore label is 254, that of the others 255");
-    write_replaced(b, text, "size: 513", "size: 257");
-    assert_refused((const char *const[]){a, b}, 2, MSEG_MISMATCH,
-                   "b.counts: made with other settings: 'size: 257', the others 'size: 513'");
-    assert_refused((const char *const[]){a, a}, 2, MSEG_MISMATCH, "image scene3 is in both a.counts and a.counts");
-    free(text);
-    unlink(a);
-    unlink(b);
-}
-
-/* Every counter, in the sum, in a file and gone from what was merged. */
-static void problems_add_up(void **state)
-{
-    (void)state;
-    static const char path[] = "problems.counts";
-    mseg_counts *a = open_counts(), *b = open_counts(), *sum;
-    mseg_score s;
-    for (int i = 0; i < MSEG_PROBLEMS; i++) {
-        mseg_counts_note(a, (mseg_problem)i, 1 + (uint64_t)i);
-        mseg_counts_note(b, (mseg_problem)i, 100 * (1 + (uint64_t)i));
-    }
-    assert_int_equal(mseg_counts_merge(a, b, NULL), MSEG_OK);
-    assert_int_equal(mseg_counts_merge(a, b, NULL), MSEG_OK); /* b is empty now */
-    assert_int_equal(mseg_counts_save(a, path, NULL), MSEG_OK);
-    assert_int_equal(mseg_counts_load(&sum, (const char *const[]){path}, 1, NULL), MSEG_OK);
-    assert_int_equal(mseg_score_open(&s, sum, NULL, NULL), MSEG_OK);
-    for (int i = 0; i < MSEG_PROBLEMS; i++)
-        assert_int_equal(s.problems[i], 101 * (1 + i));
-    mseg_score_close(&s);
-    mseg_counts_close(&a);
-    mseg_counts_close(&b);
-    mseg_counts_close(&sum);
-    unlink(path);
-}
-
-/* What was asked for is no mistake. */
-static void mistakes(void **state)
-{
-    (void)state;
-    for (int i = 0; i < MSEG_PROBLEMS; i++) {
-        const bool asked =
-            i == MSEG_PROBLEM_missing_ignored || i == MSEG_PROBLEM_missing_background || i == MSEG_PROBLEM_unknown_color_pixels;
-        mseg_counts *counts = open_counts();
-        mseg_score s;
-        mseg_counts_note(counts, (mseg_problem)i, 1);
-        assert_int_equal(mseg_score_open(&s, counts, NULL, NULL), MSEG_OK);
-        assert_int_equal(mseg_score_has_mistakes(&s), !asked);
-        mseg_score_close(&s);
-        mseg_counts_close(&counts);
-    }
-}
-
 int main(void)
 {
     char folder[] = "/tmp/mseg-metrics-XXXXXX";
@@ -505,10 +286,6 @@ int main(void)
         cmocka_unit_test(ignored_class_has_no_boundary),
         cmocka_unit_test(ignored_class_in_file),
         cmocka_unit_test(nothing_is_ignored),
-        cmocka_unit_test(mistakes),
-        cmocka_unit_test(damaged_files),
-        cmocka_unit_test(foreign_files),
-        cmocka_unit_test(problems_add_up),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     rmdir(folder);

@@ -1,3 +1,4 @@
+mseg_test(eval/test_counts_damage.c base image kernels plan net weights heads seg)
 mseg_test(eval/test_metrics.c base image kernels plan net weights heads seg)
 mseg_test(eval/test_counts_file.c base image kernels plan net weights heads seg)
 mseg_test(eval/test_bootstrap.c base image kernels plan net weights heads seg)

@@ -1,4 +1,5 @@
 mseg_test(tile/test_rows.c image base)
+mseg_test(tile/test_tile_axes.c base image kernels plan net weights heads seg)
 mseg_test(tile/test_tile.c base image kernels plan net weights heads seg)
 mseg_test(tile/test_tile_memory.c base image kernels plan net weights heads seg)
 add_test(NAME tile_cli COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/tile/test_cli.py $<TARGET_FILE:mseg>)

@@ -1,5 +1,6 @@
 /* Memory, sizes and status texts. */
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,6 +67,24 @@ static void errors(void **state)
     assert_string_equal(mseg_status_text((mseg_status)99), "unknown status");
 }
 
+static void an_array_grows_and_keeps_what_is_in_it(void **state)
+{
+    (void)state;
+    int *numbers = NULL, room = 0;
+    for (int i = 0; i < 1000; i++) {
+        const int before = room;
+        assert_true(mseg_grow(&numbers, &room, i + 1, sizeof *numbers));
+        assert_true(room > i && (room == before || room >= 2 * before));
+        numbers[i] = i;
+    }
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(numbers[i], i);
+    int *const same = numbers;
+    assert_false(mseg_grow(&numbers, &room, INT_MAX, SIZE_MAX / 4));
+    assert_true(numbers == same && room < INT_MAX);
+    mseg_free(&numbers);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -73,6 +92,7 @@ int main(void)
         cmocka_unit_test(overflow),
         cmocka_unit_test(rounding),
         cmocka_unit_test(errors),
+        cmocka_unit_test(an_array_grows_and_keeps_what_is_in_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
