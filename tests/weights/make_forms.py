@@ -222,7 +222,7 @@ class Form(Net):
         """RELU as MAXIMUM with 0."""
         zero = self.f.tensor([], FLOAT32, 0.0)
         self.at[name + '.zero'] = len(self.f.ops)
-        return self.f.op(MAXIMUM, [zero, y] if self.convs % 3 else [y, zero], self.map(self.shape(y), name), 39, {})
+        return self.f.op(MAXIMUM, [zero, y] if self.convs // 2 % 2 else [y, zero], self.map(self.shape(y), name), 39, {})
 
     def same_format(self, a, b):
         self.f.tensors[b].update(scales=list(self.f.tensors[a]['scales']), zeros=list(self.f.tensors[a]['zeros']))
