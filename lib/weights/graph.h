@@ -42,6 +42,7 @@ typedef struct mseg_node {
     float low, high;        /* bounds of the numbers that the output's format can hold */
     mseg_sampling sampling; /* of a resize */
     int block;              /* > 1: the output still lies in batches of that rate */
+    bool labels;            /* a tail of largest indices, no scores */
     bool taken;             /* for the matcher */
 } mseg_node;
 

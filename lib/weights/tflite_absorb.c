@@ -88,9 +88,9 @@ static bool is_zero(const tfl_builder *b, const tfl_operator *op, int input)
     return t.bytes > 0;
 }
 
-static bool absorb_activation(tfl_builder *b, const tfl_operator *op)
+static bool absorb_activation(tfl_builder *b, const tfl_operator *op, int input)
 {
-    const tfl_view *v = mseg_tfl_input(b, op, 0);
+    const tfl_view *v = mseg_tfl_input(b, op, input);
     mseg_node *node = open_convolution(b, v);
     const mseg_activation activation = op->code == TFL_OP_RELU6 ? MSEG_RELU6 : MSEG_RELU;
     if (!node || (node->activation != MSEG_LINEAR && node->activation != activation))
@@ -99,6 +99,13 @@ static bool absorb_activation(tfl_builder *b, const tfl_operator *op)
     b->versions[v->node]++;
     pass(b, op, v);
     return true;
+}
+
+/* The larger of the output and 0, which may stand first: RELU. */
+static bool absorb_maximum(tfl_builder *b, const tfl_operator *op)
+{
+    const int input = is_zero(b, op, 0) ? 1 : 0;
+    return is_zero(b, op, 1 - input) && absorb_activation(b, op, input);
 }
 
 /* The smaller of the output and a constant, or one constant for each channel: the 6 of ReLU6, or what equalising channels has
@@ -255,11 +262,11 @@ bool mseg_tfl_absorb(tfl_builder *b, const tfl_operator *op)
         return absorb_cast(b, op);
     case TFL_OP_RELU:
     case TFL_OP_RELU6:
-        return absorb_activation(b, op);
+        return absorb_activation(b, op, 0);
     case TFL_OP_MINIMUM:
         return absorb_minimum(b, op);
     case TFL_OP_MAXIMUM:
-        return is_zero(b, op, 1) && absorb_activation(b, op);
+        return absorb_maximum(b, op);
     case TFL_OP_PAD:
         return absorb_pad(b, op);
     case TFL_OP_PADV2:

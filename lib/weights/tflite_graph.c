@@ -245,6 +245,7 @@ static bool make_tail(tfl_builder *b, const tfl_operator *op, mseg_node *node)
     if (!mseg_tfl_current(b, in) || in->block > 1)
         return false;
     node->kind = MSEG_NODE_TAIL;
+    node->labels = op->code == TFL_OP_ARG_MAX || b->nodes[in->node].labels;
     node->inputs[node->n_inputs++] = in->node;
     return true;
 }
@@ -263,12 +264,11 @@ static bool make_copies(tfl_builder *b, const tfl_operator *op, mseg_node *node)
     return source && source->height == 1 && source->width == 1 && make_plain(b, op, node, MSEG_NODE_RESIZE, 1);
 }
 
-/* Nearest neighbours are not between the scores; of labels they are. */
+/* Nearest neighbours of labels are labels; of scores, also behind a softmax, mseg has none. */
 static bool make_nearest(tfl_builder *b, const tfl_operator *op, mseg_node *node)
 {
     const tfl_view *in = mseg_tfl_input(b, op, 0);
-    const bool labels = in && in->node >= 0 && b->nodes[in->node].kind == MSEG_NODE_TAIL;
-    return labels ? make_tail(b, op, node) : make_copies(b, op, node);
+    return in && in->node >= 0 && b->nodes[in->node].labels ? make_tail(b, op, node) : make_copies(b, op, node);
 }
 
 static bool make_known(tfl_builder *b, const tfl_operator *op, mseg_node *node)

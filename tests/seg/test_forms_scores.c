@@ -90,6 +90,8 @@ FORM(dynamic, 64, 64)
 FORM(mobilenet1, 64, 64)
 FORM(mobilenet1u8, 64, 64)
 FORM(decoder, 64, 64)
+FORM(computed, 64, 64)
+FORM(expanded, 33, 33)
 
 int main(void)
 {
@@ -98,7 +100,7 @@ int main(void)
         cmocka_unit_test(caps),    cmocka_unit_test(sixth),    cmocka_unit_test(teachable),  cmocka_unit_test(convdense),
         cmocka_unit_test(stuffed), cmocka_unit_test(stuffed8), cmocka_unit_test(inside),     cmocka_unit_test(inside8),
         cmocka_unit_test(turned),  cmocka_unit_test(dynamic),  cmocka_unit_test(mobilenet1), cmocka_unit_test(mobilenet1u8),
-        cmocka_unit_test(decoder),
+        cmocka_unit_test(decoder), cmocka_unit_test(computed), cmocka_unit_test(expanded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

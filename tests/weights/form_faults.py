@@ -1,5 +1,5 @@
-"""Single faults in the networks of make_forms.py, as FAULTS of make_tflite.py. Most texts are
-no more than the place that the message names."""
+"""Single faults in the networks of make_forms.py, as FAULTS of make_tflite.py. Most texts are no more than the place that the
+message names. Status OK: the same in other words, no fault."""
 import numpy as np
 
 from make_tflite import *
@@ -10,12 +10,34 @@ def result(net, layer):
     return net.f.tensors[output(net, layer)]
 
 
-def float_constant(net, layer, position, element, value):
-    """One element of an input, a constant of floats."""
-    buffer = operand(net, layer, position)['buffer']
-    values = np.frombuffer(net.f.buffers[buffer], '<f4').copy()
+def stored(net, op, position, element, value):
+    """One element of an operator's input, a constant."""
+    t = net.f.tensors[op['inputs'][position]]
+    values = np.frombuffer(net.f.buffers[t['buffer']], NUMPY[t['kind']]).copy()
     values[element] = value
-    net.f.buffers[buffer] = values.tobytes()
+    net.f.buffers[t['buffer']] = values.tobytes()
+
+
+def float_constant(net, layer, position, element, value):
+    stored(net, net.f.ops[net.at[layer]], position, element, value)
+
+
+def stem_pad(net):
+    return net.f.ops[net.at['backbone.stem'] - 1]
+
+
+def become(net, layer, code, options_type=None):
+    """Another operator."""
+    op = net.f.ops[net.at[layer]]
+    op.update(code=MORE_CODES.index(code), type=options_type or op['type'])
+
+
+def one_class(net):
+    """Constants of the right sizes from elsewhere: a bias for the weights, a 6 for the bias."""
+    spare = operand(net, 'backbone.block1.depthwise.bound', limit(net, 'backbone.block1.depthwise.bound'))
+    operand(net, 'head.classifier', 1).update(shape=[1, 1, 1, HEAD + 2], buffer=operand(net, 'head.projection', 2)['buffer'])
+    operand(net, 'head.classifier', 2).update(shape=[1], buffer=spare['buffer'])
+    result(net, 'head.classifier')['shape'][3] = 1
 
 
 def kernel_value(net, layer, y, x, value):
@@ -107,4 +129,30 @@ FORM_FAULTS = [
     ('decoder', 'UNSUPPORTED', 'operator', lambda n: options(n, 'enlarge', 3, True)),
     ('decoder', 'UNSUPPORTED', 'head.decoder1.depthwise', lambda n: options(n, 'head.decoder1.depthwise', 4, ACT_RELU6)),
     ('decoder', 'UNSUPPORTED', 'head.decoder0.pointwise', lambda n: options(n, 'head.decoder0.pointwise', 3, 4)),
+    # Ones put around a map; more zeros than 32 bits tell; sizes where maps or constants belong.
+    ('computed', 'UNSUPPORTED', 'PADV2', lambda n: stored(n, stem_pad(n), 2, 0, 127)),
+    ('computed', 'UNSUPPORTED', 'PADV2', lambda n: stored(n, stem_pad(n), 1, 3, (1 << 32) + 1)),
+    ('computed', 'UNSUPPORTED', 'PADV2', lambda n: stored(n, stem_pad(n), 1, 3, 1 - (1 << 32))),
+    ('computed', 'UNSUPPORTED', 'head.classifier', lambda n: inputs(
+        n, 'head.classifier', 0, n.f.ops[n.at['head.classifier'] - 1]['inputs'][1])),
+    ('expanded', 'UNSUPPORTED', 'backbone.block2', lambda n: inputs(n, 'backbone.block2.add', 1, n.size)),
+    ('expanded', 'UNSUPPORTED', 'CONV_2D', lambda n: inputs(n, 'head.aspp0', 2, n.size)),
+    ('expanded', 'UNSUPPORTED', 'backbone.block2.depthwise', lambda n: inputs(
+        n, 'backbone.block2.depthwise.bound', limit(n, 'backbone.block2.depthwise.bound'), n.size)),
+    ('expanded', 'FORMAT', 'which has a value already', lambda n: n.f.ops[n.at['head.aspp0']].update(outputs=[n.size])),
+    # The larger of something else than 0, on either side.
+    ('expanded', 'UNSUPPORTED', 'backbone.block3.expand', lambda n: float_constant(
+        n, 'backbone.block3.expand.zero', limit(n, 'backbone.block3.expand.zero'), 0, 1)),
+    ('expanded', 'UNSUPPORTED', 'backbone.block3.depthwise', lambda n: float_constant(
+        n, 'backbone.block3.depthwise.zero', limit(n, 'backbone.block3.depthwise.zero'), 0, 1)),
+    ('expanded', 'UNSUPPORTED', 'backbone.block4.expand', lambda n: float_constant(
+        n, 'backbone.block4.expand.zero', limit(n, 'backbone.block4.expand.zero'), 0, -1e-30)),
+    # One value as a whole map in other words; a map of more than one, scores (also behind a softmax) by nearest neighbours.
+    ('expanded', 'OK', '-', lambda n: become(n, 'copies', BROADCAST_TO)),
+    ('expanded', 'OK', '-', lambda n: (become(n, 'copies', RESIZE_NEAREST_NEIGHBOR, 74), inputs(n, 'copies', 1, n.spare))),
+    ('expanded', 'UNSUPPORTED', 'TILE', lambda n: become(n, 'half', TILE)),
+    ('expanded', 'UNSUPPORTED', 'BROADCAST_TO', lambda n: become(n, 'half', BROADCAST_TO)),
+    ('expanded', 'UNSUPPORTED', 'RESIZE_NEAREST_NEIGHBOR', lambda n: become(n, 'half', RESIZE_NEAREST_NEIGHBOR, 74)),
+    ('expanded', 'UNSUPPORTED', 'RESIZE_NEAREST_NEIGHBOR', lambda n: become(n, 'argmax', SOFTMAX, 9)),
+    ('expanded', 'UNSUPPORTED', 'gives one score', one_class),
 ]

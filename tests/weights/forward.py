@@ -3,9 +3,10 @@ point), nothing is rounded to a map's scale. What a convolution or dense layer g
 value is a ReLU's, and a ReLU6's when it cannot be above 6."""
 import numpy as np
 
-from make_tflite import (ADD, ARG_MAX, AVERAGE_POOL_2D, CAST, CONCATENATION, CONV_2D, DEPTHWISE_CONV_2D, DEQUANTIZE, DIV, FLOAT16,
-                         FLOAT32, FULLY_CONNECTED, INT8, MEAN, MINIMUM, MUL, NUMPY, PAD, QUANTIZE, RELU, RELU6, RESHAPE,
-                         RESIZE_BILINEAR, SOFTMAX, SQUEEZE, SUB, TRANSPOSE, UINT8)
+from make_tflite import (ADD, ARG_MAX, AVERAGE_POOL_2D, CAST, CONCATENATION, CONV_2D, DEPTHWISE_CONV_2D, DEQUANTIZE, DIV,
+                         EXPAND_DIMS, FLOAT16, FLOAT32, FULLY_CONNECTED, INT8, MAXIMUM, MEAN, MINIMUM, MUL, NUMPY, PACK, PAD, PADV2,
+                         QUANTIZE, RELU, RELU6, RESHAPE, RESIZE_BILINEAR, RESIZE_NEAREST_NEIGHBOR, SHAPE, SOFTMAX, SQUEEZE,
+                         STRIDED_SLICE, SUB, TILE, TRANSPOSE, UINT8)
 
 FLOATS = (FLOAT32, FLOAT16)
 LEAST = {UINT8: 0, INT8: -128}
@@ -85,6 +86,11 @@ class Forward:
             x = x.take(low, axis) * (1 - part) + x.take(np.minimum(low + 1, n - 1), axis) * part
         return x
 
+    def nearest(self, x, size):
+        for axis, to in zip((1, 2), size):
+            x = x.take(np.arange(to) * x.shape[axis] // to, axis)
+        return x
+
     def plain(self, code, op):
         x = [self.get(i) for i in op['inputs']]
         shape = self.f.tensors[op['outputs'][0]]['shape']
@@ -92,9 +98,15 @@ class Forward:
             e = np.exp(x[0] - x[0].max(-1, keepdims=True))
             return e / e.sum(-1, keepdims=True)
         return {ADD: lambda: x[0] + x[1], MUL: lambda: x[0] * x[1], SUB: lambda: x[0] - x[1], DIV: lambda: x[0] / x[1],
-                MINIMUM: lambda: np.minimum(x[0], x[1]), RELU: lambda: clamp(x[0], 1), RELU6: lambda: clamp(x[0], 3),
-                PAD: lambda: np.pad(x[0], x[1]), CAST: lambda: x[0], QUANTIZE: lambda: x[0], DEQUANTIZE: lambda: x[0],
-                RESHAPE: lambda: x[0].reshape(shape), SQUEEZE: lambda: x[0].reshape(shape),
+                MINIMUM: lambda: np.minimum(x[0], x[1]), MAXIMUM: lambda: np.maximum(x[0], x[1]),
+                RELU: lambda: clamp(x[0], 1), RELU6: lambda: clamp(x[0], 3),
+                PAD: lambda: np.pad(x[0], x[1]), PADV2: lambda: np.pad(x[0], x[1], constant_values=x[2].item()),
+                SHAPE: lambda: np.array(x[0].shape), PACK: lambda: np.array(x), TILE: lambda: np.tile(x[0], x[1]),
+                STRIDED_SLICE: lambda: x[0][x[1][0]:x[2][0]:x[3][0]].reshape(shape),
+                EXPAND_DIMS: lambda: np.expand_dims(x[0], x[1].item()),
+                RESIZE_NEAREST_NEIGHBOR: lambda: self.nearest(x[0], x[1]),
+                CAST: lambda: x[0], QUANTIZE: lambda: x[0], DEQUANTIZE: lambda: x[0],
+                RESHAPE: lambda: x[0].reshape(x[1]), SQUEEZE: lambda: x[0].reshape(shape),
                 TRANSPOSE: lambda: x[0].transpose(x[1]), CONCATENATION: lambda: np.concatenate(x, 3),
                 AVERAGE_POOL_2D: lambda: x[0].mean((1, 2), keepdims=True), MEAN: lambda: x[0].mean((1, 2)).reshape(shape),
                 RESIZE_BILINEAR: lambda: self.resize(x[0], op), ARG_MAX: lambda: x[0].argmax(3)}[code]()

@@ -36,18 +36,21 @@ def picture(height, width):
 class Form(Net):
     """kind: f32, dynamic (int8 weights, float maps), u8 (one zero point), i8 (a scale per channel), i8t (one scale). ranges: of
     the maps by name, from the same network in f32. relu6: fused, implicit (nothing but the range tells), relu (fused, and the
-    range), sixth (RELU, MINIMUM 6), caps (RELU and a MINIMUM per channel). ends: types of the picture and the scores, and of an
-    integer picture scale and zero point. before: operators in front of the network (code, values, whether these are first)."""
+    range), sixth (RELU, MINIMUM 6), maximum (MAXIMUM 0, MINIMUM 6, in both orders), caps (RELU and a MINIMUM per channel). ends:
+    types of the picture and the scores, and of an integer picture scale and zero point. before: operators in front of the network
+    (code, values, whether these are first). copies: the operator that enlarges the pooled features, unless it is a resize."""
 
     def __init__(self, seed, size, output_stride=32, kind='f32', ranges=None, network='v2', relu6='fused', relu='fused',
                  padding='same', stuffed=False, before=(), ends=('f32', 'f32'), channels_first=False, head='deeplab', dense=(),
-                 last_bias=True, pooling='average', sampling=2, tail=(), bytes_in=False):
+                 last_bias=True, pooling='average', sampling=2, tail=(), bytes_in=False, copies=None, codes=FORM_CODES):
         self.seed, self.kind, self.ranges, self.relu6, self.relu, self.padding = seed, kind, ranges, relu6, relu, padding
-        self.stuffed, self.sampling, self.last_bias, self.convs = stuffed, sampling, last_bias, 0
-        self.f = File(False, True, FORM_CODES)
+        self.stuffed, self.sampling, self.last_bias, self.copies, self.convs = stuffed, sampling, last_bias, copies, 0
+        self.f = File(False, True, codes)
         self.values, self.at, self.caps, self.names = [], {}, {}, {}
         self.rule = (np.full(3, 2 / 255), np.full(3, -1.0))
         x = self.start(size, ends, before, channels_first, bytes_in)
+        if 'nearest' in tail:
+            self.size = self.computed_size()
         x = self.conv(x, 'backbone.stem', 3, 4, 2, 1, 'relu6')
         now, rate, taps = 2, 1, []
         strides = STRIDES if network == 'v2' else V1_STRIDES
@@ -165,9 +168,9 @@ class Form(Net):
         pad = SAME
         if stride == 2 and self.padding != 'same':
             x, pad = self.pad(x, kernel), VALID
-        bounds = self.relu6 in ('sixth', 'caps') and act == 'relu6' and not (self.relu6 == 'caps' and not bounded)
+        bounds = self.relu6 in ('sixth', 'maximum', 'caps') and act == 'relu6' and not (self.relu6 == 'caps' and not bounded)
         fused = ACT_RELU6 if self.relu6 == 'caps' and act == 'relu6' and not bounded else self.activation(act)
-        plain = bounds and self.convs % 3 == 1 and self.kind == 'f32'  # MINIMUM before a RELU
+        plain = bounds and self.kind == 'f32' and (self.convs % 3 == 1 or self.relu6 == 'maximum')  # MINIMUM before a RELU
         y = self.map([-(-h // stride), -(-w // stride), out], name + '.wide' if bounds else name, 'wide' if bounds else act)
         self.at[name] = len(self.f.ops)
         self.emit(x, weight, b, y, pad, stride, 1 if size > kernel else rate, NONE if plain else fused, depthwise)
@@ -199,16 +202,27 @@ class Form(Net):
             limit = self.f.tensor([len(values)], INT8, np.rint(values / (6 / 128)) - 128, [6 / 128], [-128])
         else:
             limit = self.f.tensor([] if caps is None else [len(values)], FLOAT32, values)
+        least = self.relu6 == 'maximum'
+        if least and self.convs % 2:
+            y, plain = self.zero_or_more(y, name), False
         self.at[name + '.bound'] = len(self.f.ops)
         order = [limit, y] if self.convs % 2 and self.kind == 'f32' else [y, limit]
         z = self.f.op(MINIMUM, order, self.map(shape, name, 'relu'), 44, {})
         self.same_format(y, z)
-        if plain or self.kind in QUANTIZED:
+        if plain and least:
+            z = self.zero_or_more(z, name)
+        elif plain or self.kind in QUANTIZED:
             y, z = z, self.f.op(RELU, [z], self.map(shape, name, 'relu'))
             self.same_format(y, z)
         if caps is not None:
             self.caps[z] = caps
         return z
+
+    def zero_or_more(self, y, name):
+        """RELU as MAXIMUM with 0."""
+        zero = self.f.tensor([], FLOAT32, 0.0)
+        self.at[name + '.zero'] = len(self.f.ops)
+        return self.f.op(MAXIMUM, [zero, y] if self.convs // 2 % 2 else [y, zero], self.map(self.shape(y), name), 39, {})
 
     def same_format(self, a, b):
         self.f.tensors[b].update(scales=list(self.f.tensors[a]['scales']), zeros=list(self.f.tensors[a]['zeros']))
@@ -217,8 +231,16 @@ class Form(Net):
         h, w, c = self.shape(x)
         (t, b), (l, r) = ((1, 1) if n % 2 else (0, 1) for n in (h, w))
         pads = self.ints([0, 0, t, b, l, r, 0, 0], [4, 2])
-        y = self.f.op(PAD, [x, pads], self.map([h + t + b, w + l + r, c], self.names[x]), 22, {})
+        y = self.map([h + t + b, w + l + r, c], self.names[x])
         self.same_format(x, y)
+        if self.padding == 'padv2':
+            old, zeros = self.f.tensors[x], self.f.tensors[pads]
+            zeros.update(kind=INT64)
+            self.f.buffers[zeros['buffer']] = np.frombuffer(self.f.buffers[zeros['buffer']], '<i4').astype('<i8').tobytes()
+            zero = self.f.tensor([], old['kind'], (old['zeros'] or [0])[0], old['scales'], old['zeros'])
+            self.f.op(PADV2, [x, pads, zero], y, 43, {})
+        else:
+            self.f.op(PAD, [x, pads], y, 22, {})
         if x in self.caps:
             self.caps[y] = self.caps[x]
         return y
@@ -246,11 +268,31 @@ class Form(Net):
             y = self.map([1, 1, c], 'pool')
             self.same_format(x, y)
             return self.f.op(AVERAGE_POOL_2D, [x], y, 5, {0: (I8, VALID), 1: (I32, 2), 2: (I32, 2), 3: (I32, w), 4: (I32, h)})
-        flat = kind == 'flat'
+        flat = kind in ('flat', 'computed', 'expanded')
         y = self.map([c] if flat else [1, 1, c], 'pool')
         if x in self.caps:
             self.caps[y] = self.caps[x]
-        return self.f.op(MEAN, [x, self.ints([1, 2])], y, 27, {} if flat else {0: (BOOL, True)})
+        y = self.f.op(MEAN, [x, self.ints([1, 2])], y, 27, {} if flat else {0: (BOOL, True)})
+        if kind == 'expanded':
+            for axis, shape in ((1, [1, c]), (2, [1, 1, c])):
+                y = self.f.op(EXPAND_DIMS, [y, self.ints([axis])], self.map(shape, 'pool'), 52, {})
+        return self.computed_reshape(y, [1, 1, c]) if kind == 'computed' else y
+
+    def computed_reshape(self, x, shape):
+        """As Keras has it, whose batches have any size: [the first of the tensor's own sizes] + shape."""
+        sizes = self.f.op(SHAPE, [x], self.f.tensor([len(self.shape(x)) + 1], INT32), 55, {})
+        ends = [self.ints([k]) for k in (0, 1, 1)]
+        batch = self.f.op(STRIDED_SLICE, [sizes] + ends, self.f.tensor([], INT32), 32, {4: (I32, 1)})
+        rest = [self.f.tensor([], INT32, np.array(k)) for k in shape]
+        self.size = self.f.op(PACK, [batch] + rest, self.f.tensor([len(rest) + 1], INT32), 59, {0: (I32, len(rest) + 1)})
+        y = self.map(shape, self.names[x])
+        self.same_format(x, y)
+        return self.f.op(RESHAPE, [x, self.size], y)
+
+    def computed_size(self):
+        """Height and width of the picture."""
+        sizes = self.f.op(SHAPE, [self.f.inputs[0]], self.f.tensor([4], INT32), 55, {})
+        return self.f.op(STRIDED_SLICE, [sizes] + [self.ints([k]) for k in (1, 3, 1)], self.f.tensor([2], INT32), 32, {})
 
     def resize(self, x, size, name):
         options = {2: (BOOL, self.sampling == 2), 3: (BOOL, self.sampling == 3)}
@@ -275,10 +317,15 @@ class Form(Net):
         self.at[name] = len(self.f.ops)
         return self.f.op(CONCATENATION, parts, y, 10, {0: (I32, 3), 1: (I8, NONE)})
 
+    def copy(self, x, size):
+        self.at['copies'], self.spare = len(self.f.ops), self.ints(size)
+        return self.f.op(self.copies, [x, self.ints([1] + size + [1])], self.map(size + self.shape(x)[2:], 'pooled'), 51, {})
+
     def deeplab(self, x, pooling, tap):
         size, features = self.shape(x)[:2], x
         p = self.conv(self.pool(x, pooling), 'head.image_pooling', 1, HEAD, 1, 1, 'relu')
-        parts = [self.resize(p, size, 'pooled'), self.conv(features, 'head.aspp0', 1, HEAD + 1, 1, 1, 'relu')]
+        p = self.copy(p, size) if self.copies else self.resize(p, size, 'pooled')
+        parts = [p, self.conv(features, 'head.aspp0', 1, HEAD + 1, 1, 1, 'relu')]
         x = self.conv(self.join(parts, 'concat', self.relu != 'implicit'), 'head.projection', 1, HEAD + 2, 1, 1, 'relu')
         if tap:
             low = self.conv(tap, 'head.low_level', 1, 3, 1, 1, 'relu')
@@ -350,8 +397,18 @@ class Form(Net):
         for what in tail:
             if what == 'resize':
                 x = self.resize(x, size, self.names[x])
+            elif what == 'half':
+                self.at['half'] = len(self.f.ops)
+                x = self.resize(x, [-(-n // 2) for n in size], self.names[x])
+            elif what == 'nearest':  # TensorFlow Lite has it for real numbers
+                x = self.f.op(CAST, [x], self.f.tensor([1] + self.shape(x), FLOAT32), 37, {})
+                x = self.f.op(EXPAND_DIMS, [x, self.ints([3])], self.f.tensor([1] + self.shape(x) + [1], FLOAT32), 52, {})
+                x = self.f.op(RESIZE_NEAREST_NEIGHBOR, [x, self.size], self.f.tensor([1] + size + [1], FLOAT32), 74, {})
+            elif what == 'computed':
+                x = self.computed_reshape(x, shape[-1:])
             elif what == 'argmax':
-                x = self.f.op(ARG_MAX, [x, self.ints([3], [])], self.f.tensor([1] + size, INT64), 40, {0: (I8, INT64)})
+                self.at['argmax'] = len(self.f.ops)
+                x = self.f.op(ARG_MAX, [x, self.ints([3], [])], self.f.tensor([1] + self.shape(x)[:2], INT64), 40, {0: (I8, INT64)})
             elif what == 'turn':
                 h, w, c = self.shape(x)
                 x = self.f.op(TRANSPOSE, [x, self.ints([0, 3, 1, 2])], self.map([c, h, w], self.names[x]), 26, {})
@@ -403,6 +460,11 @@ FORMS = {
                          head='classifier', dense=['conv'], tail=('reshape', 'softmax')),
     'decoder': dict(seed=17, size=[64, 64], output_stride=16, kind='i8', ends=(('u8', 1 / 127.5, 127), 'f32'), head='decoder',
                     sampling=0, tail=('resize', 'argmax')),
+    # Keras' head of MobileNetV1, of which only the batch is not fixed; the pooled branch by copies, labels enlarged.
+    'computed': dict(seed=18, size=[64, 64], network='v1', kind='i8', padding='padv2', ends=(('u8', 1 / 127.5, 127), 'f32'),
+                     head='classifier', pooling='computed', dense=['conv'], tail=('computed', 'softmax'), codes=MORE_CODES),
+    'expanded': dict(seed=19, size=[33, 33], relu6='maximum', pooling='expanded', copies=TILE, tail=('half', 'argmax', 'nearest'),
+                     codes=MORE_CODES),
 }
 
 

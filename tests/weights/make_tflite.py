@@ -20,7 +20,10 @@ BATCH_TO_SPACE_ND, SPACE_TO_BATCH_ND, MEAN, ARG_MAX, QUANTIZE = 37, 38, 40, 56, 
 MUL, TRANSPOSE, SUB, DIV, SQUEEZE, CAST, MINIMUM = 18, 39, 41, 42, 43, 53, 57
 CODES = [ADD, AVERAGE_POOL_2D, CONCATENATION, CONV_2D, DEPTHWISE_CONV_2D, DEQUANTIZE, FULLY_CONNECTED, LOGISTIC, RELU, RELU6,
          RESHAPE, RESIZE_BILINEAR, SOFTMAX, PAD, BATCH_TO_SPACE_ND, SPACE_TO_BATCH_ND, MEAN, ARG_MAX, QUANTIZE]
+STRIDED_SLICE, MAXIMUM, PADV2, TILE, EXPAND_DIMS, SHAPE, PACK, RESIZE_NEAREST_NEIGHBOR = 45, 55, 60, 69, 70, 77, 83, 97
+BROADCAST_TO = 130
 FORM_CODES = CODES + [MUL, TRANSPOSE, SUB, DIV, SQUEEZE, CAST, MINIMUM]  # of make_forms.py
+MORE_CODES = FORM_CODES + [STRIDED_SLICE, MAXIMUM, PADV2, TILE, EXPAND_DIMS, SHAPE, PACK, RESIZE_NEAREST_NEIGHBOR, BROADCAST_TO]
 NONE, ACT_RELU, ACT_RELU6 = 0, 1, 3
 SAME, VALID = 0, 1
 I8, I32, BOOL, F32 = 'i8', 'i32', 'bool', 'f32'
@@ -28,7 +31,7 @@ I8, I32, BOOL, F32 = 'i8', 'i32', 'bool', 'f32'
 STRIDES = [1, 2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1]
 CHANNELS = [2, 3, 3, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 7, 7, 7, 8]
 HEAD, CLASSES, LAST = 5, 6, 9
-NUMPY = {FLOAT32: '<f4', FLOAT16: '<f2', INT32: '<i4', UINT8: 'u1', INT8: 'i1'}
+NUMPY = {FLOAT32: '<f4', FLOAT16: '<f2', INT32: '<i4', UINT8: 'u1', INT64: '<i8', INT8: 'i1'}
 
 
 # ---- the file ----
@@ -120,7 +123,7 @@ class File:
             ops.append(table(b, fields))
         codes = []
         for code in self.codes:
-            fields = {0: (I8, code), 2: ('one', 1)}
+            fields = {0: (I8, min(code, 127)), 2: ('one', 2 if code == BROADCAST_TO else 1)}  # that field has no room for more
             if not self.old_codes:
                 fields[3] = (I32, code)
             codes.append(table(b, fields))

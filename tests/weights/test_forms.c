@@ -34,6 +34,8 @@ static const struct {
     {"mobilenet1", 32, 64, 64, MSEG_INPUT_ASSUMED, MSEG_ALIGN_CORNERS},
     {"mobilenet1u8", 32, 64, 64, MSEG_INPUT_TENSOR, MSEG_ALIGN_CORNERS},
     {"decoder", 16, 64, 64, MSEG_INPUT_TENSOR, MSEG_LEGACY},
+    {"computed", 32, 64, 64, MSEG_INPUT_TENSOR, MSEG_ALIGN_CORNERS},
+    {"expanded", 32, 33, 33, MSEG_INPUT_ASSUMED, MSEG_ALIGN_CORNERS},
 };
 
 enum { FILES = sizeof files / sizeof *files, RECORD = 64 + 5 * 4 };
@@ -125,7 +127,7 @@ static void single_faults_are_refused(void **state)
 static void any_single_damaged_byte_is_survived(void **state)
 {
     (void)state;
-    static const char *const names[] = {"equalized", "stuffed8", "turned", "decoder"};
+    static const char *const names[] = {"equalized", "stuffed8", "turned", "decoder", "computed"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         read_damaged_everywhere(names[i]);
 }
