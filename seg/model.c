@@ -150,11 +150,8 @@ static void take_input(mseg_input *input, const mseg_model_options *options)
 {
     if (!is_given(options->std))
         return;
-    for (int c = 0; c < 3; c++) {
-        input->scale[c] = (float)(1 / options->std[c]);
-        input->offset[c] = (float)((0 - options->mean[c]) / options->std[c]);
-        input->pad[c] = (float)((127.5 - options->mean[c]) / options->std[c]);
-    }
+    for (int c = 0; c < 3; c++)
+        mseg_input_normalise(input, c, options->mean[c], options->std[c]);
     input->from = MSEG_INPUT_GIVEN;
 }
 
