@@ -103,7 +103,7 @@ typedef struct mseg_model_info {
     double width_multiplier; /* e.g. 1.0, 0.5 */
     int output_stride;
     int classes;
-    bool classifier; /* an ImageNet classifier, not for masks */
+    bool classifier; /* of whole pictures, for mseg_classify, not for masks */
     bool aspp;
     bool image_pooling;
     bool decoder;        /* DeepLabv3+'s, at a finer stride */

@@ -12,8 +12,7 @@ void mseg_run_options_init(mseg_run_options *options, size_t struct_size)
 
 mseg_status mseg_refuse_classifier(const mseg_model_info *info, mseg_error *err)
 {
-    return info->classifier ? mseg_fail(err, MSEG_INVAL, "the model is an ImageNet classifier: 'mseg classify' runs it")
-                            : MSEG_OK;
+    return info->classifier ? mseg_fail(err, MSEG_INVAL, "the model is a classifier: 'mseg classify' runs it") : MSEG_OK;
 }
 
 mseg_canvas_rule mseg_canvas_rule_of(const mseg_model *model)
