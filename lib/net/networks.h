@@ -24,6 +24,7 @@ typedef struct mseg_network {
     const char *pointwise;
     mseg_activation activation;
     bool residual;
+    const char *low_level; /* the layer whose map, at stride 4, DeepLabv3+'s decoder reads; NULL: none is known */
 } mseg_network;
 
 extern const mseg_network mseg_mobilenet_v2; /* arXiv 1801.04381, table 2, numbered as in slim: blocks 0 to 16 */
