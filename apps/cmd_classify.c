@@ -24,7 +24,8 @@ typedef struct classify_args {
 
 #define FIELD(name) offsetof(classify_args, name)
 static const cli_option options[] = {
-    {'m', "model", CLI_OPTION_TEXT, FIELD(model), "FILE|NAME", .help = "an ImageNet classifier (default: $MSEG_MODEL)"},
+    {'m', "model", CLI_OPTION_TEXT, FIELD(model), "FILE|NAME",
+     .help = "the classifier, e.g. mobilenet_v2_1.0_224_quant (default: $MSEG_MODEL)"},
     CLI_ENTRY_OPTIONS(FIELD(entry)),
     {'l', "classes", CLI_OPTION_TEXT, FIELD(labels), "FILE",
      .help = "names of the classes, one a line, from class 0 on (default: those inside the model's file)", .alias = "labels"},
@@ -47,8 +48,8 @@ static const cli_option_group groups[] = {{"Options", 0, options}, {0}};
 static const cli_usage usage = {
     .command = "classify",
     .operands = "PATH...",
-    .text = "Names what is in images with an ImageNet classifier. PATH is as for 'mseg run'; one that\n"
-            "is given twice is done twice.\n",
+    .text = "Names what is in images with a classifier, of ImageNet or of other classes. PATH is as for\n"
+            "'mseg run'; one that is given twice is done twice.\n",
     .groups = groups,
     .min_operands = 1,
     .max_operands = -1,
@@ -109,8 +110,7 @@ static bool open_model(classifier *c)
         return false;
     const mseg_model_info info = mseg_model_describe(c->model);
     if (!info.classifier) {
-        cli_say("%s: not a classifier: give an ImageNet model with -m (data/get-model.sh mobilenet_v2_1.0_224_quant)",
-                name ? name : info.name);
+        cli_say("%s: not a classifier: give one with -m (data/get-model.sh mobilenet_v2_1.0_224_quant)", name ? name : info.name);
         return false;
     }
     c->classes = info.classes;

@@ -11,15 +11,16 @@
 #include "paper/paper.h"
 
 typedef struct info_args {
+    const char *model, *cpu;
     int os;
     int64_t size;
-    const char *cpu;
     bool json, paper;
     cli_entry_args entry;
 } info_args;
 
 #define FIELD(name) offsetof(info_args, name)
 static const cli_option options[] = {
+    {'m', "model", CLI_OPTION_TEXT, FIELD(model), "FILE|NAME", .help = "the same as MODEL, but no architecture"},
     CLI_ENTRY_OPTIONS(FIELD(entry)),
     {0, "os", CLI_OPTION_CHOICE, FIELD(os), "8|16|32", .help = "output stride (default: the model's own, mostly 16)",
      .choices = cli_output_strides},
@@ -209,8 +210,20 @@ static bool print_json(const shown *s)
     return text != NULL;
 }
 
-/* Opens the model or the architecture called name and plans; false after a line of error. */
-static bool open_model(const info_args *args, const char *name, mseg_model **model, mseg_session **session, shown *s)
+/* Whether the options and operand, the MODEL or NULL, go together; false after a line of error. */
+static bool check(const info_args *args, const char *operand)
+{
+    if (args->paper && (operand || args->model))
+        cli_say("info: --paper takes no MODEL; 'mseg info --help' tells more");
+    else if (operand && args->model)
+        cli_say("info: two models, %s and -m %s; give one", operand, args->model);
+    else
+        return true;
+    return false;
+}
+
+/* Opens the model, or the architecture that operand may be, and plans; false after a line of error. */
+static bool open_model(const info_args *args, const char *operand, mseg_model **model, mseg_session **session, shown *s)
 {
     mseg_model_options how;
     cli_model_options(&how);
@@ -218,7 +231,8 @@ static bool open_model(const info_args *args, const char *name, mseg_model **mod
     how.output_stride = cli_output_stride(args->os);
     if (args->cpu)
         how.cpu = args->cpu;
-    const bool architecture = name && mseg_architecture_known(name);
+    const bool architecture = operand && mseg_architecture_known(operand);
+    const char *name = operand ? operand : args->model;
     if (!cli_entry_take("info", &args->entry, &how))
         return false;
     if (!architecture && !cli_model_load(model, name, &how))
@@ -244,10 +258,9 @@ int cmd_info(int argc, char **argv)
     int count, status;
     if (!cli_options_parse(&usage, argc, argv, &args, &count, &status))
         return status;
-    if (args.paper && count) {
-        cli_say("info: --paper takes no MODEL; 'mseg info --help' tells more");
+    const char *operand = count ? argv[0] : NULL;
+    if (!check(&args, operand))
         return CLI_EXIT_UNUSABLE;
-    }
     if (args.paper)
         return cli_paper_print(args.cpu, args.json) ? CLI_EXIT_OK : CLI_EXIT_UNUSABLE;
     mseg_model *model = NULL;
@@ -255,7 +268,7 @@ int cmd_info(int argc, char **argv)
     char *input = NULL;
     shown s;
     status = CLI_EXIT_UNUSABLE;
-    if (!open_model(&args, count ? argv[0] : NULL, &model, &session, &s))
+    if (!open_model(&args, operand, &model, &session, &s))
         goto done;
     if (args.json ? !print_json(&s) : !(input = cli_entry_text(&s.model)))
         cli_say("out of memory");

@@ -27,9 +27,8 @@ static const cli_option output_options[] = {
      .implied = "mseg-out/overlays"},
     {0, "alpha", CLI_OPTION_REAL, FIELD(alpha), "X", .help = "strength of the overlay's colours, 0 to 1 (default 0.5)", .max = 1},
     {0, "classes", CLI_OPTION_TEXT, FIELD(palette), "NAME|FILE",
-     .help = "class names and colours: voc, cityscapes, ade20k, a file of lines 'id r g b name' or CVAT's labelmap.txt (default: "
-             "those "
-             "that the model's file names, else voc)",
+     .help = "class names and colours: voc, cityscapes, ade20k, a file of lines 'id r g b name' or CVAT's labelmap.txt "
+             "(default: those that the model's file names, else voc)",
      .alias = "palette"},
     {0, "scores", CLI_OPTION_TEXT, FIELD(scores), "DIR",
      .help = "also write the logits before upsampling as NumPy files, float32 [height, width, classes]"},
@@ -45,9 +44,8 @@ static const cli_option output_options[] = {
 };
 static const cli_option tile_options[] = {
     {0, "tile", CLI_OPTION_INT, FIELD(tile), "N",
-     .help =
-         "at full resolution in overlapping tiles of N x N pixels, N as for --size, e.g. 513, instead of --size, --resize and "
-         "--pad; memory does not depend on the picture's height",
+     .help = "at full resolution in overlapping tiles of N x N pixels, N as for --size, e.g. 513, instead of --size, --resize "
+             "and --pad; memory does not depend on the picture's height",
      .min = 1, .max = 16385},
     {0, "overlap", CLI_OPTION_INT, FIELD(overlap), "N",
      .help = "least overlap of neighbouring tiles in pixels (default a quarter of the tile)", .max = 16384},

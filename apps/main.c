@@ -16,7 +16,7 @@ static const command commands[] = {
     {"run", "segment images: masks, overlays, scores", cmd_run},
     {"eval", "judge segmentations against annotations: mIOU and reports", cmd_eval},
     {"info", "show a model's layers, multiply-adds, parameters and memory", cmd_info},
-    {"classify", "name what is in images with an ImageNet classifier", cmd_classify},
+    {"classify", "name what is in images with a classifier", cmd_classify},
     {"bench", "measure how fast a network runs here", cmd_bench},
     {"palettes", "print the built-in lists of classes and their colours", cmd_palettes},
 };

@@ -5,8 +5,18 @@
 #include "net/networks.h"
 #include "weights/load.h"
 
-/* Convolution i behind the join, a full one or a depthwise separable one; *map is what it reads and becomes what it makes. */
-static mseg_status decoder_conv(const mseg_builder *b, const char *layer, mseg_value *map)
+/* Whether there is a convolution i behind the join; *full: and it is one, not depthwise and pointwise. layer: its name. */
+static bool find_conv(const mseg_builder *b, int i, char layer[MSEG_MAX_LAYER_NAME], bool *full)
+{
+    char depthwise[MSEG_MAX_LAYER_NAME];
+    snprintf(layer, MSEG_MAX_LAYER_NAME, "head.decoder%d", i);
+    snprintf(depthwise, sizeof depthwise, "head.decoder%d.depthwise", i);
+    *full = mseg_weights_has(b->weights, layer);
+    return *full || mseg_weights_has(b->weights, depthwise);
+}
+
+/* Appends it; *map is what it reads and becomes what it makes. */
+static mseg_status append_conv(const mseg_builder *b, const char *layer, bool is_full, mseg_value *map)
 {
     const mseg_net_layer full = {.in = {*map}, .n_in = 1, .activation = MSEG_RELU};
     const mseg_build_shape separable = {.input = *map,
@@ -15,8 +25,7 @@ static mseg_status decoder_conv(const mseg_builder *b, const char *layer, mseg_v
                                         .depthwise_activation = MSEG_RELU,
                                         .pointwise = "pointwise",
                                         .activation = MSEG_RELU};
-    return mseg_weights_has(b->weights, layer) ? mseg_build_conv(b, layer, &full, map)
-                                               : mseg_build_block(b, layer, &separable, map);
+    return is_full ? mseg_build_conv(b, layer, &full, map) : mseg_build_block(b, layer, &separable, map);
 }
 
 mseg_status mseg_head_deeplabv3plus(const mseg_builder *b, mseg_value features, mseg_value low, int output_stride,
@@ -29,11 +38,10 @@ mseg_status mseg_head_deeplabv3plus(const mseg_builder *b, mseg_value features, 
         status = mseg_build_conv(b, "head.low_level", &low_level, &maps[1]);
     if (!status)
         status = mseg_build_join(b, "head.join", maps, 2, &joined);
-    for (int i = 0; i < MSEG_DECODER_CONVS && !status; i++) {
-        char layer[32];
-        snprintf(layer, sizeof layer, "head.decoder%d", i);
-        status = decoder_conv(b, layer, &joined);
-    }
+    char layer[MSEG_MAX_LAYER_NAME];
+    bool full;
+    for (int i = 0; !status && (find_conv(b, i, layer, &full) || i < MSEG_DECODER_CONVS); i++)
+        status = append_conv(b, layer, full, &joined);
     const mseg_net_layer classifier = {.in = {joined}, .n_in = 1};
     return status ? status : mseg_build_conv(b, "head.classifier", &classifier, logits);
 }

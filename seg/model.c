@@ -70,18 +70,17 @@ static mseg_status choose_kernels(mseg_model *model, const mseg_model_options *o
     return MSEG_OK;
 }
 
-static mseg_status append_decoder(const mseg_builder *builder, const mseg_backbone *backbone, mseg_value features,
+static mseg_status append_decoder(const mseg_builder *builder, const mseg_network *network, mseg_value features,
                                   int output_stride, mseg_value *logits, mseg_head_info *head)
 {
-    if (!backbone->low_level)
-        return mseg_fail(builder->err, MSEG_UNSUPPORTED, "a decoder behind %s; mseg knows it behind MobileNetV2",
-                         backbone->network->name);
-    const mseg_value low = mseg_net_find(builder->net, backbone->low_level);
+    if (!network->low_level)
+        return mseg_fail(builder->err, MSEG_UNSUPPORTED, "a decoder behind %s; mseg knows it behind MobileNetV2", network->name);
+    const mseg_value low = mseg_net_find(builder->net, network->low_level);
     return mseg_head_deeplabv3plus(builder, features, low, output_stride, logits, head);
 }
 
 /* DeepLabv3's head when the weights have its branches, with DeepLabv3+'s decoder when they have that; else a classifier's. */
-static mseg_status append_head(const mseg_builder *builder, const mseg_backbone *backbone, mseg_value features, int output_stride,
+static mseg_status append_head(const mseg_builder *builder, const mseg_network *network, mseg_value features, int output_stride,
                                mseg_value *logits, mseg_model_info *info)
 {
     mseg_head_info head = {0};
@@ -89,7 +88,7 @@ static mseg_status append_head(const mseg_builder *builder, const mseg_backbone 
     info->decoder = mseg_weights_has(builder->weights, "head.low_level");
     info->classifier = !info->decoder && !mseg_weights_has(builder->weights, "head.aspp0");
     if (info->decoder)
-        status = append_decoder(builder, backbone, features, output_stride, logits, &head);
+        status = append_decoder(builder, network, features, output_stride, logits, &head);
     else if (info->classifier)
         status = mseg_head_classifier(builder, features, logits);
     else
@@ -150,11 +149,8 @@ static void take_input(mseg_input *input, const mseg_model_options *options)
 {
     if (!is_given(options->std))
         return;
-    for (int c = 0; c < 3; c++) {
-        input->scale[c] = (float)(1 / options->std[c]);
-        input->offset[c] = (float)((0 - options->mean[c]) / options->std[c]);
-        input->pad[c] = (float)((127.5 - options->mean[c]) / options->std[c]);
-    }
+    for (int c = 0; c < 3; c++)
+        mseg_input_normalise(input, c, options->mean[c], options->std[c]);
     input->from = MSEG_INPUT_GIVEN;
 }
 
@@ -208,7 +204,7 @@ static mseg_status build(mseg_net *net, mseg_model_info *info, const mseg_weight
     describe_input(info, &net->input);
     mseg_status status = backbone->build(&builder, info->output_stride, &features);
     if (!status)
-        status = append_head(&builder, backbone, features, info->output_stride, &logits, info);
+        status = append_head(&builder, backbone->network, features, info->output_stride, &logits, info);
     if (!status && (status = mseg_net_output(net, logits)))
         mseg_fail(err, status, NULL);
     if (status)

@@ -103,7 +103,7 @@ typedef struct mseg_model_info {
     double width_multiplier; /* e.g. 1.0, 0.5 */
     int output_stride;
     int classes;
-    bool classifier; /* an ImageNet classifier, not for masks */
+    bool classifier; /* of whole pictures, for mseg_classify, not for masks */
     bool aspp;
     bool image_pooling;
     bool decoder;        /* DeepLabv3+'s, at a finer stride */
@@ -200,8 +200,9 @@ MSEG_API mseg_status mseg_segment(mseg_session *session, mseg_view image, const 
  * to the next one above. Errors: MSEG_INVAL when there are no such rows, MSEG_NOMEM. */
 MSEG_API mseg_status mseg_probabilities(mseg_session *session, int first, int n, float *out, mseg_error *err);
 
-/** Classifies one photo with a classifier model: its central part (crop of each side, 0.875 in slim's evaluation) is
- * stretched to size x size. *scores: probabilities of the model's classes, owned by the session until its next run. Errors: as
+/** Classifies one photo with a classifier model: its central part (crop of each side, above 0 to 1, 0.875 in slim's evaluation)
+ * is stretched to size x size (0: what the model was trained at, when its file tells one square input, else 224). *scores:
+ * probabilities of the model's classes (mseg_model_info.classes), owned by the session until its next run. Errors: as
  * mseg_segment; MSEG_INVAL for other models. */
 MSEG_API mseg_status mseg_classify(mseg_session *session, mseg_view image, int size, double crop, const float **scores,
                                    mseg_error *err);

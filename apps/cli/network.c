@@ -139,7 +139,7 @@ bool cli_network_open(const char *command, const cli_network_args *args, mseg_mo
         return false;
     const mseg_model_info info = mseg_model_describe(*model);
     if (info.classifier) {
-        cli_say("%s: the model is an ImageNet classifier: 'mseg classify' runs it", args->model ? args->model : info.name);
+        cli_say("%s: the model is a classifier: 'mseg classify' runs it", args->model ? args->model : info.name);
         return false;
     }
     const int64_t size = args->size ? args->size : cli_canvas_side(&info, args->resize);

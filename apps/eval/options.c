@@ -45,9 +45,8 @@ static const cli_option input_options[] = {
 };
 static const cli_option label_options[] = {
     {0, "classes", CLI_OPTION_TEXT, FIELD(classes), "NAME|FILE",
-     .help =
-         "voc, cityscapes, ade20k, a file of lines 'id r g b name' or CVAT's labelmap.txt (default: those that the model's file "
-         "names, else voc); other ids are errors"},
+     .help = "voc, cityscapes, ade20k, a file of lines 'id r g b name' or CVAT's labelmap.txt (default: those that the model's "
+             "file names, else voc); other ids are errors"},
     {0, "ignore", CLI_OPTION_INT, FIELD(ignore), "N",
      .help = "label that does not count, also a class (default 255, unless that is a class; -1: none)", .min = -1, .max = 255},
     {0, "average", CLI_OPTION_TEXT, FIELD(average), "LIST",

@@ -15,4 +15,8 @@ typedef struct mseg_input {
 static const mseg_input mseg_input_deeplab = {
     .scale = {2.0f / 255.0f, 2.0f / 255.0f, 2.0f / 255.0f}, .offset = {-1, -1, -1}, .sampling = MSEG_ALIGN_CORNERS};
 
+/** Makes it one by which bytes of that channel become (byte - mean) / std and what lies beside the picture what byte 127.5
+ * would; not finite where std is 0. */
+void mseg_input_normalise(mseg_input *input, int channel, double mean, double std);
+
 #endif

@@ -15,7 +15,8 @@ const mseg_network mseg_mobilenet_v2 = {.name = "MobileNetV2",
                                         .last = 1280,
                                         .pointwise = "project",
                                         .activation = MSEG_LINEAR,
-                                        .residual = true};
+                                        .residual = true,
+                                        .low_level = "backbone.block2.depthwise"};
 
 static const mseg_block v1_blocks[] = {
     {64, 0, 1},  {128, 0, 2}, {128, 0, 1}, {256, 0, 2}, {256, 0, 1},  {512, 0, 2},  {512, 0, 1},

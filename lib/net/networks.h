@@ -24,6 +24,7 @@ typedef struct mseg_network {
     const char *pointwise;
     mseg_activation activation;
     bool residual;
+    const char *low_level; /* the layer whose map, at stride 4, DeepLabv3+'s decoder reads; NULL: none is known */
 } mseg_network;
 
 extern const mseg_network mseg_mobilenet_v2; /* arXiv 1801.04381, table 2, numbered as in slim: blocks 0 to 16 */
@@ -36,7 +37,8 @@ void mseg_block_name(char name[MSEG_MAX_LAYER_NAME], int block, const char *part
 /* DeepLabv3's head: image pooling and ASPP branches of DEPTH channels each, then as many for their projection. */
 enum { MSEG_HEAD_DEPTH = 256, MSEG_ASPP_BRANCHES = 4 };
 
-/* DeepLabv3+'s decoder: channels that the map from inside the backbone is projected to, and the convolutions behind the join. */
+/* DeepLabv3+'s decoder: channels that the map from inside the backbone is projected to, and the convolutions behind the join
+ * (at least). */
 enum { MSEG_LOW_LEVEL_DEPTH = 48, MSEG_DECODER_CONVS = 2 };
 
 /** Atrous rate of ASPP's branch 0 (1x1) to 3: 6, 12, 18 at output stride 16, in proportion at others (arXiv 1706.05587). */

@@ -21,8 +21,8 @@ typedef enum mseg_node_kind {
 
 enum { MSEG_NODE_INPUTS = 16, MSEG_NODE_FAULT = 96 };
 
-/* A layer. Operators that only prepare or finish one (padding, space to batch, a separate activation, a bias added later, changes
- * of number format) are part of it. */
+/* An operator, with those that only prepare or finish it (padding, space to batch, a separate activation, a bias added later,
+ * changes of number format). */
 typedef struct mseg_node {
     mseg_node_kind kind;
     char what[96];                /* for messages: "operator 3 (CONV_2D, code 3)" */

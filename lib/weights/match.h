@@ -15,8 +15,8 @@ typedef struct mseg_matcher {
     mseg_error *err;
     const mseg_network *network;
     mseg_node *current;                                       /* the node whose output comes next */
-    mseg_node *depthwise[MSEG_MATCH_BLOCKS];                  /* of the blocks so far */
-    int strides[MSEG_MATCH_BLOCKS], rates[MSEG_MATCH_BLOCKS]; /* of these */
+    const mseg_node *low_level;                               /* the network's, NULL: not found */
+    int strides[MSEG_MATCH_BLOCKS], rates[MSEG_MATCH_BLOCKS]; /* of the blocks so far */
     bool same, symmetric;                                     /* every padding so far is that of SAME; is equal on both sides */
     int taken;                                                /* convolutions so far */
     const mseg_node *resize;                                  /* that told the sampling; NULL: none so far */

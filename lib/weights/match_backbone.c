@@ -1,5 +1,7 @@
 #include "weights/match.h"
 
+#include <string.h>
+
 static const mseg_expected spatial_relu6 = {MSEG_NODE_DEPTHWISE, 3, MSEG_RELU6, 0, true};
 static const mseg_expected pointwise_relu6 = {MSEG_NODE_CONV, 1, MSEG_RELU6, 1, false};
 
@@ -51,7 +53,8 @@ static mseg_status match_block(mseg_matcher *m, int block)
     }
     if (status != MSEG_OK)
         return status;
-    m->depthwise[block] = m->current;
+    if (m->network->low_level && !strcmp(layer, m->network->low_level))
+        m->low_level = m->current;
     m->strides[block] = m->current->stride_h;
     m->rates[block] = m->current->rate_h;
     mseg_block_name(layer, block, m->network->pointwise);

@@ -113,18 +113,18 @@ static mseg_status match_refinement(mseg_matcher *m, int number)
     return status ? status : mseg_match_step(m, layer, &pointwise_relu);
 }
 
-/* DeepLabv3+ (arXiv 1802.02611): the features, enlarged, beside the low-level ones (block 2's depthwise output) through 3x3
- * convolutions. */
+/* DeepLabv3+ (arXiv 1802.02611): the features, enlarged, beside the low-level ones through 3x3 convolutions. */
 static mseg_status match_decoder(mseg_matcher *m, mseg_node *resize)
 {
-    enum { LOW_BLOCK = 2 };
     static const char *const place = "head.low_level";
-    mseg_node *concat = mseg_match_user(m, resize, MSEG_NODE_CONCAT), *tap = m->depthwise[LOW_BLOCK];
+    mseg_node *concat = mseg_match_user(m, resize, MSEG_NODE_CONCAT);
+    if (!m->low_level)
+        return mseg_match_fail(m, resize, place, "begins a decoder, which mseg knows behind MobileNetV2");
     if (!concat || concat->n_inputs != 2 || mseg_match_source(m, concat) != resize)
         return mseg_match_fail(m, resize, place, "is not first of two in a concatenation");
     mseg_node *low = &m->graph->nodes[concat->inputs[1]];
-    if (low->kind != MSEG_NODE_CONV || mseg_match_source(m, low) != tap)
-        return mseg_match_fail(m, low, place, "does not read the depthwise convolution of block %d", LOW_BLOCK);
+    if (low->kind != MSEG_NODE_CONV || mseg_match_source(m, low) != m->low_level)
+        return mseg_match_fail(m, low, place, "does not read %s", m->network->low_level);
     mseg_status status = mseg_match_take(m, low, place, &pointwise_relu);
     if (status)
         return status;

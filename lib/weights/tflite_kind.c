@@ -19,10 +19,7 @@ enum {
     SHAPE_TEXT = 48,
 };
 
-enum {
-    OP_LOGISTIC = 14,
-    OP_MUL = 18,
-};
+enum { OP_LOGISTIC = 14 };
 
 /* Operators that no network of ours has. The first row that one of the first within (0: all) operators fits tells the kind. */
 static const struct {
@@ -82,7 +79,7 @@ static bool by_swish(const tfl_model *model, kind *k)
     for (int i = 0; i + 1 < model->n_operators && i < EARLY; i++) {
         const tfl_operator *gate = &model->operators[i], *product = gate + 1;
         const tfl_tensor *map = gate->n_inputs == 1 && gate->inputs[0] >= 0 ? &model->tensors[gate->inputs[0]] : NULL;
-        if (gate->code != OP_LOGISTIC || product->code != OP_MUL || product->n_inputs != 2 || !map || map->rank != 4 ||
+        if (gate->code != OP_LOGISTIC || product->code != TFL_OP_MUL || product->n_inputs != 2 || !map || map->rank != 4 ||
             map->shape[1] == 1)
             continue;
         const int *in = product->inputs;

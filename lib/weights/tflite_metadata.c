@@ -59,9 +59,7 @@ static mseg_status read_normalisation(mseg_input *input, mseg_fb *meta, mseg_fb_
     for (uint32_t c = 0; c < 3; c++) {
         const double mean = mseg_load_f32(meta->data + means.position + (size_t)(c % means.count) * 4);
         const double std = mseg_load_f32(meta->data + stds.position + (size_t)(c % stds.count) * 4);
-        input->scale[c] = (float)(1 / std);
-        input->offset[c] = (float)(-mean / std);
-        input->pad[c] = (float)((127.5 - mean) / std);
+        mseg_input_normalise(input, (int)c, mean, std);
         if (!(std > 0) || !isfinite(input->offset[c]) || !isfinite(input->pad[c]) || !isfinite(std))
             return mseg_fail(err, MSEG_FORMAT, "damaged metadata: a normalisation by mean %g and deviation %g", mean, std);
     }

@@ -149,10 +149,12 @@ static mseg_status add_separable(mseg_weights *weights, const char *part, int in
     return status ? status : mseg_weights_seeded_add(weights, layer, MSEG_HEAD_DEPTH, 1, in);
 }
 
-/* As MobileNetV2's models have it: separable, on the expanded map of block 2. */
+/* As MobileNetV2's models have it: separable. */
 static mseg_status decoder(mseg_weights *weights)
 {
-    const mseg_tensor *low = mseg_weights_find(weights, "backbone.block2.depthwise.weight");
+    char name[MSEG_MAX_LAYER_NAME];
+    snprintf(name, sizeof name, "%s.weight", mseg_mobilenet_v2.low_level);
+    const mseg_tensor *low = mseg_weights_find(weights, name);
     mseg_status status = mseg_weights_seeded_add(weights, "head.low_level", MSEG_LOW_LEVEL_DEPTH, 1, low->shape[3]);
     for (int i = 0; i < MSEG_DECODER_CONVS && !status; i++)
         status = add_separable(weights, "decoder", i, MSEG_HEAD_DEPTH + (i ? 0 : MSEG_LOW_LEVEL_DEPTH));

@@ -14,7 +14,6 @@ typedef struct mseg_backbone {
     /** Whether these are its weights. */
     bool (*owns)(const mseg_weights *weights);
     mseg_status (*build)(const mseg_builder *builder, int output_stride, mseg_value *features);
-    const char *low_level; /* the layer whose map, at stride 4, DeepLabv3+'s decoder reads; NULL: none is known */
 } mseg_backbone;
 
 /** The backbone whose weights these are, NULL when there is none. */

@@ -55,7 +55,5 @@ static mseg_status build_v1(const mseg_builder *b, int output_stride, mseg_value
     return build(b, &mseg_mobilenet_v1, output_stride, features);
 }
 
-const mseg_backbone mseg_backbone_mobilenet_v2 = {&mseg_mobilenet_v2, "backbone.block16.project", 320, owns_v2,
-                                                  build_v2,           "backbone.block2.depthwise"};
-const mseg_backbone mseg_backbone_mobilenet_v1 = {
-    &mseg_mobilenet_v1, "backbone.block12.pointwise", 1024, owns_v1, build_v1, NULL};
+const mseg_backbone mseg_backbone_mobilenet_v2 = {&mseg_mobilenet_v2, "backbone.block16.project", 320, owns_v2, build_v2};
+const mseg_backbone mseg_backbone_mobilenet_v1 = {&mseg_mobilenet_v1, "backbone.block12.pointwise", 1024, owns_v1, build_v1};

@@ -95,4 +95,4 @@ static mseg_status build(const mseg_builder *b, int output_stride, mseg_value *f
     return status;
 }
 
-const mseg_backbone mseg_backbone_resnet = {&mseg_resnet, "backbone.unit0.reduce", 64, owns, build, NULL};
+const mseg_backbone mseg_backbone_resnet = {&mseg_resnet, "backbone.unit0.reduce", 64, owns, build};

@@ -2,6 +2,7 @@
 
 #include "image/view.h"
 #include "seg/run/once.h"
+#include "seg/run/options.h"
 
 static void softmax(const float *logits, int n, float *out)
 {
@@ -21,8 +22,8 @@ static mseg_status check(const mseg_session *session, mseg_view image, int size,
         return mseg_fail(err, MSEG_INVAL, "the model is not a classifier: 'mseg run' runs it");
     if (mseg_view_check(image, MSEG_PIXELS_PHOTO, "image", err))
         return MSEG_INVAL;
-    if (size < 1)
-        return mseg_fail(err, MSEG_INVAL, "size %d is not at least 1", size);
+    if (size < 0)
+        return mseg_fail(err, MSEG_INVAL, "size %d is neither a side nor 0, the model's own", size);
     if (!(crop > 0 && crop <= 1))
         return mseg_fail(err, MSEG_INVAL, "crop %g is not between 0 and 1", crop);
     return MSEG_OK;
@@ -47,6 +48,8 @@ static mseg_status classify(mseg_session *session, mseg_view image, int size, do
     session->labelled.data = NULL;
     if (check(session, image, size, crop, err))
         return MSEG_INVAL;
+    if (!size)
+        size = mseg_default_side(&session->model->info);
     mseg_view part = central_part(image, crop);
     mseg_status status = mseg_view_as_rgb(&part, &copy, err);
     if (!status)

@@ -12,8 +12,7 @@ void mseg_run_options_init(mseg_run_options *options, size_t struct_size)
 
 mseg_status mseg_refuse_classifier(const mseg_model_info *info, mseg_error *err)
 {
-    return info->classifier ? mseg_fail(err, MSEG_INVAL, "the model is an ImageNet classifier: 'mseg classify' runs it")
-                            : MSEG_OK;
+    return info->classifier ? mseg_fail(err, MSEG_INVAL, "the model is a classifier: 'mseg classify' runs it") : MSEG_OK;
 }
 
 mseg_canvas_rule mseg_canvas_rule_of(const mseg_model *model)
@@ -26,6 +25,15 @@ mseg_canvas_rule mseg_canvas_rule_of(const mseg_model *model)
 static int own_side(const mseg_model_info *info)
 {
     return info->trained_width > 0 && info->trained_width == info->trained_height ? info->trained_width : 0;
+}
+
+int mseg_default_side(const mseg_model_info *info)
+{
+    enum { CLASSIFIER = 224 };
+    const int own = own_side(info);
+    if (own || info->classifier)
+        return own ? own : CLASSIFIER;
+    return info->sampling == MSEG_ALIGN_CORNERS ? default_options.size : default_options.size - 1;
 }
 
 static mseg_status check(const mseg_run_options *options, const mseg_model *model, mseg_error *err)
@@ -47,18 +55,11 @@ static mseg_status check(const mseg_run_options *options, const mseg_model *mode
     return MSEG_OK;
 }
 
-/* What size 0 stands for. */
-static int default_side(const mseg_model_info *info)
-{
-    const int own = own_side(info);
-    return own ? own : info->sampling == MSEG_ALIGN_CORNERS ? default_options.size : default_options.size - 1;
-}
-
 mseg_status mseg_run_options_take(mseg_run_options *used, const mseg_run_options *given, const mseg_model *model, mseg_error *err)
 {
     *used = default_options;
     mseg_status status = mseg_options_take(used, sizeof *used, given, "mseg_run_options_init", err);
     if (!status && !used->size)
-        used->size = default_side(&model->info);
+        used->size = mseg_default_side(&model->info);
     return status ? status : check(used, model, err);
 }

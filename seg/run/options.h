@@ -9,6 +9,9 @@ enum { MSEG_MOST_SCALES = sizeof((mseg_run_options *)0)->scales / sizeof(double)
 /** MSEG_INVAL with a text when the model is a classifier. */
 mseg_status mseg_refuse_classifier(const mseg_model_info *info, mseg_error *err);
 
+/** The side of the input that size 0 stands for: that of the file's own graph, when it is square and told. */
+int mseg_default_side(const mseg_model_info *info);
+
 /** What a caller gave (NULL: the defaults), if a model that makes masks can run with it. Errors: MSEG_INVAL with a text that
  * names the field, MSEG_UNSUPPORTED for fields of a later version. */
 mseg_status mseg_run_options_take(mseg_run_options *used, const mseg_run_options *given, const mseg_model *model,

@@ -61,7 +61,7 @@ class Refusals(unittest.TestCase):
     def test_models_of_another_kind(self):
         for command in [['run', 'in', '-m', CLASSIFIER], ['run', 'in', '-m', CLASSIFIER, '--tile', '33'],
                         [*EVAL, '--images', 'in', '-m', CLASSIFIER]]:
-            self.refused(f"{CLASSIFIER}: the model is an ImageNet classifier: 'mseg classify' runs it", *command)
+            self.refused(f"{CLASSIFIER}: the model is a classifier: 'mseg classify' runs it", *command)
         self.refused(f'{TINY}: not a classifier', 'classify', 'in', '-m', TINY)
 
     def test_sizes(self):

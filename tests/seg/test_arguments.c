@@ -348,7 +348,6 @@ static void classifying(void **state)
     mseg_error err = {0};
     mseg_result result;
     const double zero = 0;
-    assert_refused(mseg_classify(f->classifying, mseg_view_of(&f->photo), 0, 1, &scores, &err), &err, MSEG_INVAL, "size 0");
     assert_refused(mseg_classify(f->classifying, mseg_view_of(&f->photo), -1, 1, &scores, &err), &err, MSEG_INVAL, "size -1");
     assert_refused(mseg_classify(f->classifying, mseg_view_of(&f->photo), 16, zero, &scores, &err), &err, MSEG_INVAL, "crop 0");
     assert_refused(mseg_classify(f->classifying, mseg_view_of(&f->photo), 16, 1.5, &scores, &err), &err, MSEG_INVAL, "crop 1.5");

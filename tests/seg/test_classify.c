@@ -105,6 +105,34 @@ static void probabilities(void **state)
     mseg_image_free(&input);
 }
 
+static void same_at(mseg_session *session, const mseg_image *photo, int own, int other)
+{
+    float scores[3][CLASSES] = {{0}};
+    const int sides[] = {0, own, other}, classes = 6;
+    for (int i = 0; i < 3; i++) {
+        const float *got;
+        assert_int_equal(mseg_classify(session, mseg_view_of(photo), sides[i], 1, &got, NULL), MSEG_OK);
+        memcpy(scores[i], got, (size_t)classes * sizeof *got);
+    }
+    assert_memory_equal(scores[0], scores[1], sizeof scores[0]);
+    assert_memory_not_equal(scores[0], scores[2], sizeof scores[0]);
+}
+
+/* Size 0 is the side that the model's file tells, 224 where there is no file. */
+static void own_size(void **state)
+{
+    const fixture *f = *state;
+    mseg_model *model;
+    mseg_session *session;
+    same_at(f->session, &f->photo, 224, 66);
+    assert_int_equal(mseg_model_open(&model, MSEG_TESTS_DIR "/weights/data/teachable.tflite", NULL, NULL), MSEG_OK);
+    assert_int_equal(mseg_session_open(&session, model, NULL, NULL), MSEG_OK);
+    assert_in_range(mseg_model_describe(model).classes, 6, CLASSES);
+    same_at(session, &f->photo, 66, 224);
+    mseg_session_close(&session);
+    mseg_model_close(&model);
+}
+
 static void refusals(void **state)
 {
     const fixture *f = *state;
@@ -115,7 +143,7 @@ static void refusals(void **state)
     for (int i = 0; i < 4; i++)
         assert_int_equal(mseg_classify(f->session, mseg_view_of(&f->photo), INPUT, crops[i], &scores, &err), MSEG_INVAL);
     assert_null(scores);
-    assert_int_equal(mseg_classify(f->session, mseg_view_of(&f->photo), 0, 1, &scores, &err), MSEG_INVAL);
+    assert_int_equal(mseg_classify(f->session, mseg_view_of(&f->photo), -1, 1, &scores, &err), MSEG_INVAL);
     assert_int_equal(mseg_classify(f->session, gray, INPUT, 1, &scores, &err), MSEG_INVAL);
     mseg_model *model;
     mseg_session *session;
@@ -132,6 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(central_part),
         cmocka_unit_test(probabilities),
+        cmocka_unit_test(own_size),
         cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);

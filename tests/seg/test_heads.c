@@ -73,6 +73,7 @@ static void test_decoder_of_both_kinds(void **state)
     mseg_error err;
     separable(weights, "head.decoder0.depthwise", "head.decoder0.pointwise", 29);
     seed(weights, "head.decoder1", 17, 3, 17);
+    separable(weights, "head.decoder2.depthwise", "head.decoder2.pointwise", 17);
     assert_int_equal(build(&net, weights, &logits, &err), MSEG_OK);
     const mseg_net_layer *join = layer(&net, "head.join", "head.low_level");
     assert_true(join->kind == MSEG_JOIN && join->n_in == 2 && join->channels == 29);
@@ -83,7 +84,8 @@ static void test_decoder_of_both_kinds(void **state)
     assert_int_equal(layer(&net, "head.decoder0.pointwise", "head.decoder0.depthwise")->activation, MSEG_RELU);
     const mseg_net_layer *full = layer(&net, "head.decoder1", "head.decoder0.pointwise");
     assert_true(full->kind == MSEG_CONV && full->kernel == 3 && full->activation == MSEG_RELU);
-    const mseg_net_layer *classifier = layer(&net, "head.classifier", "head.decoder1");
+    layer(&net, "head.decoder2.depthwise", "head.decoder1");
+    const mseg_net_layer *classifier = layer(&net, "head.classifier", "head.decoder2.pointwise");
     assert_true(classifier == &net.layers[logits] && classifier->activation == MSEG_LINEAR && classifier->channels == CLASSES);
     assert_int_equal(mseg_net_stride(&net, logits), 4);
     assert_int_equal(mseg_net_stride(&net, mseg_net_find(&net, "head.projection")), 16);
