@@ -57,7 +57,7 @@ bool mseg_match_activation(const mseg_node *node, mseg_activation activation)
     case MSEG_RELU:
         return relu && !node->caps.data;
     case MSEG_RELU6:
-        return node->activation == MSEG_RELU6 || (relu && (node->caps.data || node->high <= six));
+        return node->activation == MSEG_RELU6 || (relu && (node->caps.data || (node->low == 0 && node->high <= six)));
     }
     return false;
 }
@@ -122,20 +122,24 @@ static mseg_status shrink_kernel(const mseg_matcher *m, mseg_tensor *w, int rate
 /* The cap of each channel; NULL with *status set: none that can be. */
 static const float *caps_of(const mseg_matcher *m, const mseg_node *node, const char *layer, mseg_status *status)
 {
+    static const float least = 1e-12f, most = 1e12f; /* else 6 / cap times a weight may leave float's range */
     const size_t channels = (size_t)node->channels, count = mseg_tensor_elements(&node->caps);
     float *caps = mseg_weights_room(m->weights, channels * sizeof *caps, m->err);
     if (!caps) {
         *status = MSEG_NOMEM;
         return NULL;
     }
-    if ((count != 1 && count != channels) || node->caps.n_scales > 1) {
+    const bool in_a_row =
+        count == 1 || (count == channels && node->caps.rank > 0 && node->caps.shape[node->caps.rank - 1] == node->channels);
+    if (!in_a_row || node->caps.n_scales > 1) {
         *status = mseg_match_fail(m, node, layer, "is bounded by %zu values for %zu channels", count, channels);
         return NULL;
     }
     mseg_tensor_to_f32(&node->caps, caps);
     for (size_t c = 0; c < channels; c++) {
         caps[c] = caps[count == 1 ? 0 : c];
-        if (!(caps[c] >= 0) || isinf(caps[c])) {
+        const bool usable = caps[c] == 0 || (caps[c] >= least && caps[c] <= most);
+        if (!usable || (node->activation == MSEG_RELU6 && caps[c] > 6)) {
             *status = mseg_match_fail(m, node, layer, "is bounded by %g", (double)caps[c]);
             return NULL;
         }

@@ -32,6 +32,8 @@ static mseg_status match_residual(mseg_matcher *m, int block, const mseg_node *i
         return mseg_match_fail(m, add, layer, "does not add the block's input");
     if (add->height != project->height || add->width != project->width || add->channels != project->channels)
         return mseg_match_fail(m, add, layer, "changes the shape");
+    if (add->low == 0)
+        return mseg_match_fail(m, add, layer, "holds no numbers below 0, as if RELU followed");
     add->taken = true;
     m->current = add;
     return MSEG_OK;
@@ -59,6 +61,8 @@ static mseg_status match_block(mseg_matcher *m, int block)
     m->rates[block] = m->current->rate_h;
     mseg_block_name(layer, block, m->network->pointwise);
     status = mseg_match_step(m, layer, &pointwise);
+    if (status == MSEG_OK && pointwise.activation == MSEG_LINEAR && m->current->low == 0)
+        return mseg_match_fail(m, m->current, layer, "holds no numbers below 0, as if RELU followed");
     return status == MSEG_OK ? match_residual(m, block, input) : status;
 }
 

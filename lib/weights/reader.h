@@ -38,9 +38,9 @@ typedef struct mseg_weights_reader {
     mseg_status (*read)(mseg_weights *weights, mseg_error *err);
 } mseg_weights_reader;
 
-/** Adds a tensor after checking it: dimensions at least 1, data of exactly the shape's size, scales that suit the type, and no
- * more tensor bytes in all than twice the file and the room besides (a file can point to the same bytes again and again).
- * tensor->name is set by the caller and unique. Errors: MSEG_FORMAT, MSEG_NOMEM. */
+/** Adds a tensor after checking it: dimensions at least 1, data of exactly the shape's size, scales that suit the type, finite
+ * values, and no more tensor bytes in all than twice the file and the room besides (a file can point to the same bytes again and
+ * again). tensor->name is set by the caller and unique. Errors: MSEG_FORMAT, MSEG_NOMEM. */
 mseg_status mseg_weights_add(mseg_weights *weights, const mseg_tensor *tensor, mseg_error *err);
 
 /** The same checks alone. */

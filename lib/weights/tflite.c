@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "weights/tflite_check.h"
 #include "weights/tflite_kind.h"
 #include "weights/tflite_metadata.h"
 
@@ -306,6 +307,8 @@ mseg_status mseg_tflite_read(mseg_weights *weights, mseg_error *err)
         status = mseg_tfl_graph_build(&graph, &weights->input, &model, err);
     if (status == MSEG_OK)
         status = mseg_graph_match(&graph, weights, err);
+    if (status == MSEG_OK)
+        status = mseg_tfl_check(&model, err);
     if (status == MSEG_UNSUPPORTED)
         mseg_tfl_say_kind(&model, err);
     mseg_free(&graph.nodes);

@@ -46,19 +46,17 @@ bool mseg_tfl_map_size(const tfl_tensor *t, mseg_node *node)
     return true;
 }
 
-static int zero_point_of(const tfl_tensor *t, int index)
-{
-    return index < t->n_zero_points ? (int)(int64_t)mseg_load_u64(t->zero_points + (size_t)index * 8) : 0;
-}
-
 void mseg_tfl_narrow(mseg_node *node, const tfl_tensor *t)
 {
     const int least = t->type == TFL_INT8 ? -128 : 0;
     if ((t->type != TFL_INT8 && t->type != TFL_UINT8) || t->n_scales != 1)
         return;
-    const double scale = (double)mseg_load_f32(t->scales), zero = zero_point_of(t, 0);
-    node->low = fmaxf(node->low, (float)((least - zero) * scale));
-    node->high = fminf(node->high, (float)((least + 255 - zero) * scale));
+    const double scale = (double)mseg_load_f32(t->scales);
+    const int64_t zero = t->n_zero_points ? (int64_t)mseg_load_u64(t->zero_points) : 0;
+    if (!isfinite(scale) || scale <= 0 || zero < least || zero > least + 255)
+        return;
+    node->low = fmaxf(node->low, (float)((double)(least - zero) * scale));
+    node->high = fminf(node->high, (float)((double)(least + 255 - zero) * scale));
 }
 
 static bool element_of(int type, mseg_element *element)

@@ -231,6 +231,18 @@ static bool scales_fit(const mseg_tensor *t)
     return t->zero_point >= low && t->zero_point <= high;
 }
 
+/* Whether no real value is infinite or not a number. */
+static bool all_finite(const mseg_tensor *t)
+{
+    const size_t size = element_bytes(t->dtype);
+    if (t->dtype != MSEG_F32 && t->dtype != MSEG_F16)
+        return true;
+    for (size_t at = 0; at < t->bytes; at += size)
+        if (size == 4 ? !isfinite(mseg_load_f32(t->data + at)) : (mseg_load_u16(t->data + at) >> 10 & 31) == 31)
+            return false;
+    return true;
+}
+
 mseg_status mseg_weights_check(const mseg_weights *weights, const mseg_tensor *tensor, mseg_error *err)
 {
     size_t bytes = element_bytes(tensor->dtype);
@@ -241,6 +253,8 @@ mseg_status mseg_weights_check(const mseg_weights *weights, const mseg_tensor *t
         return mseg_fail(err, MSEG_FORMAT, "%s has %zu bytes where its shape needs %zu", tensor->name, tensor->bytes, bytes);
     if (!scales_fit(tensor))
         return mseg_fail(err, MSEG_FORMAT, "%s has scales or zero points that do not suit its type and shape", tensor->name);
+    if (!all_finite(tensor))
+        return mseg_fail(err, MSEG_FORMAT, "%s has a value that is no finite number", tensor->name);
     if (bytes > weights->size + weights->room_bytes || weights->bytes + bytes > 2 * weights->size + weights->room_bytes)
         return mseg_fail(err, MSEG_FORMAT, "the tensors are larger than the file (%s and those before it)", tensor->name);
     return MSEG_OK;

@@ -155,4 +155,46 @@ FORM_FAULTS = [
     ('expanded', 'UNSUPPORTED', 'RESIZE_NEAREST_NEIGHBOR', lambda n: become(n, 'half', RESIZE_NEAREST_NEIGHBOR, 74)),
     ('expanded', 'UNSUPPORTED', 'RESIZE_NEAREST_NEIGHBOR', lambda n: become(n, 'argmax', SOFTMAX, 9)),
     ('expanded', 'UNSUPPORTED', 'gives one score', one_class),
+    # Inputs whose numbers mean nothing: of no type of pictures, or a scale or zero point that is none; bytes cast without theirs.
+    ('toco', 'UNSUPPORTED', 'input has an unknown type (4)', lambda n: n.f.tensors[n.f.inputs[0]].update(kind=INT64)),
+    ('toco', 'FORMAT', 'input has a scale', lambda n: n.f.tensors[n.f.inputs[0]].update(scales=[0.0])),
+    ('toco', 'FORMAT', 'input has a scale', lambda n: n.f.tensors[n.f.inputs[0]].update(scales=[-0.01])),
+    ('toco', 'FORMAT', 'input has a scale', lambda n: n.f.tensors[n.f.inputs[0]].update(scales=[NAN])),
+    ('turned', 'FORMAT', 'input has a scale', lambda n: n.f.tensors[n.f.inputs[0]].update(zeros=[128])),
+    ('turned', 'UNSUPPORTED', '(CAST, code 53) makes something else',
+     lambda n: n.f.ops[n.at['first'] + 1].update(code=FORM_CODES.index(CAST))),
+    # Number formats that tell no activation, or one where none belongs.
+    ('toco', 'UNSUPPORTED', 'backbone.block3.expand', lambda n: result(n, 'backbone.block3.expand').update(scales=[0.0])),
+    ('toco', 'UNSUPPORTED', 'backbone.block3.expand', lambda n: result(n, 'backbone.block3.expand').update(scales=[-0.02])),
+    ('toco', 'UNSUPPORTED', 'backbone.block3.expand', lambda n: result(n, 'backbone.block3.expand').update(zeros=[1 << 40])),
+    ('acuity', 'UNSUPPORTED', 'backbone.block5.depthwise', lambda n: result(n, 'backbone.block5.depthwise').update(zeros=[127])),
+    ('toco', 'UNSUPPORTED', 'at backbone.block3.project: operator 12 (CONV_2D, code 3) holds no numbers below 0',
+     lambda n: result(n, 'backbone.block3.project').update(zeros=[0])),
+    ('pertensor', 'UNSUPPORTED', '(ADD, code 0) holds no numbers below 0',
+     lambda n: result(n, 'backbone.block2.add').update(zeros=[-128])),
+    # Bounds above that of the activation before them; so far off that weights leave float's range; a weight that has left it.
+    ('caps', 'UNSUPPORTED', 'is bounded by 12', lambda n: options(n, 'backbone.stem', 3, ACT_RELU6)),
+    ('caps', 'UNSUPPORTED', 'is bounded by 3.4e+38', lambda n: float_constant(
+        n, 'backbone.block2.depthwise.bound', limit(n, 'backbone.block2.depthwise.bound'), 1, 3.4e38)),
+    ('caps', 'UNSUPPORTED', 'is bounded by 1e-30', lambda n: float_constant(
+        n, 'backbone.block2.depthwise.bound', limit(n, 'backbone.block2.depthwise.bound'), 1, 1e-30)),
+    ('stuffed', 'FORMAT', 'block3.expand.weight has a value', lambda n: float_constant(n, 'backbone.block3.expand', 1, 2, NAN)),
+    ('stuffed', 'FORMAT', 'head.aspp0.bias has a value', lambda n: float_constant(n, 'head.aspp0', 2, 1, float('-inf'))),
+    # Shapes that are not what the operator makes: zeros below, a size, channels together, a kernel without its padding.
+    ('teachable', 'UNSUPPORTED', '(PAD, code 34) makes something else',
+     lambda n: constant_input(n, 'backbone.block1.depthwise', -1, 3, 3)),
+    ('teachable', 'UNSUPPORTED', '(PAD, code 34) makes something else',
+     lambda n: constant_input(n, 'backbone.block1.depthwise', -1, 5, 0)),
+    ('toco', 'UNSUPPORTED', '(RESIZE_BILINEAR, code 23) makes something else',
+     lambda n: ints_of(n, len(n.f.ops) - 2, [33, 50])),
+    ('dynamic', 'UNSUPPORTED', '(DEPTHWISE_CONV_2D, code 4) makes something else',
+     lambda n: options(n, 'backbone.block13.depthwise', 0, VALID)),
+    # Behind the scores: the largest along rows, rows as columns, classes nowhere; other numbers than the scores given out.
+    ('toco', 'UNSUPPORTED', '(ARG_MAX, code 56) behind the scores mixes', lambda n: ints_of(n, len(n.f.ops) - 1, [2])),
+    ('turned', 'UNSUPPORTED', '(TRANSPOSE, code 39) behind the scores mixes', lambda n: (
+        ints_of(n, len(n.f.ops) - 1, [0, 2, 1, 3]),
+        n.f.tensors[n.f.ops[-1]['outputs'][0]].update(shape=[1, 49, 33, CLASSES]))),
+    ('mobilenet1', 'UNSUPPORTED', '(SQUEEZE, code 43) behind the scores mixes',
+     lambda n: n.f.tensors[n.f.ops[-2]['outputs'][0]].update(shape=[CLASSES, 1])),
+    ('dynamic', 'UNSUPPORTED', 'gives out other numbers', lambda n: setattr(n.f, 'output', n.at['pool'])),
 ]

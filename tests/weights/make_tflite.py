@@ -83,6 +83,7 @@ class File:
         self.codes = codes
         self.tensors, self.ops, self.buffers = [], [], [b'']
         self.old_codes, self.force_defaults, self.version, self.inputs = old_codes, force_defaults, 3, []
+        self.output = -1  # that of the last operator
 
     def tensor(self, shape, kind, array=None, scales=(), zeros=(), axis=0):
         buffer = 0
@@ -128,7 +129,7 @@ class File:
                 fields[3] = (I32, code)
             codes.append(table(b, fields))
         graph = table(b, {0: ('ref', refs(b, tensors)), 1: ('ref', numbers(b, '<i', self.inputs)),
-                          2: ('ref', numbers(b, '<i', [self.ops[-1]['outputs'][0]])), 3: ('ref', refs(b, ops))})
+                          2: ('ref', numbers(b, '<i', [self.ops[self.output]['outputs'][0]])), 3: ('ref', refs(b, ops))})
         root = table(b, {1: ('ref', refs(b, codes)), 2: ('ref', refs(b, [graph])), 4: ('ref', refs(b, buffers)),
                          0: (I32, self.version)})
         b.Finish(root, b'TFL3')
