@@ -182,13 +182,21 @@ static bool output_fits(const tfl_model *model, const tfl_operator *op)
 
 /* ---- behind the scores ------------------------------------------------------------------------------------------------- */
 
+static double elements(const tfl_tensor *t)
+{
+    double count = 1;
+    for (int i = 0; i < t->rank; i++)
+        count *= t->shape[i];
+    return count;
+}
+
 /* Where out has the classes when nothing but dimensions of 1 comes or goes, or positions become a list. */
 static place reshaped(place now, const tfl_tensor *in, const tfl_tensor *out)
 {
     if (now == LABELS || (now == FIRST && same_shape(in, out)))
         return now;
     const bool kept = in->rank > 0 && out->rank > 0 && in->shape[in->rank - 1] == out->shape[out->rank - 1];
-    return now == LAST && kept ? LAST : NOWHERE;
+    return now == LAST && kept && elements(in) == elements(out) ? LAST : NOWHERE;
 }
 
 static place transposed(const tfl_model *model, const tfl_operator *op, place now)

@@ -196,5 +196,7 @@ FORM_FAULTS = [
         n.f.tensors[n.f.ops[-1]['outputs'][0]].update(shape=[1, 49, 33, CLASSES]))),
     ('mobilenet1', 'UNSUPPORTED', '(SQUEEZE, code 43) behind the scores mixes',
      lambda n: n.f.tensors[n.f.ops[-2]['outputs'][0]].update(shape=[CLASSES, 1])),
+    ('pertensor', 'UNSUPPORTED', '(SQUEEZE, code 43) behind the scores mixes',
+     lambda n: n.f.ops[-2].update(code=FORM_CODES.index(SQUEEZE))),
     ('dynamic', 'UNSUPPORTED', 'gives out other numbers', lambda n: setattr(n.f, 'output', n.at['pool'])),
 ]
