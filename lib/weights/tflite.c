@@ -20,6 +20,7 @@ enum { DW_PADDING, DW_STRIDE_W, DW_STRIDE_H, DW_MULTIPLIER, DW_ACTIVATION, DW_DI
 enum { POOL_PADDING, POOL_STRIDE_W, POOL_STRIDE_H, POOL_FILTER_W, POOL_FILTER_H, POOL_ACTIVATION };
 enum { DENSE_ACTIVATION, DENSE_FORMAT };
 enum { CONCAT_AXIS, CONCAT_ACTIVATION };
+enum { SOFTMAX_BETA };
 enum { ARITHMETIC_ACTIVATION };
 enum { BILINEAR_HEIGHT, BILINEAR_WIDTH, BILINEAR_ALIGN_CORNERS, BILINEAR_HALF_PIXEL };
 enum { NEAREST_ALIGN_CORNERS, NEAREST_HALF_PIXEL };
@@ -30,6 +31,7 @@ enum {
     OPTIONS_DW = 2,
     OPTIONS_POOL = 5,
     OPTIONS_DENSE = 8,
+    OPTIONS_SOFTMAX = 9,
     OPTIONS_CONCAT = 10,
     OPTIONS_ADD = 11,
     OPTIONS_BILINEAR = 15,
@@ -118,6 +120,17 @@ static int arithmetic_activation(mseg_fb *fb, mseg_fb_table table, int type)
     return mseg_fb_i8(fb, options_of(fb, table, type), ARITHMETIC_ACTIVATION, TFL_NONE);
 }
 
+/* 1 when the options or the field are left out. */
+static float softmax_beta(mseg_fb *fb, mseg_fb_table table)
+{
+    float beta = 0;
+    if (mseg_fb_i8(fb, table, OP_OPTIONS_TYPE, 0) != 0) {
+        const uint32_t bits = mseg_fb_u32(fb, options_of(fb, table, OPTIONS_SOFTMAX), SOFTMAX_BETA, 0);
+        memcpy(&beta, &bits, sizeof beta);
+    }
+    return beta == 0 ? 1 : beta;
+}
+
 static void read_options(tfl_operator *op, mseg_fb *fb, mseg_fb_table table)
 {
     mseg_fb_table options;
@@ -143,6 +156,9 @@ static void read_options(tfl_operator *op, mseg_fb *fb, mseg_fb_table table)
         options = options_of(fb, table, OPTIONS_CONCAT);
         op->axis = mseg_fb_i32(fb, options, CONCAT_AXIS, 0);
         op->activation = mseg_fb_i8(fb, options, CONCAT_ACTIVATION, TFL_NONE);
+        break;
+    case TFL_OP_SOFTMAX:
+        op->beta = softmax_beta(fb, table);
         break;
     case TFL_OP_ADD:
         op->activation = arithmetic_activation(fb, table, OPTIONS_ADD);

@@ -85,6 +85,7 @@ typedef struct tfl_operator {
     int multiplier;                 /* depthwise: output channels per input channel */
     int axis;                       /* concatenation */
     bool align_corners, half_pixel; /* resizes */
+    float beta;                     /* softmax: of exp(beta * x) */
     char custom[40];                /* the beginning of a custom operator's name, printable; "": it is none */
 } tfl_operator;
 

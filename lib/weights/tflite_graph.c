@@ -240,7 +240,7 @@ static bool make_concat(tfl_builder *b, const tfl_operator *op, mseg_node *node)
 static bool make_tail(tfl_builder *b, const tfl_operator *op, mseg_node *node)
 {
     const tfl_view *in = mseg_tfl_input(b, op, 0);
-    if (!mseg_tfl_current(b, in) || in->block > 1)
+    if (!mseg_tfl_current(b, in) || in->block > 1 || (op->code == TFL_OP_SOFTMAX && op->beta != 1))
         return false;
     node->kind = MSEG_NODE_TAIL;
     node->labels = op->code == TFL_OP_ARG_MAX || b->nodes[in->node].labels;
@@ -250,8 +250,9 @@ static bool make_tail(tfl_builder *b, const tfl_operator *op, mseg_node *node)
 
 static bool make_resize(tfl_builder *b, const tfl_operator *op, mseg_node *node)
 {
+    const tfl_view *size = mseg_tfl_input(b, op, 1);
     node->sampling = op->align_corners ? MSEG_ALIGN_CORNERS : op->half_pixel ? MSEG_HALF_PIXEL : MSEG_LEGACY;
-    return make_plain(b, op, node, MSEG_NODE_RESIZE, 1);
+    return size && (size->constant >= 0 || size->size) && make_plain(b, op, node, MSEG_NODE_RESIZE, 1);
 }
 
 /* Copies of one value to a whole map, which is a resize like any other. */

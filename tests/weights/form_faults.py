@@ -29,7 +29,7 @@ def stem_pad(net):
 def become(net, layer, code, options_type=None):
     """Another operator."""
     op = net.f.ops[net.at[layer]]
-    op.update(code=MORE_CODES.index(code), type=options_type or op['type'])
+    op.update(code=MORE_CODES.index(code), type=op['type'] if options_type is None else options_type)
 
 
 def one_class(net):
@@ -98,6 +98,8 @@ FORM_FAULTS = [
     ('teachable', 'UNSUPPORTED', 'block1.depthwise', lambda n: constant_input(n, 'backbone.block1.depthwise', -1, 2, 0)),
     ('teachable', 'UNSUPPORTED', 'block1.depthwise', lambda n: constant_input(n, 'backbone.block1.depthwise', -1, 6, 1)),
     ('teachable', 'UNSUPPORTED', 'MEAN', lambda n: constant_input(n, 'pool', 0, 1, 3)),
+    # A softmax of another temperature.
+    ('teachable', 'UNSUPPORTED', 'SOFTMAX', lambda n: options(n, 'softmax', 0, 0.5)),
     ('convdense', 'UNSUPPORTED', 'head.dense0', lambda n: options(n, 'head.dense0', 3, 4)),
     # Something between the zeros; another rate; zeros that are none.
     ('stuffed', 'UNSUPPORTED', 'backbone.block8.depthwise', lambda n: kernel_value(n, 'backbone.block8.depthwise', 1, 2, 2)),
@@ -153,8 +155,10 @@ FORM_FAULTS = [
     ('expanded', 'UNSUPPORTED', 'TILE', lambda n: become(n, 'half', TILE)),
     ('expanded', 'UNSUPPORTED', 'BROADCAST_TO', lambda n: become(n, 'half', BROADCAST_TO)),
     ('expanded', 'UNSUPPORTED', 'RESIZE_NEAREST_NEIGHBOR', lambda n: become(n, 'half', RESIZE_NEAREST_NEIGHBOR, 74)),
-    ('expanded', 'UNSUPPORTED', 'RESIZE_NEAREST_NEIGHBOR', lambda n: become(n, 'argmax', SOFTMAX, 9)),
+    ('expanded', 'UNSUPPORTED', 'RESIZE_NEAREST_NEIGHBOR', lambda n: become(n, 'argmax', SOFTMAX, 0)),
     ('expanded', 'UNSUPPORTED', 'gives one score', one_class),
+    # A resize to a size that a map tells.
+    ('toco', 'UNSUPPORTED', 'RESIZE_BILINEAR', lambda n: inputs(n, 'resize', 1, output(n, 'head.projection'))),
     # Inputs whose numbers mean nothing: of no type of pictures, or a scale or zero point that is none; bytes cast without theirs.
     ('toco', 'UNSUPPORTED', 'input has an unknown type (4)', lambda n: n.f.tensors[n.f.inputs[0]].update(kind=INT64)),
     ('toco', 'FORMAT', 'input has a scale', lambda n: n.f.tensors[n.f.inputs[0]].update(scales=[0.0])),

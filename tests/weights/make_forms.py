@@ -396,6 +396,7 @@ class Form(Net):
         shape = self.shape(x)
         for what in tail:
             if what == 'resize':
+                self.at['resize'] = len(self.f.ops)
                 x = self.resize(x, size, self.names[x])
             elif what == 'half':
                 self.at['half'] = len(self.f.ops)
@@ -420,6 +421,7 @@ class Form(Net):
                 y = self.map(self.shape(x), self.names[x])
                 if self.kind in QUANTIZED:
                     self.f.tensors[y].update(scales=[1 / 256], zeros=[QUANTIZED[self.kind][1]])
+                self.at['softmax'] = len(self.f.ops)
                 x = self.f.op(SOFTMAX, [x], y, 9, {0: (F32, 1.0)})
         if self.kind in QUANTIZED and ends[1] == 'f32' and tail[-1:] != ('argmax',):
             self.f.op(DEQUANTIZE, [x], self.f.tensor([1] + self.shape(x), FLOAT32))

@@ -48,6 +48,8 @@ def table(b, fields):
             b.PrependBoolSlot(number, value, False)
         elif kind == I32:
             b.PrependInt32Slot(number, value, 0)
+        elif kind == F32:
+            b.PrependFloat32Slot(number, value, 0.0)
         elif kind == 'one':  # an int32 whose default is 1
             b.PrependInt32Slot(number, value, 1)
     return b.EndObject()
