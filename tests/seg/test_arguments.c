@@ -142,7 +142,7 @@ static void options_of_other_versions(void **state)
     fixture *f = *state;
     struct later {
         mseg_run_options known;
-        int unknown;
+        uint64_t unknown; /* no padding behind it, which could hold anything */
     } later = {.known = good_options()};
     mseg_run_options none = {0}, earlier = good_options();
     mseg_model_options model_options = {.struct_size = 3};
