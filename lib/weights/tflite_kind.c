@@ -187,5 +187,6 @@ void mseg_tfl_say_kind(const tfl_model *model, mseg_error *err)
     int room = (int)(sizeof err->text - sizeof ": ; ") - (int)(strlen(k.what) + strlen(k.give));
     if ((int)strlen(reason) > room)
         memcpy(reason + room - 3, "...", 4);
-    snprintf(err->text, sizeof err->text, "%s: %s; %s", k.what, reason, k.give);
+    if (snprintf(err->text, sizeof err->text, "%s: %s; %s", k.what, reason, k.give) >= (int)sizeof err->text)
+        memcpy(err->text + sizeof err->text - 4, "...", 4);
 }
