@@ -195,7 +195,7 @@ static size_t copy_names(mseg_palette *palette, char *room, const mseg_model *mo
 {
     size_t used = 0;
     for (int id = 0; id < classes; id++) {
-        char number[16];
+        char number[24];
         const char *label = mseg_model_label(model, id);
         snprintf(number, sizeof number, "class %d", id);
         const char *name = label ? label : number;
