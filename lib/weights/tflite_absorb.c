@@ -108,16 +108,19 @@ static bool absorb_maximum(tfl_builder *b, const tfl_operator *op)
     return is_zero(b, op, 1 - input) && absorb_activation(b, op, input);
 }
 
+/* Of two operands of which one is a constant: whether it is the first. */
+static bool constant_first(const tfl_builder *b, const tfl_operator *op)
+{
+    const tfl_view *v = mseg_tfl_input(b, op, 0);
+    return v && v->constant >= 0;
+}
+
 /* The smaller of the output and a constant, or one constant for each channel: the 6 of ReLU6, or what equalising channels has
  * made of it. */
 static bool absorb_minimum(tfl_builder *b, const tfl_operator *op)
 {
-    const tfl_view *v = mseg_tfl_input(b, op, 0), *caps = mseg_tfl_input(b, op, 1);
-    if (v && v->constant >= 0) {
-        const tfl_view *swap = v;
-        v = caps;
-        caps = swap;
-    }
+    const int constant = constant_first(b, op) ? 0 : 1;
+    const tfl_view *v = mseg_tfl_input(b, op, 1 - constant), *caps = mseg_tfl_input(b, op, constant);
     mseg_node *node = open_convolution(b, v);
     if (!node || !caps || caps->constant < 0 || node->caps.data)
         return false;
@@ -228,12 +231,8 @@ static bool all_zero(const mseg_tensor *t)
 /* Old converters leave the bias of an atrous convolution behind its batch-to-space, and a bias of zeros in the convolution. */
 static bool absorb_bias(tfl_builder *b, const tfl_operator *op)
 {
-    const tfl_view *v = mseg_tfl_input(b, op, 0), *c = mseg_tfl_input(b, op, 1);
-    if (v && v->constant >= 0) {
-        const tfl_view *swap = v;
-        v = c;
-        c = swap;
-    }
+    const int constant = constant_first(b, op) ? 0 : 1;
+    const tfl_view *v = mseg_tfl_input(b, op, 1 - constant), *c = mseg_tfl_input(b, op, constant);
     mseg_node *node = mseg_tfl_whole(b, v) ? open_convolution(b, v) : NULL;
     mseg_tensor bias;
     mseg_activation activation;
