@@ -10,9 +10,8 @@ static const struct {
     const char *name;
     unsigned needs;
 } levels[MSEG_CPU_LEVELS] = {
-    [MSEG_CPU_SCALAR] = {"scalar", MSEG_ISA_SCALAR},
-    [MSEG_CPU_AVX2] = {"avx2", MSEG_ISA_AVX2},
-    [MSEG_CPU_AVX512] = {"avx512", MSEG_ISA_AVX512},
+    [MSEG_CPU_SCALAR] = {"scalar", MSEG_ISA_SCALAR},    [MSEG_CPU_AVX2] = {"avx2", MSEG_ISA_AVX2},
+    [MSEG_CPU_AVXVNNI] = {"avxvnni", MSEG_ISA_AVXVNNI}, [MSEG_CPU_AVX512] = {"avx512", MSEG_ISA_AVX512},
     [MSEG_CPU_ZEN4] = {"zen4", MSEG_ISA_AVX512},
 };
 
@@ -23,6 +22,13 @@ static size_t cache_bytes(int name, size_t otherwise)
 }
 
 #if defined(__x86_64__)
+/* Compilers of 2022 have no name for it: leaf 7, subleaf 1, eax bit 4 (Intel's manual, CPUID). */
+static bool has_avxvnni(void)
+{
+    unsigned a, b, c, d;
+    return __builtin_cpu_supports("avx2") && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
+}
+
 static unsigned detect_features(void)
 {
     __builtin_cpu_init();
@@ -30,7 +36,8 @@ static unsigned detect_features(void)
            (__builtin_cpu_supports("avx512f") ? MSEG_HAS_AVX512F : 0u) |
            (__builtin_cpu_supports("avx512bw") ? MSEG_HAS_AVX512BW : 0u) |
            (__builtin_cpu_supports("avx512vl") ? MSEG_HAS_AVX512VL : 0u) |
-           (__builtin_cpu_supports("avx512dq") ? MSEG_HAS_AVX512DQ : 0u);
+           (__builtin_cpu_supports("avx512dq") ? MSEG_HAS_AVX512DQ : 0u) |
+           (__builtin_cpu_supports("avx512vnni") ? MSEG_HAS_AVX512VNNI : 0u) | (has_avxvnni() ? MSEG_HAS_AVXVNNI : 0u);
 }
 
 /* AMD's family 19h is Zen 3 and Zen 4, and of these Zen 4 alone has AVX-512. */

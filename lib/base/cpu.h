@@ -11,7 +11,9 @@ enum {
     MSEG_HAS_AVX512F = 1 << 2,
     MSEG_HAS_AVX512BW = 1 << 3,
     MSEG_HAS_AVX512VL = 1 << 4,
-    MSEG_HAS_AVX512DQ = 1 << 5
+    MSEG_HAS_AVX512DQ = 1 << 5,
+    MSEG_HAS_AVX512VNNI = 1 << 6,
+    MSEG_HAS_AVXVNNI = 1 << 7
 };
 
 /* The features that compilers may use for a kernel, by the end of its file's name (__zen4 is tuned for it and made of AVX-512).
@@ -19,11 +21,20 @@ enum {
 enum {
     MSEG_ISA_SCALAR = 0,
     MSEG_ISA_AVX2 = MSEG_HAS_AVX2 | MSEG_HAS_FMA,
-    MSEG_ISA_AVX512 = MSEG_ISA_AVX2 | MSEG_HAS_AVX512F | MSEG_HAS_AVX512BW | MSEG_HAS_AVX512VL | MSEG_HAS_AVX512DQ
+    MSEG_ISA_AVXVNNI = MSEG_ISA_AVX2 | MSEG_HAS_AVXVNNI,
+    MSEG_ISA_AVX512 = MSEG_ISA_AVX2 | MSEG_HAS_AVX512F | MSEG_HAS_AVX512BW | MSEG_HAS_AVX512VL | MSEG_HAS_AVX512DQ,
+    MSEG_ISA_AVX512VNNI = MSEG_ISA_AVX512 | MSEG_HAS_AVX512VNNI
 };
 
 /* Kernel sets, in the order of preference. */
-typedef enum mseg_cpu_level { MSEG_CPU_SCALAR, MSEG_CPU_AVX2, MSEG_CPU_AVX512, MSEG_CPU_ZEN4, MSEG_CPU_LEVELS } mseg_cpu_level;
+typedef enum mseg_cpu_level {
+    MSEG_CPU_SCALAR,
+    MSEG_CPU_AVX2,
+    MSEG_CPU_AVXVNNI,
+    MSEG_CPU_AVX512,
+    MSEG_CPU_ZEN4,
+    MSEG_CPU_LEVELS
+} mseg_cpu_level;
 
 typedef struct mseg_cpu {
     unsigned features;    /* MSEG_HAS_*: what it can run */
@@ -38,7 +49,7 @@ mseg_cpu mseg_cpu_detect(void);
 /** Whether its features are enough for the kernels of that level, whatever it prefers. */
 bool mseg_cpu_can_run(const mseg_cpu *cpu, mseg_cpu_level level);
 
-/** "scalar", "avx2", "avx512", "zen4". */
+/** "scalar", "avx2", "avxvnni", "avx512", "zen4". */
 const char *mseg_cpu_level_name(mseg_cpu_level level);
 
 /** The level of that name, or MSEG_CPU_LEVELS when there is none. */

@@ -8,7 +8,7 @@
 
 /* Rows of numbers in the caller's memory come in, rows of numbers in his memory go out. These are the micro-kernels: plain loops
  * that know nothing of networks. None reads or writes outside what its comment names, and none allocates. All are thread safe.
- * f32/ holds the network's arithmetic in float, pixels/ what touches pictures and labels. */
+ * f32/ holds the network's arithmetic in float, u8/ that in 8 bits, pixels/ what touches pictures and labels. */
 
 /* A row of a convolution as a matrix product: out[p][j] = clamp(bias[j] + sum over taps t and inputs i of a[t][p * a_stride + i]
  * * b[t][i * width + j] + add[p][j]) for pixels p and up to nr output channels j. A 1x1 convolution has one tap, a 3x3 up to
@@ -80,6 +80,85 @@ typedef void (*mseg_peak_fn)(long rounds);
  * a bound of a pixel's sum of squares over them: no less than the largest, at most 16 times that. */
 typedef float (*mseg_pair_sums_fn)(const float *x, size_t stride, int k, int pixels, float *out);
 
+/* ---- 8 bits: every row gives the same bits, those of TensorFlow Lite's XNNPACK kernels (docs/numerics.md) ---- */
+
+/* A sum of two maps, as TensorFlow Lite's ADD: clamp(((x * x_mul + y * y_mul + bias) >> shift) + zero), zero points and rounding
+ * being in bias; the shift rounds down. 0 < shift < 32. */
+typedef struct mseg_u8_add {
+    int32_t x_mul, y_mul, bias;
+    int shift, zero, min, max;
+} mseg_u8_add;
+
+/* A row of a convolution. With the exact sum s[p][j] = bias[j] + sum over taps t and inputs i of a[t][p * a_stride + i] *
+ * w[t][i][j] + shift * sum over taps t of sums[t][p * sums_stride], out[p][j] = clamp(rint((float)s * scale[j]) + zero) between
+ * min and max: the product rounded to float, rint to even. s fits 32 bits and rint its int, whoever calls sees to that. With
+ * how, that is x of the sum with add, which out becomes. */
+typedef struct mseg_u8_gemm_args {
+    const uint8_t *const *a; /* per tap: first input of pixel 0; k rounded up to 4 bytes of every pixel are read */
+    const void *const *b;    /* per tap: a panel, packed by the kernel's kr, weights behind k are 0 */
+    const int32_t *const *sums;
+    int taps, k;
+    int n; /* output channels, 1 .. nr */
+    size_t a_stride, sums_stride;
+    const int32_t *bias; /* n, rounded up to vec */
+    const float *scale;  /* the same */
+    int shift;           /* 0: sums may be NULL */
+    int zero, min, max;
+    const mseg_u8_add *how; /* NULL: no sum */
+    const uint8_t *add;     /* pixel p at p * add_stride */
+    size_t add_stride;
+    uint8_t *c; /* the n channels of a pixel are written and nothing else */
+    size_t c_stride;
+} mseg_u8_gemm_args;
+
+/** Computes m <= mr pixels from pixel p on. */
+typedef void (*mseg_u8_gemm_fn)(const mseg_u8_gemm_args *args, int p, int m);
+
+/* kr says how weights are packed, of width = n rounded up to vec: 1: int16_t [k][width]; 2: int16_t [k / 4][2][width][2], inputs
+ * 4 q + h and 4 q + h + 2 side by side; 4: int8_t [k / 4][width][4], k being rounded up to 4 for the last two. Signed bytes do
+ * not hold the difference of two unsigned ones: they hold the difference minus shift. */
+typedef struct mseg_u8_gemm_kernel {
+    const char *name;
+    mseg_u8_gemm_fn fn;
+    int mr, nr, vec, kr;
+} mseg_u8_gemm_kernel;
+
+/** out[p] = x[p * stride] + ... + x[p * stride + k - 1]. */
+typedef void (*mseg_u8_sums_fn)(const uint8_t *x, size_t stride, int k, int pixels, int32_t *out);
+
+/* One or two rows of a depthwise 3x3 convolution, rounded as a gemm's are: s = bias + sum of the nine x * w. Input and output
+ * have channels rounded up to vec in memory; out of the picture the rows read zero points that the caller put there, whose share
+ * is in bias. */
+typedef struct mseg_u8_dwconv_args {
+    const uint8_t
+        *rows[4];      /* per kernel row: channel 0 of the left tap of output pixel 0; the second output row reads rows 1 to 3 */
+    size_t tap_step;   /* bytes from tap to tap: rate * pixel size */
+    size_t pixel_step; /* bytes from output pixel to output pixel on the input: stride * pixel size */
+    const void *weights; /* as the kernel's pack made them */
+    const int32_t *bias; /* channels rounded up to vec, as scale */
+    const float *scale;
+    uint8_t *out, *second; /* second: NULL when there is one row to make */
+    size_t out_stride;
+    int pixels, channels;
+    int zero, min, max;
+} mseg_u8_dwconv_args;
+
+typedef void (*mseg_u8_dwconv_fn)(const mseg_u8_dwconv_args *args);
+
+typedef struct mseg_u8_dwconv_kernel {
+    const char *name;
+    mseg_u8_dwconv_fn fn;
+    int vec;
+    size_t (*bytes)(int channels); /* of packed weights, which are aligned to 64 */
+    /** From [9][channels] differences between bytes, -255 to 255, in the order of the taps. */
+    void (*pack)(void *to, const int16_t *weights, int channels);
+} mseg_u8_dwconv_kernel;
+
+/** As mseg_argmax_fn in whole numbers: l and r are sums of two logits' bytes whose weights add up to 2048, fraction is of 2048,
+ * and what is compared is ((2048 - fraction) * l + fraction * r + 2^21) >> 22. */
+typedef void (*mseg_u8_argmax_fn)(const int32_t *row, int classes, const mseg_column_run *runs, int n_runs,
+                                  const int32_t *fraction, uint8_t *labels);
+
 typedef struct mseg_gemm_kernel {
     const char *name;
     mseg_gemm_fn fn;
@@ -99,6 +178,14 @@ typedef struct mseg_kernels {
     mseg_softmax_fn softmax;
     mseg_peak_fn peak;
     int peak_madds;
+    struct {
+        mseg_u8_gemm_kernel gemm;
+        mseg_u8_sums_fn sums;
+        mseg_u8_dwconv_kernel dwconv;
+        mseg_u8_argmax_fn argmax;
+        mseg_peak_fn peak; /* of multiply-adds of bytes */
+        int peak_madds;
+    } u8;
 } mseg_kernels;
 
 /** The set of cpu->level: of every kind the last kernel that cpu->features are enough for and that asks for no later level. The

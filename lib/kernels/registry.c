@@ -46,5 +46,32 @@ mseg_kernels mseg_kernels_for(const mseg_cpu *cpu)
         set.softmax = name;
 #include "kernels/pixels/softmax_add.def"
 
+#define ROW(name, needs, prefers, mr, nr, vec, kr)                                                                               \
+    if (suits(cpu, needs, prefers))                                                                                              \
+        set.u8.gemm = (mseg_u8_gemm_kernel){#name, name, mr, nr, vec, kr};
+#include "kernels/u8/gemm.def"
+
+#define ROW(name, needs, prefers)                                                                                                \
+    if (suits(cpu, needs, prefers))                                                                                              \
+        set.u8.sums = name;
+#include "kernels/u8/sums.def"
+
+#define ROW(name, needs, prefers, vec, bytes, pack)                                                                              \
+    if (suits(cpu, needs, prefers))                                                                                              \
+        set.u8.dwconv = (mseg_u8_dwconv_kernel){#name, name, vec, bytes, pack};
+#include "kernels/u8/dwconv3x3.def"
+
+#define ROW(name, needs, prefers)                                                                                                \
+    if (suits(cpu, needs, prefers))                                                                                              \
+        set.u8.argmax = name;
+#include "kernels/u8/argmax.def"
+
+#define ROW(name, needs, prefers, madds)                                                                                         \
+    if (suits(cpu, needs, prefers)) {                                                                                            \
+        set.u8.peak = name;                                                                                                      \
+        set.u8.peak_madds = madds;                                                                                               \
+    }
+#include "kernels/u8/dot_peak.def"
+
     return set;
 }

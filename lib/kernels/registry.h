@@ -23,6 +23,24 @@
 #define ROW(name, needs, prefers, madds) void name(long);
 #include "kernels/f32/fma_peak.def"
 
+#define ROW(name, needs, prefers, mr, nr, vec, kr) void name(const mseg_u8_gemm_args *, int, int);
+#include "kernels/u8/gemm.def"
+
+#define ROW(name, needs, prefers) void name(const uint8_t *, size_t, int, int, int32_t *);
+#include "kernels/u8/sums.def"
+
+#define ROW(name, needs, prefers, vec, bytes, pack)                                                                              \
+    void name(const mseg_u8_dwconv_args *);                                                                                      \
+    size_t bytes(int);                                                                                                           \
+    void pack(void *, const int16_t *, int);
+#include "kernels/u8/dwconv3x3.def"
+
+#define ROW(name, needs, prefers) void name(const int32_t *, int, const mseg_column_run *, int, const int32_t *, uint8_t *);
+#include "kernels/u8/argmax.def"
+
+#define ROW(name, needs, prefers, madds) void name(long);
+#include "kernels/u8/dot_peak.def"
+
 #define ROW(name, needs, prefers) void name(const uint8_t *, float *, int, const float[3], const float[3]);
 #include "kernels/pixels/normalise.def"
 

@@ -2,6 +2,7 @@
 #define MSEG_NET_INPUT_H
 
 #include "net/entry.h"
+#include "net/quant.h"
 
 /* The one rule by which a picture enters a network: channel c of a pixel becomes byte * scale[c] + offset[c]; what lies beside
  * the picture on its canvas is pad[c]. */
@@ -9,6 +10,7 @@ typedef struct mseg_input {
     float scale[3], offset[3], pad[3];
     mseg_sampling sampling;
     mseg_input_from from;
+    mseg_quant quant; /* the bytes of a network in 8 bits; scale 0: it is none */
 } mseg_input;
 
 /* TensorFlow DeepLab's: -1 to 1, beside the picture the mean (127.5, which becomes 0), corners aligned. */

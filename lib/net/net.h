@@ -26,6 +26,10 @@ typedef enum mseg_layer_kind {
     MSEG_JOIN
 } mseg_layer_kind;
 
+/* How a concatenation takes a map that is held in other bytes than its own: as they are, as TensorFlow Lite's QUANTIZE turns them
+ * into others, or as its CONCATENATION does. */
+typedef enum mseg_joining { MSEG_JOINS_AS_IT_IS, MSEG_JOINS_BY_QUANTIZE, MSEG_JOINS_BY_CONCATENATION } mseg_joining;
+
 enum { MSEG_MAX_INPUTS = 5, MSEG_MAX_OUTPUTS = 8, MSEG_MAX_LAYER_NAME = 64 };
 
 /* MSEG_CONV: out = activation(convolution of the inputs concatenated along channels + add). Inputs that a global pool (or a
@@ -51,6 +55,11 @@ typedef struct mseg_net_layer {
     int in_channels; /* of all inputs; mseg_net_add fills it in */
     bool bias;
     bool vector; /* 1x1 whatever the picture's size; mseg_net_add fills it in */
+    /* In 8 bits, where the file tells it: how bytes stand for what the layer makes before add, with it (scale 0: nothing is
+     * added), and for what readers of several inputs see of it (scale 0: the same). */
+    mseg_quant quant, sum, joined;
+    mseg_joining joining;
+    bool mean; /* a global pool in 8 bits: rounded as TensorFlow Lite's MEAN, not as its AVERAGE_POOL_2D */
 } mseg_net_layer;
 
 typedef struct mseg_net {

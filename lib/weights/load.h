@@ -36,6 +36,23 @@ mseg_status mseg_weights_load(mseg_layer_weights *out, const mseg_weights *weigh
 mseg_status mseg_weights_load_depthwise(mseg_layer_weights *out, const mseg_weights *weights, const char *layer, int channels,
                                         mseg_error *err);
 
+/* One convolution of a model in 8 bits: differences of bytes and their zero point, -255 to 255, in the orders of
+ * mseg_layer_weights; real = difference * scale of the output channel. */
+typedef struct mseg_layer_bytes {
+    int16_t *weight;
+    int32_t *bias; /* [out], zeros where the model has none; of the scale input's * weight's */
+    float *scale;  /* [out] */
+    int out, kernel, in;
+    bool depthwise;
+} mseg_layer_bytes;
+
+/** As the functions above, of integers. Errors besides: MSEG_UNSUPPORTED (LAYER's tensors are not in 8 bits). */
+mseg_status mseg_weights_load_bytes(mseg_layer_bytes *out, const mseg_weights *weights, const char *layer, int in,
+                                    mseg_error *err);
+mseg_status mseg_weights_load_depthwise_bytes(mseg_layer_bytes *out, const mseg_weights *weights, const char *layer, int channels,
+                                              mseg_error *err);
+void mseg_layer_bytes_free(mseg_layer_bytes *layer);
+
 /** Frees the floats and zeroes *layer; safe on an all-zero one. */
 void mseg_layer_weights_free(mseg_layer_weights *layer);
 

@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "net/input.h"
+#include "net/net.h"
 #include "net/padding.h"
 
 /* MSEG_SEEDED: no stored data, pseudo-random values made from the tensor's name (weights/seeded.h). */
@@ -61,6 +62,21 @@ typedef struct mseg_weights_origin {
     int input_width, input_height;
 } mseg_weights_origin;
 mseg_weights_origin mseg_weights_origin_of(const mseg_weights *weights);
+
+/* How the file holds what a layer makes in 8 bits, as in mseg_net_layer. */
+typedef struct mseg_layer_quant {
+    char name[64]; /* canonical */
+    mseg_quant quant, sum, joined;
+    mseg_joining joining;
+    bool mean;
+} mseg_layer_quant;
+
+/** That of the layer of that canonical name, NULL: the file says nothing. Valid until close. Thread safe. */
+const mseg_layer_quant *mseg_weights_quant(const mseg_weights *weights, const char *layer);
+
+/** Why the network cannot be run in integers exactly as TensorFlow Lite runs the file: "the file is not quantised", or the first
+ * operator that prevents it; NULL: it can. Valid until close. Thread safe. */
+const char *mseg_weights_no_integers(const mseg_weights *weights);
 
 /** How many names of classes the file holds, 0: none; whether they are as many as the classes is for the caller to see. */
 int mseg_weights_labels(const mseg_weights *weights);

@@ -7,7 +7,7 @@
 
 /* Include behind cmocka.h. A test for every kernel set: LEVELS(DEFINE_LEVEL_TEST) behind a function check_level(void *state,
  * mseg_cpu_level level), and LEVELS(LEVEL_TEST) among the tests. */
-#define LEVELS(EACH) EACH(scalar, SCALAR) EACH(avx2, AVX2) EACH(avx512, AVX512) EACH(zen4, ZEN4)
+#define LEVELS(EACH) EACH(scalar, SCALAR) EACH(avx2, AVX2) EACH(avxvnni, AVXVNNI) EACH(avx512, AVX512) EACH(zen4, ZEN4)
 #define DEFINE_LEVEL_TEST(name, LEVEL)                                                                                           \
     static void test_##name(void **state)                                                                                        \
     {                                                                                                                            \
