@@ -254,7 +254,7 @@ static mseg_status open_model(mseg_model **out, const source *from, const mseg_m
     if (!status)
         status = copy_labels(model, weights, err);
     if (!status)
-        status = mseg_packed_net_open(&model->net, &net, weights, model->kernels, options->unfused, err);
+        status = mseg_packed_net_open(&model->net, &net, weights, model->kernels, options->unfused, false, err);
     if (status)
         mseg_model_close(&model);
     mseg_net_free(&net);
