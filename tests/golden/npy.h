@@ -1,19 +1,22 @@
 #ifndef MSEG_TESTS_NPY_H
 #define MSEG_TESTS_NPY_H
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A NumPy file (format 1.0, C order) of float32 in memory. */
+/* A NumPy file (format 1.0, C order) of float32, or of bytes, in memory. */
 typedef struct npy {
     int rank, shape[4];
     size_t count;
-    float *data;
+    float *data;    /* NULL: bytes */
+    uint8_t *bytes; /* NULL: floats */
 } npy;
 
 static inline int npy_parse(npy *a, FILE *file)
 {
+    int bytes;
     unsigned char magic[10];
     char header[512] = {0};
     if (fread(magic, 1, 10, file) != 10 || memcmp(magic, "\x93NUMPY\1", 7))
@@ -22,7 +25,8 @@ static inline int npy_parse(npy *a, FILE *file)
     if (length >= sizeof header || fread(header, 1, length, file) != length)
         return 0;
     const char *at = strstr(header, "'shape': (");
-    if (!at || !strstr(header, "'<f4'") || !strstr(header, "'fortran_order': False"))
+    bytes = strstr(header, "'|u1'") != NULL;
+    if (!at || (!bytes && !strstr(header, "'<f4'")) || !strstr(header, "'fortran_order': False"))
         return 0;
     a->count = 1;
     for (at += 10; a->rank < 4 && *at != ')';) {
@@ -31,11 +35,16 @@ static inline int npy_parse(npy *a, FILE *file)
         at += strcspn(at, ",)");
         at += strspn(at, ", ");
     }
-    a->data = malloc(a->count * sizeof *a->data);
-    return a->data && fread(a->data, sizeof *a->data, a->count, file) == a->count && fgetc(file) == EOF;
+    const size_t size = bytes ? sizeof *a->bytes : sizeof *a->data;
+    void *data = malloc(a->count * size);
+    if (bytes)
+        a->bytes = data;
+    else
+        a->data = data;
+    return data && fread(data, size, a->count, file) == a->count && fgetc(file) == EOF;
 }
 
-/* 1 when the whole file was read; free a->data. */
+/* 1 when the whole file was read; free a->data or a->bytes. */
 static inline int npy_read(npy *a, const char *path)
 {
     memset(a, 0, sizeof *a);
