@@ -82,8 +82,8 @@ static mseg_status finish(mseg_packed_u8 *p, const mseg_net *net, mseg_value ind
     const mseg_net_layer *layer = &net->layers[index];
     const mseg_quant out = layer->quant;
     p->zero = out.zero;
-    p->min = layer->activation == MSEG_LINEAR ? 0 : out.zero;
-    p->max = layer->activation == MSEG_RELU6 ? mseg_u8_byte(out, 6) : 255;
+    p->min = layer->bounds.least;
+    p->max = layer->bounds.most ? layer->bounds.most : 255;
     if (layer->add >= 0) {
         p->adds = true;
         if (!add_of(&p->how, out, mseg_u8_value(net, layer->add), layer->sum))

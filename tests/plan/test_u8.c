@@ -1,9 +1,10 @@
 #include <math.h>
 
+#include "plan/nets.h"
+
 #include "kernels/levels.h"
 #include "kernels/random.h"
 #include "net/sampling.h"
-#include "plan/nets.h"
 
 /* Random networks in 8 bits, fused with one and with three threads and layer by layer, against sums in 64 bits written down here:
  * every byte is the same. Zero points, scales, sizes, strides and rates are random, and so is how files keep weights. */
@@ -61,7 +62,7 @@ typedef struct random_net {
 
 static void add_tensor(random_net *r, const char *layer, const char *part, mseg_tensor *tensor)
 {
-    snprintf(tensor->name, sizeof tensor->name, "%s.%s", layer, part);
+    snprintf(tensor->name, sizeof tensor->name, "%.40s.%s", layer, part);
     assert_int_equal(mseg_weights_add(r->t.weights, tensor, NULL), MSEG_OK);
 }
 
