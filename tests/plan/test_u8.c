@@ -17,6 +17,7 @@ typedef struct keep {
     void *blocks[512];
     int n;
     uint64_t random;
+    bool is_signed; /* all maps are */
 } keep;
 
 static void *keep_bytes(keep *k, size_t bytes)
@@ -43,7 +44,8 @@ static mseg_quant random_quant(keep *k, float scale)
     static const int zeros[] = {0, 255, 128};
     const int kind = pick(k, 0, 5);
     return (mseg_quant){.scale = scale * (0.7f + 0.01f * (float)pick(k, 0, 60)),
-                        .zero = kind < 3 ? zeros[kind] : pick(k, 0, 255)};
+                        .zero = kind < 3 ? zeros[kind] : pick(k, 0, 255),
+                        .is_signed = k->is_signed};
 }
 
 /* ---- layers ---- */
@@ -208,7 +210,6 @@ static mseg_value add_pool(random_net *r, mseg_value in)
                            .quant = held(r, in),
                            .mean = pick(&r->keep, 0, 1)};
     mseg_value out;
-    pool.quant.is_signed = layer_at(r, in)->quant.is_signed;
     assert_int_equal(mseg_net_add(&r->t.net, &pool, &out), MSEG_OK);
     return out;
 }
@@ -267,6 +268,7 @@ static void build(random_net *r, uint64_t seed)
     mseg_value picture, value, low = -1;
     r->keep.random = seed << 20;
     keep *k = &r->keep;
+    k->is_signed = pick(k, 0, 1);
     test_net_open(&r->t, pick(k, 0, 1) ? MSEG_SAME : MSEG_SYMMETRIC, &picture);
     r->t.net.input.quant = random_quant(k, 0.01f);
     r->t.net.input.sampling = (mseg_sampling)pick(k, 0, 2);
