@@ -520,7 +520,7 @@ static void check_level(void *unused, mseg_cpu_level level)
         r = (random_net){0};
         build(&r, seed);
         keep *k = &r.keep;
-        const int width = pick(k, 1, 40), height = pick(k, 1, 40);
+        const int most = pick(k, 0, 1) ? 40 : 6, width = pick(k, 1, most), height = pick(k, 1, most);
         uint8_t *data = keep_bytes(k, (size_t)(width * height) * 3);
         for (int i = 0; i < width * height * 3; i++)
             data[i] = (uint8_t)pick(k, 0, 255);
