@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "cli/network.h"
 #include "cli/say.h"
 
 #define BUILTIN_MODEL "builtin"
@@ -135,4 +136,5 @@ void cli_model_add_json(mseg_json *object, const mseg_model *model)
         mseg_json_add_string(object, "model_sha256", info.sha256);
     else
         mseg_json_add_null(object, "model_sha256");
+    mseg_json_add_string(object, "precision", cli_precisions[info.precision]);
 }

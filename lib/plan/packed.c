@@ -145,13 +145,14 @@ static mseg_status pack_layer(mseg_packed_net *p, int index, const mseg_weights 
 }
 
 mseg_status mseg_packed_net_open(mseg_packed_net **out, const mseg_net *net, const mseg_weights *weights,
-                                 const mseg_kernels *kernels, bool unfused, mseg_error *err)
+                                 const mseg_kernels *kernels, bool unfused, bool integers, mseg_error *err)
 {
     mseg_packed_net *p = *out = mseg_alloc(sizeof *p);
     if (!p)
         return mseg_fail(err, MSEG_NOMEM, NULL);
     p->kernels = kernels;
     p->unfused = unfused;
+    p->integers = integers;
     mseg_status status = mseg_net_copy(&p->net, net);
     if (!status)
         status = unfused ? mseg_net_copy(&p->run, net) : mseg_net_fold(&p->run, net);

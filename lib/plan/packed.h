@@ -34,13 +34,15 @@ typedef struct mseg_packed_net {
     int *line_of; /* the line that each layer of run works for */
     const mseg_kernels *kernels;
     bool unfused;
-    size_t bytes; /* of packed weights */
+    bool integers; /* run in 8 bits, as its layers' quant tell */
+    size_t bytes;  /* of packed weights */
 } mseg_packed_net;
 
-/** Copies net and packs the weights that its layers name. unfused: as plans for reference, layer by layer. Errors: MSEG_NOMEM,
- * MSEG_MISMATCH (weights of other shapes), MSEG_UNSUPPORTED. On failure *packed is NULL. */
+/** Copies net and packs the weights that its layers name. unfused: as plans for reference, layer by layer. integers:
+ * to be run in 8 bits. Errors: MSEG_NOMEM, MSEG_MISMATCH (weights of other shapes), MSEG_UNSUPPORTED. On failure *packed is NULL.
+ */
 mseg_status mseg_packed_net_open(mseg_packed_net **packed, const mseg_net *net, const mseg_weights *weights,
-                                 const mseg_kernels *kernels, bool unfused, mseg_error *err);
+                                 const mseg_kernels *kernels, bool unfused, bool integers, mseg_error *err);
 
 /** Fills in lines and line_of of a net that has its layers (layers.c). Errors: MSEG_NOMEM. */
 mseg_status mseg_packed_net_line_up(mseg_packed_net *packed);

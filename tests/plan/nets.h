@@ -126,7 +126,7 @@ static inline mseg_packed_net *test_net_pack(test_net *t, const mseg_kernels *ke
 {
     mseg_packed_net *packed;
     mseg_error err;
-    if (mseg_packed_net_open(&packed, &t->net, t->weights, kernels, unfused, &err))
+    if (mseg_packed_net_open(&packed, &t->net, t->weights, kernels, unfused, false, &err))
         fail_msg("%s", err.text);
     mseg_net_free(&t->net);
     mseg_weights_close(&t->weights);

@@ -363,7 +363,7 @@ static void test_other_weights_are_refused(void **state)
     mseg_error err;
     small_net(&net, &map, &pooled);
     net.net.layers[map].channels = net.net.layers[pooled].channels = 6;
-    assert_int_equal(mseg_packed_net_open(&packed, &net.net, net.weights, best_kernels(), false, &err), MSEG_MISMATCH);
+    assert_int_equal(mseg_packed_net_open(&packed, &net.net, net.weights, best_kernels(), false, false, &err), MSEG_MISMATCH);
     assert_null(packed);
     assert_string_equal(err.text, "first.weight makes 8 channels by 1x1, the network's layer 6 by 1x1");
     mseg_net_free(&net.net);
@@ -393,7 +393,7 @@ static void test_other_weights_of_products_are_refused(void **state)
             assert_int_equal(test_conv(t, "branch", branch, filter, &output), MSEG_OK);
     }
     assert_int_equal(mseg_net_output(&net.net, output), MSEG_OK);
-    assert_int_equal(mseg_packed_net_open(&packed, &net.net, wrong.weights, best_kernels(), false, &err), MSEG_MISMATCH);
+    assert_int_equal(mseg_packed_net_open(&packed, &net.net, wrong.weights, best_kernels(), false, false, &err), MSEG_MISMATCH);
     assert_string_equal(err.text, "branch.weight takes 7 channels, block.project makes 6");
     mseg_net_free(&net.net);
     mseg_net_free(&wrong.net);
