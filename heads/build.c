@@ -9,9 +9,22 @@ static void set_name(char to[MSEG_MAX_LAYER_NAME], const char *name)
     snprintf(to, MSEG_MAX_LAYER_NAME, "%.*s", MSEG_MAX_LAYER_NAME - 1, name);
 }
 
+static void set_quant(mseg_net_layer *layer, const mseg_layer_quant *quant)
+{
+    if (!quant)
+        return;
+    layer->quant = quant->quant;
+    layer->sum = quant->sum;
+    layer->joined = quant->joined;
+    layer->joining = quant->joining;
+    layer->bounds = quant->bounds;
+    layer->mean = quant->mean;
+}
+
 static mseg_status append(const mseg_builder *b, const char *name, mseg_net_layer *layer, mseg_value *out)
 {
     set_name(layer->name, name);
+    set_quant(layer, mseg_weights_quant(b->weights, name));
     mseg_status status = mseg_net_add(b->net, layer, out);
     if (status == MSEG_NOMEM)
         return mseg_fail(b->err, status, NULL);

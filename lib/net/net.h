@@ -59,7 +59,8 @@ typedef struct mseg_net_layer {
      * added), and for what readers of several inputs see of it (scale 0: the same). */
     mseg_quant quant, sum, joined;
     mseg_joining joining;
-    bool mean; /* a global pool in 8 bits: rounded as TensorFlow Lite's MEAN, not as its AVERAGE_POOL_2D */
+    mseg_quant_bounds bounds; /* of the bytes before add; activation is that of floats */
+    bool mean;                /* a global pool in 8 bits: rounded as TensorFlow Lite's MEAN, not as its AVERAGE_POOL_2D */
 } mseg_net_layer;
 
 typedef struct mseg_net {

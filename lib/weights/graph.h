@@ -21,6 +21,13 @@ typedef enum mseg_node_kind {
 
 enum { MSEG_NODE_INPUTS = 16, MSEG_NODE_FAULT = 96 };
 
+/* How an operator reads one of its inputs: what the bytes of that tensor stand for (scale 0: no bytes, or made in a way that mseg
+ * does not follow), and whether a QUANTIZE made them of other bytes, those of the input's node. */
+typedef struct mseg_node_read {
+    mseg_quant quant;
+    bool quantized;
+} mseg_node_read;
+
 /* An operator, with those that only prepare or finish it (padding, space to batch, a separate activation, a bias added later,
  * changes of number format). */
 typedef struct mseg_node {
@@ -43,7 +50,16 @@ typedef struct mseg_node {
     mseg_sampling sampling; /* of a resize */
     int block;              /* > 1: the output still lies in batches of that rate */
     bool labels;            /* a tail of largest indices, no scores */
-    bool taken;             /* for the matcher */
+    /* In 8 bits: the output as the operator itself writes it (scale 0: no bytes, or of no use), the bytes that its activation
+     * leaves, how it reads its inputs, what keeps it from being one operator on bytes, for messages ("": nothing), and of a pool
+     * whether it is a MEAN. */
+    mseg_quant quant;
+    mseg_quant_bounds bounds;
+    mseg_node_read reads[MSEG_NODE_INPUTS];
+    char apart[MSEG_NODE_FAULT];
+    bool mean;
+    bool taken;                      /* for the matcher */
+    char layer[MSEG_MAX_LAYER_NAME]; /* what the matcher took it as; "": nothing that has a name */
 } mseg_node;
 
 typedef struct mseg_graph {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "weights/flatbuffer.h"
 
 static const mseg_tensor *find(const mseg_weights *weights, const char *layer, const char *part)
 {
@@ -166,6 +167,64 @@ static mseg_status load(mseg_layer_weights *out, const mseg_weights *weights, co
     if (status)
         mseg_layer_weights_free(out);
     return status;
+}
+
+void mseg_layer_bytes_free(mseg_layer_bytes *layer)
+{
+    mseg_free(&layer->weight);
+    mseg_free(&layer->bias);
+    mseg_free(&layer->scale);
+    *layer = (mseg_layer_bytes){0};
+}
+
+static bool is_bytes(const mseg_tensor *weight, const mseg_tensor *bias, const mseg_weight_shape *shape)
+{
+    const bool per_channel = weight->n_scales == shape->out && weight->axis == (shape->depthwise ? 3 : 0);
+    return (weight->dtype == MSEG_U8 || weight->dtype == MSEG_S8) && (weight->n_scales == 1 || per_channel) &&
+           (!bias || bias->dtype == MSEG_S32);
+}
+
+static mseg_status load_bytes(mseg_layer_bytes *out, const mseg_weights *weights, const char *layer,
+                              const mseg_weight_shape *shape, mseg_error *err)
+{
+    const mseg_tensor *weight = find(weights, layer, "weight"), *bias = find(weights, layer, "bias");
+    if (has_norm(weights, layer) || !is_bytes(weight, bias, shape))
+        return mseg_fail(err, MSEG_UNSUPPORTED, "%s is not quantised", layer);
+    const size_t elements = mseg_tensor_elements(weight), channels = (size_t)shape->out;
+    *out = (mseg_layer_bytes){.out = shape->out, .kernel = shape->kernel, .in = shape->in, .depthwise = shape->depthwise};
+    out->weight = mseg_alloc_array(elements, sizeof *out->weight);
+    out->bias = mseg_alloc_array(channels, sizeof *out->bias);
+    out->scale = mseg_alloc_array(channels, sizeof *out->scale);
+    if (!out->weight || !out->bias || !out->scale) {
+        mseg_layer_bytes_free(out);
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    }
+    for (size_t i = 0; i < elements; i++)
+        out->weight[i] =
+            (int16_t)((weight->dtype == MSEG_S8 ? (int)(int8_t)weight->data[i] : (int)weight->data[i]) - weight->zero_point);
+    for (size_t c = 0; c < channels; c++) {
+        out->bias[c] = bias ? (int32_t)mseg_load_u32(bias->data + 4 * c) : 0;
+        out->scale[c] = mseg_load_f32(weight->scales + 4 * (weight->n_scales > 1 ? c : 0));
+    }
+    return MSEG_OK;
+}
+
+mseg_status mseg_weights_load_bytes(mseg_layer_bytes *out, const mseg_weights *weights, const char *layer, int in,
+                                    mseg_error *err)
+{
+    mseg_weight_shape shape;
+    *out = (mseg_layer_bytes){0};
+    mseg_status status = mseg_weights_shape(&shape, weights, layer, in, err);
+    return status ? status : load_bytes(out, weights, layer, &shape, err);
+}
+
+mseg_status mseg_weights_load_depthwise_bytes(mseg_layer_bytes *out, const mseg_weights *weights, const char *layer, int channels,
+                                              mseg_error *err)
+{
+    mseg_weight_shape shape;
+    *out = (mseg_layer_bytes){0};
+    mseg_status status = mseg_weights_shape_depthwise(&shape, weights, layer, channels, err);
+    return status ? status : load_bytes(out, weights, layer, &shape, err);
 }
 
 mseg_status mseg_weights_load(mseg_layer_weights *out, const mseg_weights *weights, const char *layer, int in, mseg_error *err)

@@ -294,6 +294,12 @@ static mseg_status check_geometry(mseg_matcher *m, const mseg_node *node, const 
     return MSEG_OK;
 }
 
+void mseg_match_claim(mseg_node *node, const char *layer)
+{
+    node->taken = true;
+    snprintf(node->layer, sizeof node->layer, "%s", layer);
+}
+
 mseg_status mseg_match_take(mseg_matcher *m, mseg_node *node, const char *layer, const mseg_expected *want)
 {
     if (node->kind != want->kind)
@@ -308,7 +314,7 @@ mseg_status mseg_match_take(mseg_matcher *m, mseg_node *node, const char *layer,
         status = check_geometry(m, node, layer, want);
     if (status == MSEG_OK)
         status = add_tensors(m, node, layer);
-    node->taken = true;
+    mseg_match_claim(node, layer);
     m->taken++;
     return status;
 }
@@ -367,8 +373,10 @@ static mseg_status check_all_taken(const mseg_matcher *m)
 static mseg_status match(mseg_matcher *m)
 {
     mseg_weights_clear(m->weights);
-    for (int i = 0; i < m->graph->count; i++)
+    for (int i = 0; i < m->graph->count; i++) {
         m->graph->nodes[i].taken = false;
+        m->graph->nodes[i].layer[0] = '\0';
+    }
     mseg_status status = mseg_match_backbone(m);
     if (status == MSEG_OK)
         status = mseg_match_head(m);
@@ -376,7 +384,9 @@ static mseg_status match(mseg_matcher *m)
         return status;
     m->weights->padding = m->same ? MSEG_SAME : MSEG_SYMMETRIC;
     status = take_tail(m);
-    return status ? status : check_all_taken(m);
+    if (!status)
+        status = check_all_taken(m);
+    return status ? status : mseg_match_quants(m);
 }
 
 mseg_status mseg_graph_match(mseg_graph *graph, mseg_weights *weights, mseg_error *err)

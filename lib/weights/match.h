@@ -48,6 +48,13 @@ bool mseg_match_activation(const mseg_node *node, mseg_activation activation);
 /** Checks a convolution, adds its tensors under that name and takes it. Errors: MSEG_UNSUPPORTED, those of mseg_weights_add. */
 mseg_status mseg_match_take(mseg_matcher *m, mseg_node *node, const char *layer, const mseg_expected *want);
 
+/** Takes a node that is no convolution as that layer, or as a part of one that has no name (""). */
+void mseg_match_claim(mseg_node *node, const char *layer);
+
+/** Fills the quants of weights, and integers or no_integers, from the nodes of a match that ends with the scores at the current
+ * one. Errors: MSEG_NOMEM. */
+mseg_status mseg_match_quants(mseg_matcher *m);
+
 /** Takes the convolution that reads from the current node and makes it current. */
 mseg_status mseg_match_step(mseg_matcher *m, const char *layer, const mseg_expected *want);
 

@@ -34,7 +34,7 @@ static mseg_status match_residual(mseg_matcher *m, int block, const mseg_node *i
         return mseg_match_fail(m, add, layer, "changes the shape");
     if (add->low == 0)
         return mseg_match_fail(m, add, layer, "holds no numbers below 0, as if RELU followed");
-    add->taken = true;
+    mseg_match_claim(add, project->layer);
     m->current = add;
     return MSEG_OK;
 }

@@ -14,7 +14,7 @@ static mseg_status match_classifier(mseg_matcher *m, mseg_node *pool)
 {
     mseg_status status = MSEG_OK;
     char layer[MSEG_MAX_LAYER_NAME];
-    pool->taken = true;
+    mseg_match_claim(pool, "head.pool");
     m->current = pool;
     for (int i = 0; i < MAX_DENSE && !status; i++) {
         const mseg_node *dense = mseg_match_user(m, m->current, MSEG_NODE_CONV);
@@ -37,7 +37,8 @@ static mseg_status match_pooling(mseg_matcher *m, mseg_node *resize, const mseg_
         return mseg_match_fail(m, pool, "head.image_pooling", "is not the mean over the features");
     if (resize->channels != conv->channels)
         return mseg_match_fail(m, resize, "head.image_pooling", "changes the number of channels");
-    pool->taken = resize->taken = true;
+    mseg_match_claim(pool, "head.pool");
+    resize->taken = true;
     return mseg_match_take(m, conv, "head.image_pooling", &pointwise_relu);
 }
 
@@ -133,7 +134,7 @@ static mseg_status match_decoder(mseg_matcher *m, mseg_node *resize)
         concat->width != low->width)
         return mseg_match_fail(m, concat, place, "does not join maps of one size along the channels");
     status = mseg_match_resize(m, resize, place);
-    concat->taken = true;
+    mseg_match_claim(concat, "head.join");
     m->current = concat;
     for (int i = 0; i < MAX_DECODER && !status; i++) {
         const mseg_node *conv = mseg_match_user(m, m->current, MSEG_NODE_CONV);

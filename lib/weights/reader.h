@@ -28,6 +28,10 @@ struct mseg_weights {
     char *label_text;    /* what the labels point into */
     const char **labels; /* [n_labels]; "": a blank line */
     int n_labels;
+    mseg_layer_quant *quants;
+    int n_quants, quants_capacity;
+    bool integers;         /* the network can be run in them exactly */
+    char no_integers[256]; /* else why not; "": the file is not quantised */
 };
 
 /* One kind of file. probe looks at the first bytes; read fills tensors, padding, origin and, where the

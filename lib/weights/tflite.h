@@ -121,6 +121,8 @@ typedef struct tfl_view {
     int pad[4];          /* zeros already put around the node's output: top, bottom, left, right */
     bool channels_first; /* NCHW */
     bool size;           /* numbers that say how large other tensors are */
+    int quantized;       /* QUANTIZE operators since the node that made other bytes */
+    bool floats;         /* it has been made floats since the node */
 } tfl_view;
 
 /* Numbers that operators in front of the network make of the picture's: x * scale + offset, channel by channel. */
@@ -157,6 +159,12 @@ bool mseg_tfl_in_range(const int *values, int count, int low, int high);
 /** The map size of a tensor; false when it has no [batch, height, width, channels]. */
 bool mseg_tfl_map_size(const tfl_tensor *t, mseg_node *node);
 
+/** What the bytes of t stand for; scale 0: it holds none, or its scale or zero point is of no use. */
+mseg_quant mseg_tfl_quant(const tfl_tensor *t);
+
+/** Bounds the bytes of node's own output by an activation. */
+void mseg_tfl_bound(mseg_node *node, mseg_activation activation);
+
 /** Narrows the bounds of node's output to what tensor t can hold. */
 void mseg_tfl_narrow(mseg_node *node, const tfl_tensor *t);
 
@@ -166,6 +174,16 @@ bool mseg_tfl_constant(const tfl_tensor *t, const char *part, mseg_tensor *out, 
 
 /** False when it is none that mseg knows. */
 bool mseg_tfl_activation(int activation, mseg_activation *out);
+
+/** How operator op reads an input. */
+mseg_node_read mseg_tfl_read(const tfl_builder *b, const tfl_operator *op, int input);
+
+/** Notes what op, a QUANTIZE or DEQUANTIZE that has become part of a node, is to a network in bytes. The first of a float picture
+ * makes its bytes. */
+void mseg_tfl_note_format(tfl_builder *b, const tfl_operator *op);
+
+/** Notes that op, which becomes part of the node, is an operator of its own in bytes: what it does to the node. */
+void mseg_tfl_set_apart(const tfl_builder *b, const tfl_operator *op, mseg_node *node, const char *what);
 
 /** Makes op a part of an earlier node; false when it is none. */
 bool mseg_tfl_absorb(tfl_builder *b, const tfl_operator *op);

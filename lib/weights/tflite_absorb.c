@@ -52,6 +52,7 @@ static bool absorb_format(tfl_builder *b, const tfl_operator *op)
         if (v->node == 0 && b->quantized_input < 0 && is_integer_type(b->model->tensors[op->output].type))
             b->quantized_input = op->output;
         pass(b, op, v);
+        mseg_tfl_note_format(b, op);
         return true;
     }
     const tfl_tensor *in = &b->model->tensors[v->constant], *out = &b->model->tensors[op->output];
@@ -68,6 +69,7 @@ static bool absorb_cast(tfl_builder *b, const tfl_operator *op)
     if (!mseg_tfl_whole(b, v) || v->node != 0 || b->nodes[0].uses || b->model->tensors[op->output].type != TFL_FLOAT32)
         return false;
     pass(b, op, v);
+    mseg_tfl_set_apart(b, op, &b->nodes[0], "is turned into floats by");
     return true;
 }
 
@@ -96,6 +98,9 @@ static bool absorb_activation(tfl_builder *b, const tfl_operator *op, int input)
     if (!node || (node->activation != MSEG_LINEAR && node->activation != activation))
         return false;
     node->activation = activation;
+    if (!mseg_quant_same(node->quant, mseg_tfl_quant(&b->model->tensors[op->output])))
+        mseg_tfl_set_apart(b, op, node, "gets other bytes by");
+    mseg_tfl_bound(node, activation);
     b->versions[v->node]++;
     pass(b, op, v);
     return true;
@@ -125,6 +130,7 @@ static bool absorb_minimum(tfl_builder *b, const tfl_operator *op)
     if (!node || !caps || caps->constant < 0 || node->caps.data)
         return false;
     mseg_tfl_constant(&b->model->tensors[caps->constant], "bound", &node->caps, node->fault);
+    mseg_tfl_set_apart(b, op, node, "is bounded by");
     b->versions[v->node]++;
     pass(b, op, v);
     return true;
@@ -244,6 +250,7 @@ static bool absorb_bias(tfl_builder *b, const tfl_operator *op)
         return false;
     node->bias = bias;
     node->activation = activation;
+    mseg_tfl_set_apart(b, op, node, "gets its bias by");
     b->versions[v->node]++;
     pass(b, op, v);
     return true;

@@ -46,19 +46,6 @@ bool mseg_tfl_map_size(const tfl_tensor *t, mseg_node *node)
     return true;
 }
 
-void mseg_tfl_narrow(mseg_node *node, const tfl_tensor *t)
-{
-    const int least = t->type == TFL_INT8 ? -128 : 0;
-    if ((t->type != TFL_INT8 && t->type != TFL_UINT8) || t->n_scales != 1)
-        return;
-    const double scale = (double)mseg_load_f32(t->scales);
-    const int64_t zero = t->n_zero_points ? (int64_t)mseg_load_u64(t->zero_points) : 0;
-    if (!isfinite(scale) || scale <= 0 || zero < least || zero > least + 255)
-        return;
-    node->low = fmaxf(node->low, (float)((double)(least - zero) * scale));
-    node->high = fminf(node->high, (float)((double)(least + 255 - zero) * scale));
-}
-
 static bool element_of(int type, mseg_element *element)
 {
     switch (type) {
@@ -207,6 +194,7 @@ static bool make_pool(tfl_builder *b, const tfl_operator *op, mseg_node *node)
         int first = (axes[0] + 4) % 4, second = (axes[1] + 4) % 4;
         if (first * second != 2)
             return false;
+        node->mean = true;
     }
     node->kind = MSEG_NODE_POOL;
     node->height = node->width = 1;
@@ -329,8 +317,12 @@ static void add_node(tfl_builder *b, int index)
     node->low = -INFINITY;
     node->high = INFINITY;
     mseg_tfl_narrow(node, &b->model->tensors[op->output]);
-    for (int i = 0; i < node->n_inputs; i++)
+    node->quant = mseg_tfl_quant(&b->model->tensors[op->output]);
+    mseg_tfl_bound(node, node->activation);
+    for (int i = 0; i < node->n_inputs; i++) {
         b->nodes[node->inputs[i]].uses++;
+        node->reads[i] = mseg_tfl_read(b, op, i);
+    }
     tfl_view *out = &b->views[op->output];
     *out = (tfl_view){.node = b->count++, .constant = -1, .block = 1};
     if (node->block > 1)
@@ -364,6 +356,7 @@ static mseg_status add_picture(tfl_builder *b, mseg_error *err)
     const tfl_tensor *t = &b->model->tensors[b->model->input];
     mseg_node *node = &b->nodes[b->count++];
     *node = (mseg_node){.kind = MSEG_NODE_INPUT, .what = "the input", .low = -INFINITY, .high = INFINITY};
+    node->quant = mseg_tfl_quant(t);
     const bool map = mseg_tfl_map_size(t, node) && t->shape[0] == 1;
     const bool channels_first = map && t->shape[3] != 3 && t->shape[1] == 3;
     if (!map || (t->shape[3] != 3 && !channels_first))

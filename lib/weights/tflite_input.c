@@ -64,6 +64,7 @@ bool mseg_tfl_absorb_arithmetic(tfl_builder *b, const tfl_operator *op)
         !three_values(b, constant_first ? x : y, k) || !apply(&after, op->code, k, constant_first))
         return false;
     after.used = true;
+    mseg_tfl_set_apart(b, op, &b->nodes[0], "is changed by");
     b->before = after;
     b->versions[0]++;
     b->views[op->output] = *picture;

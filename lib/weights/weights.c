@@ -152,6 +152,7 @@ void mseg_weights_close(mseg_weights **weights)
         w->room = next;
     }
     mseg_free(&w->tensors);
+    mseg_free(&w->quants);
     mseg_free(&w->labels);
     mseg_free(&w->label_text);
     mseg_free(&w);
@@ -188,6 +189,21 @@ mseg_input mseg_weights_input(const mseg_weights *weights)
 mseg_weights_origin mseg_weights_origin_of(const mseg_weights *weights)
 {
     return weights->origin;
+}
+
+const mseg_layer_quant *mseg_weights_quant(const mseg_weights *weights, const char *layer)
+{
+    for (int i = 0; i < weights->n_quants; i++)
+        if (strcmp(weights->quants[i].name, layer) == 0)
+            return &weights->quants[i];
+    return NULL;
+}
+
+const char *mseg_weights_no_integers(const mseg_weights *weights)
+{
+    if (weights->integers)
+        return NULL;
+    return *weights->no_integers ? weights->no_integers : "the file is not quantised";
 }
 
 int mseg_weights_labels(const mseg_weights *weights)
@@ -276,6 +292,7 @@ void mseg_weights_clear(mseg_weights *weights)
 {
     weights->count = 0;
     weights->bytes = 0;
+    weights->n_quants = 0;
 }
 
 void *mseg_weights_room(mseg_weights *weights, size_t bytes, mseg_error *err)

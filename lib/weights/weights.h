@@ -68,6 +68,7 @@ typedef struct mseg_layer_quant {
     char name[64]; /* canonical */
     mseg_quant quant, sum, joined;
     mseg_joining joining;
+    mseg_quant_bounds bounds;
     bool mean;
 } mseg_layer_quant;
 

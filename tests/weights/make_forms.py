@@ -4,6 +4,8 @@ make_tflite.py (its .values and patches, here forms.txt), and:
 
 NAME.values   also "input", [2, 3]: a byte becomes byte * the first row + the second; the weights as mseg runs them, so bounds
               other than 6 are gone (arXiv 1906.04721: min(relu(x), c) = c / 6 * relu6(6 / c * x))
+NAME.quants   of forms in integers: what bytes stand for, a line per layer: its name, scale and zero point (as an unsigned
+              byte's), of the sum, of the concatenation that it is part of, how it is joined, bounds, whether it is a MEAN
 NAME.scores   height, width, classes (int32) and the scores (float32) of picture(), computed here by forward.py
 """
 import os
@@ -15,6 +17,7 @@ import numpy as np
 from form_faults import FORM_FAULTS
 from forward import Forward, real
 from make_tflite import *
+from quant_faults import QUANT_FAULTS
 
 V1_STRIDES = [1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1]
 V1_CHANNELS = [4, 5, 5, 6, 6, 7, 7, 7, 7, 7, 7, 8, 8]
@@ -46,6 +49,7 @@ class Form(Net):
         self.seed, self.kind, self.ranges, self.relu6, self.relu, self.padding = seed, kind, ranges, relu6, relu, padding
         self.stuffed, self.sampling, self.last_bias, self.copies, self.convs = stuffed, sampling, last_bias, copies, 0
         self.f = File(False, True, codes)
+        self.joins = {}
         self.values, self.at, self.caps, self.names = [], {}, {}, {}
         self.rule = (np.full(3, 2 / 255), np.full(3, -1.0))
         x = self.start(size, ends, before, channels_first, bytes_in)
@@ -310,6 +314,7 @@ class Form(Net):
                     y = self.map(self.shape(p), self.names[p])
                     self.same_format(widest, y)
                     parts[i] = self.f.op(QUANTIZE, [p], y)
+                    self.joins[self.names[p]] = 1
                 elif not reformat:
                     self.same_format(widest, p)
         y = self.map(size + [sum(self.shape(p)[2] for p in parts)], name)
@@ -492,6 +497,39 @@ def build(choices):
     return Form(ranges=ranges, **choices)
 
 
+def quants(net):
+    """The lines of NAME.quants, by what the file's own tensors say."""
+    rows = {}
+
+    def tensor(index):
+        t = net.f.tensors[index]
+        return [np.float32(t['scales'][0]), t['zeros'][0] + (128 if t['kind'] == INT8 else 0)]
+
+    for name, number in net.at.items():
+        op = net.f.ops[number]
+        code, made = net.f.codes[op['code']], op['outputs'][0]
+        if code in (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED):
+            fused = op['options'][{CONV_2D: 3, DEPTHWISE_CONV_2D: 4, FULLY_CONNECTED: 0}[code]][1]
+            scale, zero = tensor(made)
+            top = min(255, zero + int(np.rint(np.float32(6) / scale))) if fused == ACT_RELU6 else 255
+            rows.setdefault(name, {}).update(quant=tensor(made), bounds=[zero, top] if fused else [0, 0])
+        elif code == ADD:
+            rows[name[:-3] + 'project']['sum'] = tensor(made)
+        elif name == 'pool':
+            rows['head.pool'] = dict(quant=tensor(made), mean=int(code == MEAN))
+        elif code == CONCATENATION:
+            parts = {'concat': [('head.image_pooling', 'pooled'), ('head.aspp0', 'head.aspp0')],
+                     'decoder': [('head.projection', 'enlarged'), ('head.low_level', 'head.low_level')]}[name]
+            for layer, part in parts:
+                rows[layer].update(joined=tensor(made), joining=net.joins.get(part, 0))
+            if name == 'decoder':
+                rows['head.join'] = dict(quant=tensor(made))
+    none = [0, 0]
+    return ['%s %.9g %d %.9g %d %.9g %d %d %d %d %d' % tuple(
+        [name] + row['quant'] + row.get('sum', none) + row.get('joined', none) + [row.get('joining', 0)] +
+        row.get('bounds', none) + [row.get('mean', 0)]) for name, row in rows.items()]
+
+
 def main():
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'data')
     for name, choices in FORMS.items():
@@ -499,11 +537,15 @@ def main():
         with open(os.path.join(folder, name + '.tflite'), 'wb') as out:
             out.write(net.f.bytes())
         write_values(os.path.join(folder, name + '.values'), net.values)
+        if choices.get('kind') in QUANTIZED and name not in ('equalized', 'inside8'):
+            with open(os.path.join(folder, name + '.quants'), 'w') as out:
+                out.write('\n'.join(quants(net)) + '\n')
         scores = Forward(net.f, stored_picture(net, choices['size'], choices)).values[net.scores]
         shape = ([1, 1] + list(scores.shape))[-3:] if scores.ndim < 4 else scores.shape[1:]
         with open(os.path.join(folder, name + '.scores'), 'wb') as out:
             out.write(struct.pack('<3i', *shape) + scores.astype('<f4').tobytes())
     write_patches(os.path.join(folder, 'forms.txt'), FORM_FAULTS, lambda name: build(FORMS[name]))
+    write_patches(os.path.join(folder, 'quants.txt'), QUANT_FAULTS, lambda name: build(FORMS[name]))
 
 
 if __name__ == '__main__':
