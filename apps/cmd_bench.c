@@ -18,6 +18,7 @@ typedef struct bench_args {
     int64_t size, jobs, runs;
     bool per_layer, json;
     cli_entry_args entry;
+    int precision; /* mseg_precision */
 } bench_args;
 
 #define FIELD(name) offsetof(bench_args, name)
@@ -26,6 +27,7 @@ static const cli_option options[] = {
     {0, "random", CLI_OPTION_TEXT, FIELD(random), "ARCH",
      "no model file but a network with pseudo-random weights: mnv2[:WIDTH][:aspp]"},
     CLI_ENTRY_OPTIONS(FIELD(entry)),
+    {0, "precision", CLI_OPTION_CHOICE, FIELD(precision), "HOW", CLI_PRECISION_HELP, .choices = cli_precisions},
     {0, "os", CLI_OPTION_CHOICE, FIELD(os), "8|16|32", "output stride (default: the model's own, mostly 16)",
      .choices = cli_output_strides},
     {0, "size", CLI_OPTION_INT, FIELD(size), "N", "canvas side (default: the model's own, mostly 513)", .min = 1, .max = 65537},
@@ -41,8 +43,8 @@ static const cli_usage usage = {
     .command = "bench",
     .operands = "",
     .text = "Times the network alone, from 8-bit RGB in memory to logits, and compares it with what the\n"
-            "processor can do: the fused multiply-adds a second of the same instruction set in registers,\n"
-            "measured in the same run.\n",
+            "processor can do: the multiply-adds a second, of floats or of bytes, of the same instruction\n"
+            "set in registers, measured in the same run.\n",
     .groups = groups,
 };
 
@@ -68,6 +70,7 @@ static mseg_status open_model(bench *b, const bench_args *args, mseg_error *err)
     mseg_model_options model_options;
     cli_model_options(&model_options);
     model_options.output_stride = cli_output_stride(args->os);
+    model_options.precision = (mseg_precision)args->precision;
     err->text[0] = 0;
     if (!cli_entry_take("bench", &args->entry, &model_options))
         return MSEG_INVAL; /* it has been said */
@@ -102,7 +105,7 @@ static mseg_status measure(bench *b, const bench_args *args, mseg_error *err)
 {
     enum { WARM_UP = 2 };
     mseg_result result;
-    b->peak = mseg_fma_peak(b->model, b->pool);
+    b->peak = mseg_peak(b->model, b->pool);
     for (int i = -WARM_UP; i < args->runs; i++) {
         double start = cli_now_ms();
         mseg_status status = mseg_session_forward(b->session, mseg_view_of(&b->canvas), &result, err);
@@ -117,7 +120,7 @@ static mseg_status measure(bench *b, const bench_args *args, mseg_error *err)
                 b->layer_ms[k] = ms;
         }
     }
-    double again = mseg_fma_peak(b->model, b->pool);
+    double again = mseg_peak(b->model, b->pool);
     b->peak = again > b->peak ? again : b->peak;
     qsort(b->ms, (size_t)args->runs, sizeof *b->ms, ascending);
     return MSEG_OK;
@@ -152,13 +155,13 @@ static void print_text(const bench *b, const bench_args *args)
 {
     const mseg_model_info info = mseg_model_describe(b->model);
     const double madds = (double)b->plan.madds;
-    printf("%s: %s %.3g, output stride %d%s%s, %d x %d, %s, %d thread(s)\n", info.name, info.network, info.width_multiplier,
+    printf("%s: %s %.3g, output stride %d%s%s, %d x %d, %s, %s, %d thread(s)\n", info.name, info.network, info.width_multiplier,
            info.output_stride, info.aspp ? ", ASPP" : "", info.decoder ? ", decoder" : "", b->plan.canvas_width,
-           b->plan.canvas_height, info.kernels, (int)args->jobs);
+           b->plan.canvas_height, info.kernels, cli_precisions[info.precision], (int)args->jobs);
     printf("time      min %.3f ms, median %.3f ms, 10%%..90%% %.3f..%.3f ms of %d runs\n", b->ms[0], percentile(b, args, 0.5),
            percentile(b, args, 0.1), percentile(b, args, 0.9), (int)args->runs);
-    printf("speed     %.1f GMAdd/s of %.1f (FMA peak): %.1f%%\n", madds / b->ms[0] * 1e-6, b->peak * 1e-9,
-           100 * madds / b->ms[0] * 1e3 / b->peak);
+    printf("speed     %.1f GMAdd/s of %.1f (%s peak): %.1f%%\n", madds / b->ms[0] * 1e-6, b->peak * 1e-9,
+           mseg_arithmetic(b->model), 100 * madds / b->ms[0] * 1e3 / b->peak);
     printf("memory    arena %.2f MB, weights %.2f MB, peak RSS %.1f MB\n", (double)b->plan.arena_bytes * 1e-6,
            (double)b->plan.weight_bytes * 1e-6, (double)max_rss_bytes() * 1e-6);
     if (!args->per_layer)
@@ -213,7 +216,8 @@ static mseg_status print_json(const bench *b, const bench_args *args)
     mseg_json_add_number(root, "p90_ms", percentile(b, args, 0.9));
     mseg_json_add_int(root, "madds", b->plan.madds);
     mseg_json_add_int(root, "params", b->plan.params);
-    mseg_json_add_number(root, "fma_peak_gmadds", b->peak * 1e-9);
+    mseg_json_add_string(root, "arithmetic", mseg_arithmetic(b->model));
+    mseg_json_add_number(root, "peak_gmadds", b->peak * 1e-9);
     mseg_json_add_number(root, "percent_of_peak", 100 * (double)b->plan.madds / b->ms[0] * 1e3 / b->peak);
     mseg_json_add_int(root, "arena_bytes", (int64_t)b->plan.arena_bytes);
     mseg_json_add_int(root, "weight_bytes", (int64_t)b->plan.weight_bytes);

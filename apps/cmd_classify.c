@@ -20,6 +20,7 @@ typedef struct classify_args {
     int orientation; /* mseg_orientation */
     bool recursive, null, quiet;
     cli_entry_args entry;
+    int precision; /* mseg_precision */
 } classify_args;
 
 #define FIELD(name) offsetof(classify_args, name)
@@ -27,6 +28,7 @@ static const cli_option options[] = {
     {'m', "model", CLI_OPTION_TEXT, FIELD(model), "FILE|NAME",
      .help = "the classifier, e.g. mobilenet_v2_1.0_224_quant (default: $MSEG_MODEL)"},
     CLI_ENTRY_OPTIONS(FIELD(entry)),
+    {0, "precision", CLI_OPTION_CHOICE, FIELD(precision), "HOW", .help = CLI_PRECISION_HELP, .choices = cli_precisions},
     {'l', "classes", CLI_OPTION_TEXT, FIELD(labels), "FILE",
      .help = "names of the classes, one a line, from class 0 on (default: those inside the model's file)", .alias = "labels"},
     {'k', "top", CLI_OPTION_INT, FIELD(top), "K", .help = "classes to show per image (default 5)", .min = 1, .max = 1000},
@@ -106,6 +108,7 @@ static bool open_model(classifier *c)
     const char *name = c->args->model;
     mseg_model_options how;
     cli_model_options(&how);
+    how.precision = (mseg_precision)c->args->precision;
     if (!cli_entry_take("classify", &c->args->entry, &how) || !cli_model_load(&c->model, name, &how))
         return false;
     const mseg_model_info info = mseg_model_describe(c->model);

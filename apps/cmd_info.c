@@ -16,18 +16,20 @@ typedef struct info_args {
     int64_t size;
     bool json, paper;
     cli_entry_args entry;
+    int precision; /* mseg_precision */
 } info_args;
 
 #define FIELD(name) offsetof(info_args, name)
 static const cli_option options[] = {
     {'m', "model", CLI_OPTION_TEXT, FIELD(model), "FILE|NAME", .help = "the same as MODEL, but no architecture"},
     CLI_ENTRY_OPTIONS(FIELD(entry)),
+    {0, "precision", CLI_OPTION_CHOICE, FIELD(precision), "HOW", .help = CLI_PRECISION_HELP, .choices = cli_precisions},
     {0, "os", CLI_OPTION_CHOICE, FIELD(os), "8|16|32", .help = "output stride (default: the model's own, mostly 16)",
      .choices = cli_output_strides},
     {0, "size", CLI_OPTION_INT, FIELD(size), "N", .help = "side of the square canvas (default: the model's own, mostly 513)",
      .min = 1, .max = 65537},
     {0, "cpu", CLI_OPTION_TEXT, FIELD(cpu), "SET",
-     .help = "kernels: scalar, avx2, avx512 or zen4 (default: the best, or $MSEG_CPU)"},
+     .help = "kernels: scalar, avx2, avxvnni, avx512 or zen4 (default: the best, or $MSEG_CPU)"},
     {0, "json", CLI_OPTION_FLAG, FIELD(json), NULL, .help = "the same as JSON"},
     {0, "paper", CLI_OPTION_FLAG, FIELD(paper), NULL,
      .help =
@@ -54,6 +56,11 @@ typedef struct shown {
     const mseg_model *opened;
 } shown;
 
+static const char *stored_type(const mseg_model_info *m)
+{
+    return m->signed_bytes ? "int8" : "uint8";
+}
+
 /* 2740709056 -> "2,740,709,056". */
 static const char *grouped(char text[32], int64_t value)
 {
@@ -66,6 +73,19 @@ static const char *grouped(char text[32], int64_t value)
     }
     text[used] = 0;
     return text;
+}
+
+/* Why it runs in float, or the instructions that it runs in integers with; how the file holds its maps. */
+static void print_precision(const mseg_model_info *m, const char *arithmetic)
+{
+    const char *why = m->precision == MSEG_PRECISION_INT8 ? arithmetic : m->no_integers ? m->no_integers : "as asked for";
+    printf("kernels            %s\n", m->kernels);
+    printf("precision          %s: %s\n", cli_precisions[m->precision], why);
+    if (m->quantised)
+        printf("quantised          %s", stored_type(m));
+    if (m->quantised && m->quant_scale > 0)
+        printf(", input (byte - %d) * %.9g", m->quant_zero_point, (double)m->quant_scale);
+    fputs(m->quantised ? "\n\n" : "\n", stdout);
 }
 
 static void print_model(const mseg_model_info *m, const char *input)
@@ -94,10 +114,9 @@ static void print_model(const mseg_model_info *m, const char *input)
     printf("%sinput              %s\n", m->trained_width ? "\n" : "", input);
     if (!m->classifier)
         printf("resize rule        %s\n", cli_sampling_text(m->sampling));
-    printf("kernels            %s\n\n", m->kernels);
 }
 
-static void print_layer(const mseg_layer *l)
+static void print_layer(const mseg_layer *l, bool quantised)
 {
     char shape[96], window[32] = "", inner[24] = "", madds[32], params[32];
     if (l->expanded_channels)
@@ -109,19 +128,23 @@ static void print_layer(const mseg_layer *l)
         snprintf(shape, sizeof shape, "%dx%dx%d", l->out_width, l->out_height, l->out_channels);
     if (l->madds)
         snprintf(window, sizeof window, "%dx%d %6d %4d", l->kernel, l->kernel, l->stride, l->rate);
-    printf("%-26s %-20s %-34s %-15s %13s %9s %10.1f\n", l->name, l->kind, shape, window, grouped(madds, l->madds),
+    printf("%-26s %-20s %-34s %-15s %13s %9s %10.1f", l->name, l->kind, shape, window, grouped(madds, l->madds),
            grouped(params, l->params), (double)l->peak_bytes / 1024);
+    if (quantised && l->quant_scale > 0)
+        printf(" %12.6g %5d", (double)l->quant_scale, l->quant_zero_point);
+    putchar('\n');
 }
 
 static void print_text(const shown *s, const char *input)
 {
     char text[32];
     print_model(&s->model, input);
-    printf("%-26s %-20s %-34s %-15s %13s %9s %10s\n", "layer", "kind", "in -> out", "k   stride rate", "MAdds", "params",
-           "memory KB");
+    print_precision(&s->model, mseg_arithmetic(s->opened));
+    printf("%-26s %-20s %-34s %-15s %13s %9s %10s%s\n", "layer", "kind", "in -> out", "k   stride rate", "MAdds", "params",
+           "memory KB", s->model.quantised ? "        scale  zero" : "");
     for (int i = 0; i < s->plan.layers; i++) {
         mseg_layer layer = mseg_session_layer(s->session, i);
-        print_layer(&layer);
+        print_layer(&layer, s->model.quantised);
     }
     printf("\ncanvas             %dx%d\n", s->plan.canvas_width, s->plan.canvas_height);
     printf("MAdds              %.3f B (%s)\n", (double)s->plan.madds * 1e-9, grouped(text, s->plan.madds));
@@ -139,6 +162,18 @@ static void add_shape(mseg_json *parent, const char *key, int width, int height,
     mseg_json_add_int(shape, NULL, channels);
 }
 
+/* Keys with a scale and its zero point, null where there is none. */
+static void add_scale(mseg_json *object, const char *scale_key, const char *zero_key, float scale, int zero_point)
+{
+    if (scale > 0) {
+        mseg_json_add_number(object, scale_key, (double)scale);
+        mseg_json_add_int(object, zero_key, zero_point);
+    } else {
+        mseg_json_add_null(object, scale_key);
+        mseg_json_add_null(object, zero_key);
+    }
+}
+
 static void add_layer(mseg_json *layers, const mseg_layer *l)
 {
     mseg_json *entry = mseg_json_add_object(layers, NULL);
@@ -154,6 +189,22 @@ static void add_layer(mseg_json *layers, const mseg_layer *l)
     mseg_json_add_int(entry, "params", l->params);
     mseg_json_add_int(entry, "activation_bytes", (int64_t)l->peak_bytes);
     mseg_json_add_int(entry, "group", l->group);
+    add_scale(entry, "scale", "zero_point", l->quant_scale, l->quant_zero_point);
+}
+
+static void add_precision(mseg_json *root, const shown *s)
+{
+    const mseg_model_info *m = &s->model;
+    mseg_json_add_string(root, "arithmetic", mseg_arithmetic(s->opened));
+    if (m->no_integers)
+        mseg_json_add_string(root, "no_integers", m->no_integers);
+    else
+        mseg_json_add_null(root, "no_integers");
+    if (m->quantised)
+        mseg_json_add_string(root, "quantised", stored_type(m));
+    else
+        mseg_json_add_null(root, "quantised");
+    add_scale(root, "input_quant_scale", "input_zero_point", m->quant_scale, m->quant_zero_point);
 }
 
 /* The names inside the file by class, null for one without; none where they are not used. */
@@ -183,8 +234,10 @@ static bool print_json(const shown *s)
     mseg_json_add_bool(root, "image_pooling", s->model.image_pooling);
     mseg_json_add_bool(root, "decoder", s->model.decoder);
     mseg_json_add_int(root, "output_stride", s->model.output_stride);
+    mseg_json_add_int(root, "logits_stride", s->model.logits_stride);
     mseg_json_add_string(root, "format", s->model.format);
     mseg_json_add_string(root, "kernels", s->model.kernels);
+    add_precision(root, s);
     cli_entry_add_json(root, &s->model);
     cli_sampling_add_json(root, &s->model);
     mseg_json_add_int(root, "trained_output_stride", s->model.trained_output_stride);
@@ -229,6 +282,7 @@ static bool open_model(const info_args *args, const char *operand, mseg_model **
     cli_model_options(&how);
     mseg_error err = {0};
     how.output_stride = cli_output_stride(args->os);
+    how.precision = (mseg_precision)args->precision;
     if (args->cpu)
         how.cpu = args->cpu;
     const bool architecture = operand && mseg_architecture_known(operand);

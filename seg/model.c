@@ -42,6 +42,9 @@ static mseg_status check_options(const mseg_model_options *options, mseg_error *
 {
     if (options->output_stride && options->output_stride != 8 && options->output_stride != 16 && options->output_stride != 32)
         return mseg_fail(err, MSEG_INVAL, "output stride %d: 8, 16 and 32 are possible", options->output_stride);
+    if (options->precision != MSEG_PRECISION_AUTO && options->precision != MSEG_PRECISION_FLOAT &&
+        options->precision != MSEG_PRECISION_INT8)
+        return mseg_fail(err, MSEG_INVAL, "precision %d is not one of mseg_precision", (int)options->precision);
     if (!is_given(options->std))
         return is_given(options->mean) ? mseg_fail(err, MSEG_INVAL, "mean is given without std") : MSEG_OK;
     for (int c = 0; c < 3; c++) {
@@ -59,7 +62,8 @@ static mseg_status choose_kernels(mseg_model *model, const mseg_model_options *o
     if (options->cpu && *options->cpu) {
         mseg_cpu_level wanted = mseg_cpu_level_find(options->cpu);
         if (wanted == MSEG_CPU_LEVELS)
-            return mseg_fail(err, MSEG_INVAL, "no kernel set is called '%s': scalar, avx2, avx512 or zen4", options->cpu);
+            return mseg_fail(err, MSEG_INVAL, "no kernel set is called '%s': scalar, avx2, avxvnni, avx512 or zen4",
+                             options->cpu);
         if (!mseg_cpu_can_run(&model->cpu, wanted))
             return mseg_fail(err, MSEG_INVAL, "this machine cannot run the %s kernels; the best that it can are %s", options->cpu,
                              mseg_cpu_level_name(model->cpu.level));
@@ -111,6 +115,14 @@ static double width_of(const mseg_weights *weights, const mseg_backbone *backbon
     return weight ? (double)weight->shape[0] / backbone->full_channels : 0;
 }
 
+static char *copy_text(const char *text, size_t length)
+{
+    char *copy = mseg_alloc(length + 1);
+    if (copy)
+        memcpy(copy, text, length);
+    return copy;
+}
+
 /* A copy of the file's name without its folder and without extension. */
 static char *name_of(const char *source)
 {
@@ -119,10 +131,7 @@ static char *name_of(const char *source)
     size_t length = strlen(name), tail = sizeof extension - 1;
     if (length > tail && !strcmp(name + length - tail, extension))
         length -= tail;
-    char *copy = mseg_alloc(length + 1);
-    if (copy)
-        memcpy(copy, name, length);
-    return copy;
+    return copy_text(name, length);
 }
 
 /* What the model is called and which file it was. */
@@ -160,6 +169,31 @@ static void describe_input(mseg_model_info *info, const mseg_input *input)
     memcpy(info->input_offset, input->offset, sizeof info->input_offset);
     info->input_from = input->from;
     info->sampling = input->sampling;
+}
+
+/* How the file holds its maps, and what the network is to run in. */
+static mseg_status choose_precision(mseg_model *model, const mseg_net *net, const mseg_weights *weights, mseg_precision precision,
+                                    mseg_error *err)
+{
+    mseg_model_info *info = &model->info;
+    const mseg_quant *input = &net->input.quant;
+    const char *reason = mseg_weights_no_integers(weights);
+    for (int i = 0; i < net->count; i++) {
+        const mseg_quant *quant = &net->layers[i].quant;
+        info->quantised = info->quantised || quant->scale > 0;
+        info->signed_bytes = info->signed_bytes || (quant->scale > 0 && quant->is_signed);
+    }
+    if (input->scale > 0) {
+        info->quant_scale = input->scale;
+        info->quant_zero_point = mseg_zero_point(input);
+    }
+    if (reason && !(model->no_integers = copy_text(reason, strlen(reason))))
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    info->no_integers = model->no_integers;
+    if (reason && precision == MSEG_PRECISION_INT8)
+        return mseg_fail(err, MSEG_UNSUPPORTED, "cannot run in integers: %s; precision float runs it", reason);
+    info->precision = reason || precision == MSEG_PRECISION_FLOAT ? MSEG_PRECISION_FLOAT : MSEG_PRECISION_INT8;
+    return MSEG_OK;
 }
 
 /* Copies the file's names of the classes, which go with the weights, when they are as many as the classes; a blank line too many
@@ -254,7 +288,10 @@ static mseg_status open_model(mseg_model **out, const source *from, const mseg_m
     if (!status)
         status = copy_labels(model, weights, err);
     if (!status)
-        status = mseg_packed_net_open(&model->net, &net, weights, model->kernels, options->unfused, false, err);
+        status = choose_precision(model, &net, weights, options->precision, err);
+    if (!status)
+        status = mseg_packed_net_open(&model->net, &net, weights, model->kernels, options->unfused,
+                                      model->info.precision == MSEG_PRECISION_INT8, err);
     if (status)
         mseg_model_close(&model);
     mseg_net_free(&net);
@@ -304,6 +341,7 @@ void mseg_model_close(mseg_model **pointer)
     mseg_free(&(*pointer)->name);
     mseg_free(&(*pointer)->labels);
     mseg_free(&(*pointer)->label_text);
+    mseg_free(&(*pointer)->no_integers);
     mseg_free(pointer);
 }
 

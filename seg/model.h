@@ -11,9 +11,16 @@ struct mseg_model {
     const mseg_kernels *kernels; /* kernel_set */
     mseg_cpu cpu;
     char *name, sha256[65];
+    char *no_integers;   /* what the info's points to */
     char *label_text;    /* what the labels point into */
     const char **labels; /* [info.classes]; "": no name; NULL: none are used */
     mseg_model_info info;
 };
+
+/** A zero point as the file has it. */
+static inline int mseg_zero_point(const mseg_quant *quant)
+{
+    return quant->is_signed ? quant->zero - 128 : quant->zero;
+}
 
 #endif

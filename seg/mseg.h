@@ -60,25 +60,31 @@ MSEG_API int mseg_version_number(void);
 /* A network with its weights packed for this machine: read-only, shared by any number of threads. */
 typedef struct mseg_model mseg_model;
 
+/* What a network computes in. INT8: files of TensorFlow Lite that are quantised to 8 bits run in integers, with the very results
+ * of its XNNPACK kernels. FLOAT: 32-bit floats, of quantised files those that their bytes stand for. AUTO: INT8 where the file
+ * can run so, else FLOAT. */
+typedef enum mseg_precision { MSEG_PRECISION_AUTO, MSEG_PRECISION_FLOAT, MSEG_PRECISION_INT8 } mseg_precision;
+
 typedef struct mseg_model_options {
     size_t struct_size; /* mseg_model_options_init sets it */
     int output_stride;  /* 8, 16 or 32; 0 (default): that of the file's own graph, 16 when it tells none */
-    const char *cpu;    /* NULL: what suits this machine best; or one that it can run: "scalar", "avx2", "avx512", "zen4" */
-    bool unfused;       /* run every layer by itself with whole tensors between them: slow, for reference */
+    const char *cpu; /* NULL: the best for this machine; or one that it can run: "scalar", "avx2", "avxvnni", "avx512", "zen4" */
+    bool unfused;    /* run every layer by itself with whole tensors between them: slow, for reference */
     /* How the network was trained to see pictures, instead of what the file tells: channel c (R, G, B) of a pixel enters as
      * (byte - mean[c]) / std[c], and what lies beside the picture as byte 127.5 would. mean -1e6 .. 1e6, std 1e-6 .. 1e6; all 0
      * (default): not given. */
     double mean[3], std[3];
+    mseg_precision precision; /* default: MSEG_PRECISION_AUTO */
 } mseg_model_options;
 
 /* Options are filled in by their init function, called with sizeof *options, before fields are set: a program that was compiled
  * with an older header works with a newer library. Functions that take options take NULL for the defaults. */
 
-/** Output stride 0, cpu NULL, fused, the file's own input rule. */
+/** Output stride 0, cpu NULL, fused, the file's own input rule, precision AUTO. */
 MSEG_API void mseg_model_options_init(mseg_model_options *options, size_t struct_size);
 
 /** Opens a model file. options may be NULL. Errors: those of the reader, MSEG_INVAL for a bad option, MSEG_MISMATCH for weights
- * whose shapes do not fit together. */
+ * whose shapes do not fit together, MSEG_UNSUPPORTED also for MSEG_PRECISION_INT8 when the file cannot run in integers. */
 MSEG_API mseg_status mseg_model_open(mseg_model **model, const char *path, const mseg_model_options *options, mseg_error *err);
 
 /** The same from a model file in memory: size bytes at any address, which are only read during the call (the weights are copied
@@ -88,7 +94,8 @@ MSEG_API mseg_status mseg_model_open_memory(mseg_model **model, const void *byte
                                             const mseg_model_options *options, mseg_error *err);
 
 /** The model that is part of the library: Mobile DeepLabv3, width 0.5, 21 VOC classes (palette "voc"), trained at a
- * canvas of 321. options may be NULL. Errors: MSEG_INVAL for a bad option, MSEG_NOMEM. */
+ * canvas of 321, in float. options may be NULL. Errors: MSEG_INVAL for a bad option, MSEG_UNSUPPORTED for MSEG_PRECISION_INT8,
+ * MSEG_NOMEM. */
 MSEG_API mseg_status mseg_model_open_builtin(mseg_model **model, const mseg_model_options *options, mseg_error *err);
 
 /** NULL-safe; sets *model to NULL. */
@@ -116,7 +123,13 @@ typedef struct mseg_model_info {
     float input_scale[3], input_offset[3]; /* channel c enters as byte * input_scale[c] + input_offset[c] */
     mseg_input_from input_from;            /* what told that */
     mseg_sampling sampling;                /* by which canvas and logits lie on one another */
-    uint64_t reserved[4];
+    mseg_precision precision;              /* that it runs in, FLOAT or INT8 */
+    bool quantised;          /* the file is, to 8 bits: it holds maps as bytes that stand for (byte - zero point) * scale */
+    bool signed_bytes;       /* -128 to 127, else 0 to 255 */
+    const char *no_integers; /* why it cannot run in integers, "the file is not quantised"; NULL: it can */
+    float quant_scale;       /* of the file's input; 0: it is no map of bytes */
+    int quant_zero_point;
+    uint64_t reserved[1];
 } mseg_model_info;
 
 MSEG_API mseg_model_info mseg_model_describe(const mseg_model *model);
@@ -554,7 +567,9 @@ typedef struct mseg_layer {
     size_t peak_bytes; /* activation bytes alive while it runs */
     double ms;         /* of the session's last run, 0 before; layers streamed together share it: see group */
     int group;         /* layers of equal group run as one */
-    uint64_t reserved[4];
+    float quant_scale; /* by which the file holds its output as bytes, see mseg_model_info; 0: it does not */
+    int quant_zero_point;
+    uint64_t reserved[3];
 } mseg_layer;
 
 typedef struct mseg_plan_info {
@@ -577,9 +592,13 @@ MSEG_API mseg_layer mseg_session_layer(const mseg_session *session, int index);
 /** Runs the current plan on a canvas-sized photo, to logits only: what the benchmarks time. */
 MSEG_API mseg_status mseg_session_forward(mseg_session *session, mseg_view canvas, mseg_result *result, mseg_error *err);
 
-/** Multiply-adds a second that the model's kernel set reaches in registers with the pool's idle threads (NULL: one) at once,
- * measured now for about 50 ms: what no convolution can beat. */
-MSEG_API double mseg_fma_peak(const mseg_model *model, mseg_pool *pool);
+/** Multiply-adds a second, of floats or of bytes as the model's precision says, that its kernel set reaches in registers with the
+ * pool's idle threads (NULL: one) at once, measured now for about 50 ms: what no convolution can beat. */
+MSEG_API double mseg_peak(const mseg_model *model, mseg_pool *pool);
+
+/** What these multiply-adds are, for people: "FMA" of floats; of bytes "VNNI", "vpmaddwd" or, where kernels use neither, "8-bit".
+ */
+MSEG_API const char *mseg_arithmetic(const mseg_model *model);
 
 #ifdef __cplusplus
 }

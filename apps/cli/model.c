@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "cli/network.h"
 #include "cli/say.h"
 
 #define BUILTIN_MODEL "builtin"
@@ -117,7 +118,7 @@ void cli_model_say_fallback(const mseg_model *model, const char *name, const mse
     char *installed = folders[1] ? cli_format("%s/get-model.sh", folders[1]) : NULL;
     fprintf(stderr,
             "model: %s, built in, " BUILTIN_MIOU " mIOU on VOC val (--resize fit --size %d); %s gets "
-            "deeplabv3_mnv2_pascal_quant, " DEFAULT_MIOU " (--resize none --size 513)%s\n",
+            "deeplabv3_mnv2_pascal_quant, " DEFAULT_MIOU " (--precision float --resize none --size 513)%s\n",
             info.name, info.trained_width, is_file(installed) ? installed : "data/get-model.sh",
             run && run->resize == MSEG_RESIZE_NONE
                 ? "; this was --resize none, which suits the built-in one less: give --resize fit"
@@ -135,4 +136,5 @@ void cli_model_add_json(mseg_json *object, const mseg_model *model)
         mseg_json_add_string(object, "model_sha256", info.sha256);
     else
         mseg_json_add_null(object, "model_sha256");
+    mseg_json_add_string(object, "precision", cli_precisions[info.precision]);
 }

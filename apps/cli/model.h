@@ -22,7 +22,8 @@ bool cli_model_load(mseg_model **model, const char *name, const mseg_model_optio
  * the better one, and a hint when it was run in a way that does not suit it. run: how, or NULL. */
 void cli_model_say_fallback(const mseg_model *model, const char *name, const mseg_run_options *run);
 
-/** "model": its name, and "model_sha256": its file's checksum or null, for lines and pages of JSON. */
+/** "model": its name, "model_sha256": its file's checksum or null, and "precision": what it runs in, for lines and pages of JSON.
+ */
 void cli_model_add_json(mseg_json *object, const mseg_model *model);
 
 #endif

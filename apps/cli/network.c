@@ -8,6 +8,7 @@
 #include "cli/say.h"
 
 const char *const cli_output_strides[] = {"8", "16", "32", NULL};
+const char *const cli_precisions[] = {"auto", "float", "int8", NULL};
 const char *const cli_orientations[] = {"apply", "ignore", NULL};
 const char *const cli_resizes[] = {"fit", "none", "stretch", NULL};
 static const char *const pads[] = {"square", "tight", NULL};
@@ -18,6 +19,7 @@ const cli_option cli_network_options[] = {
      .help = "model file, or its name in ~/.cache/mseg or PREFIX/share/mseg (default: $MSEG_MODEL, else " CLI_DEFAULT_MODEL
              ", else the built-in one); builtin: the built-in one"},
     CLI_ENTRY_OPTIONS(FIELD(entry)),
+    {0, "precision", CLI_OPTION_CHOICE, FIELD(precision), "HOW", .help = CLI_PRECISION_HELP, .choices = cli_precisions},
     {0, "os", CLI_OPTION_CHOICE, FIELD(os), "8|16|32",
      .help = "output stride: 8 is finer and slower (default: the model's own, mostly 16)", .choices = cli_output_strides},
     {0, "size", CLI_OPTION_INT, FIELD(size), "N",
@@ -130,6 +132,7 @@ bool cli_network_open(const char *command, const cli_network_args *args, mseg_mo
     mseg_model_options options;
     cli_model_options(&options);
     options.output_stride = cli_output_stride(args->os);
+    options.precision = (mseg_precision)args->precision;
     mseg_run_options how;
     mseg_run_options_init(&how, sizeof how);
     how.resize = (mseg_resize)args->resize;

@@ -16,14 +16,22 @@ typedef struct cli_network_args {
     const char *scales; /* "0.5,1,1.5" or NULL */
     bool flip, mf;
     cli_entry_args entry;
+    int precision; /* mseg_precision */
 } cli_network_args;
 
-/* --model --mean --std --os --size --resize --pad --scales --flip --mf -j --max-pixels, fields of cli_network_args. */
+/* --model --mean --std --precision --os --size --resize --pad --scales --flip --mf -j --max-pixels, fields of cli_network_args.
+ */
 extern const cli_option cli_network_options[];
 /* The values of --resize, in the order of mseg_resize. */
 extern const char *const cli_resizes[];
 /* The values of --os. */
 extern const char *const cli_output_strides[];
+
+/* The values of --precision, in the order of mseg_precision, and its help. */
+extern const char *const cli_precisions[];
+#define CLI_PRECISION_HELP                                                                                                       \
+    "auto (default): quantised files in integers, as TensorFlow Lite runs them, others in float; float: all in float; int8: in " \
+    "integers or not at all"
 
 /* The values of --orientation, in the order of mseg_orientation, and its help. */
 extern const char *const cli_orientations[];

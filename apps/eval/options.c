@@ -158,8 +158,10 @@ char *cli_eval_settings(const cli_eval_args *args, const cli_eval_source *source
     cli_text_add(&out, "classes: %s\n", cli_base_name(cli_classes_source(args->classes, model)));
     if (model) {
         mseg_model_info info = mseg_model_describe(model);
-        cli_text_add(&out, "predictions: model\nmodel: %s%s\nmodel sha256: %s\nnetwork: %s %g\noutput stride: %d\n", info.name,
-                     info.builtin ? " (built in)" : "", info.sha256, info.network, info.width_multiplier, info.output_stride);
+        cli_text_add(&out,
+                     "predictions: model\nmodel: %s%s\nmodel sha256: %s\nprecision: %s\nnetwork: %s %g\noutput stride: %d\n",
+                     info.name, info.builtin ? " (built in)" : "", info.sha256, cli_precisions[info.precision], info.network,
+                     info.width_multiplier, info.output_stride);
         cli_text_add(&out, "resize: %s\npad: %s\nsize: %d\n", cli_resizes[run->resize], pads[run->pad], run->size);
         for (int i = 0; i < run->n_scales; i++)
             cli_text_add(&out, "%s%g%s", i ? ", " : "scales: ", run->scales[i], i + 1 < run->n_scales ? "" : "\n");

@@ -29,6 +29,7 @@ static void add_geometry(mseg_json *root, const cli_run_batch *b, const cli_run_
     }
     const mseg_model_info model = mseg_model_describe(b->model);
     mseg_json_add_int(root, "output_stride", model.logits_stride);
+    mseg_json_add_int(root, "logits_stride", model.logits_stride);
     cli_sampling_add_json(root, &model);
 }
 

@@ -148,11 +148,19 @@ mseg_status mseg_session_plan(mseg_session *session, int width, int height, mseg
     return status ? status : mseg_session_leave(session, plan(session, width, height, info, err));
 }
 
+/* How the file holds what the layers of a line of reports make. */
+static mseg_quant quant_of_line(const mseg_packed_net *net, int line)
+{
+    const mseg_net_layer *layer = &net->net.layers[net->lines[line].end - 1];
+    return layer->kind == MSEG_INPUT ? net->net.input.quant : layer->sum.scale > 0 ? layer->sum : layer->quant;
+}
+
 mseg_layer mseg_session_layer(const mseg_session *session, int index)
 {
     if (!session->plan || index < 0 || index >= mseg_plan_layers(session->plan))
         return (mseg_layer){.kind = ""};
     mseg_plan_layer from = mseg_plan_layer_at(session->plan, index);
+    const mseg_quant quant = quant_of_line(session->model->net, index);
     mseg_layer layer = {
         .kind = from.kind,
         .in_width = from.in_width,
@@ -170,6 +178,8 @@ mseg_layer mseg_session_layer(const mseg_session *session, int index)
         .peak_bytes = from.peak_bytes,
         .ms = from.ms,
         .group = from.step,
+        .quant_scale = quant.scale,
+        .quant_zero_point = quant.scale > 0 ? mseg_zero_point(&quant) : 0,
     };
     strncpy(layer.name, from.name, sizeof layer.name - 1);
     return layer;

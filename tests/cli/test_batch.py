@@ -94,7 +94,7 @@ class Batch(unittest.TestCase):
                 self.assertEqual((overlay.mode, overlay.size), ('RGB', size))
 
     def test_mask_follows_from_scores(self):
-        self.run_all('out', '--resize', 'none', 'good')
+        self.run_all('out', '--precision', 'float', '--resize', 'none', 'good')
         seen = 0
         for name in 'abc':
             logits = np.load(self.path('out/scores', name + '.npy'))

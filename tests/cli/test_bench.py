@@ -36,7 +36,7 @@ class Json(unittest.TestCase):
         self.assertLessEqual(b['p10_ms'], b['median_ms'])
         self.assertLessEqual(b['median_ms'], b['p90_ms'])
         done = b['madds'] / (b['min_ms'] * 1e-3)
-        self.assertAlmostEqual(b['percent_of_peak'] / (100 * done / (b['fma_peak_gmadds'] * 1e9)), 1, places=9)
+        self.assertAlmostEqual(b['percent_of_peak'] / (100 * done / (b['peak_gmadds'] * 1e9)), 1, places=9)
         self.assertGreater(b['max_rss_bytes'], b['weight_bytes'])
 
     def test_figures(self):
@@ -59,7 +59,7 @@ class Json(unittest.TestCase):
 
     def test_layers_add_up(self):
         b, i = bench(*SMALL, '-n', '2', '--per-layer'), info('mnv2:0.1:aspp', '--size', '65')
-        for name in ('madds', 'params', 'arena_bytes', 'weight_bytes', 'kernels'):
+        for name in ('precision', 'madds', 'params', 'arena_bytes', 'weight_bytes', 'kernels', 'arithmetic'):
             self.assertEqual(b[name], i[name], name)
         for name in ('name', 'madds', 'group'):
             self.assertEqual([layer[name] for layer in b['layers']], [layer[name] for layer in i['layers']], name)
@@ -100,8 +100,8 @@ class Text(unittest.TestCase):
         self.assertEqual(len(lines), 4)
         i = info('mnv2:0.1:aspp', '--size', '65')
         self.assertEqual(self.lines('--random', 'mnv2:0.1:decoder', '--size', '65', '-n', '1')[0],
-                         f"mnv2:0.1:decoder: MobileNetV2 0.1, output stride 16, decoder, 65 x 65, {i['kernels']}, 1 thread(s)")
-        self.assertEqual(lines[0], f"mnv2:0.1:aspp: MobileNetV2 0.1, output stride 16, ASPP, 65 x 65, {i['kernels']}, 1 thread(s)")
+                         f"mnv2:0.1:decoder: MobileNetV2 0.1, output stride 16, decoder, 65 x 65, {i['kernels']}, float, 1 thread(s)")
+        self.assertEqual(lines[0], f"mnv2:0.1:aspp: MobileNetV2 0.1, output stride 16, ASPP, 65 x 65, {i['kernels']}, float, 1 thread(s)")
         least, median, p10, p90 = map(float, re.fullmatch(
             f'time      min {NUMBER} ms, median {NUMBER} ms, 10%..90% {NUMBER}..{NUMBER} ms of 5 runs', lines[1]).groups())
         self.assertTrue(0 < least <= p10 <= median <= p90)

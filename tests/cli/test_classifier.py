@@ -74,7 +74,7 @@ class Folder(unittest.TestCase):
         return [json.loads(line) for line in self.text('--json', '-', *arguments, **how).splitlines()]
 
     def check_row(self, row, path, names=None, k=5):
-        self.assertEqual(list(row), ['path', 'model', 'model_sha256', 'size', 'top'])
+        self.assertEqual(list(row), ['path', 'model', 'model_sha256', 'precision', 'size', 'top'])
         with open(self.path('constant.tflite'), 'rb') as model:
             self.assertEqual((row['model'], row['model_sha256']), ('constant', hashlib.sha256(model.read()).hexdigest()))
         self.assertEqual(row['path'], path)

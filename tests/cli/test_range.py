@@ -101,7 +101,7 @@ class InputRange(Folder):
         uses = {'new': ['new.tflite'], 'old': [OLD], 'given': ['new.tflite', '--mean', '0', '--std', '255'],
                 'wrong': ['new.tflite', '--mean', '127.5', '--std', '127.5']}
         for folder, use in uses.items():
-            self.mseg('run', '-q', '--resize', 'stretch', '-o', folder, '-m', *use, *pictures)
+            self.mseg('run', '-q', '--precision', 'float', '--resize', 'stretch', '-o', folder, '-m', *use, *pictures)
         wrongs = []
         for picture in pictures:
             name = os.path.basename(picture)[:-4] + '.png'

@@ -110,7 +110,7 @@ class Model(Shared):
 
     def test_run_and_score(self):
         both = ['2011_000003', '2011_000025']  # docs/numerics.md's VOC protocol, PyTorch in float64
-        model = ['-m', MODEL, '--mean', '127.5', '--std', '127.5']  # how pictures enter there
+        model = ['-m', MODEL, '--precision', 'float', '--mean', '127.5', '--std', '127.5']  # how pictures enter there
         report = self.report('--voc', VOC, '--list', self.list(both), *model)
         self.assertAlmostEqual(report['miou'], 0.576893, delta=1e-4)
         self.mseg('run', '--resize', 'none', *model, '-q', '-o', 'masks', *[f'{VOC}/JPEGImages/{id}.jpg' for id in both])

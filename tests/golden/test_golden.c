@@ -44,6 +44,7 @@ static void run(const job *j, mseg_pool *pool, outcome *out)
     mseg_run_options run_options;
     mseg_run_options_init(&run_options, sizeof run_options);
     options.output_stride = j->output_stride;
+    options.precision = MSEG_PRECISION_FLOAT; /* also of the quantised files */
     for (int c = 0; c < 3; c++)
         options.mean[c] = options.std[c] = 127.5; /* the float64 references take x * 2/255 - 1 */
     options.cpu = mseg_cpu_level_name(j->level);

@@ -51,7 +51,7 @@ static mseg_model *open_model(const char *file, mseg_cpu_level level)
     mseg_model_options options;
     mseg_model_options_init(&options, sizeof options);
     options.cpu = mseg_cpu_level_name(level);
-    //options.precision = MSEG_PRECISION_INT8;
+    options.precision = MSEG_PRECISION_INT8;
     if (mseg_model_open(&model, shared_path("models/%s.tflite", file), &options, &err))
         fail_msg("%s", err.text);
     return model;

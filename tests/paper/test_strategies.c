@@ -69,6 +69,7 @@ static void check(const golden *g, mseg_pool *pool)
     mseg_model_options how;
     mseg_model_options_init(&how, sizeof how);
     how.output_stride = 16;
+    how.precision = MSEG_PRECISION_FLOAT; /* also of the quantised file */
     for (int c = 0; c < 3; c++)
         how.mean[c] = how.std[c] = 127.5; /* the references take x * 2/255 - 1 */
     static const double scales[] = {0.5, 0.75, 1, 1.25, 1.5, 1.75};

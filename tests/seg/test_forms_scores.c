@@ -56,7 +56,10 @@ static void run_form(const char *name, int width, int height)
     mseg_result result;
     mseg_error err = {0};
     mseg_image image = picture(width, height);
-    if (mseg_model_open(&model, path, NULL, &err))
+    mseg_model_options options;
+    mseg_model_options_init(&options, sizeof options);
+    options.precision = MSEG_PRECISION_FLOAT; /* as NumPy's forward pass */
+    if (mseg_model_open(&model, path, &options, &err))
         fail_msg("%s: %s", name, err.text);
     assert_int_equal(mseg_session_open(&session, model, NULL, NULL), MSEG_OK);
     assert_int_equal(mseg_session_plan(session, width, height, &plan, NULL), MSEG_OK);

@@ -90,7 +90,7 @@ static void what_levels_need(void **state)
 static void names(void **state)
 {
     (void)state;
-    static const char *const all[] = {"scalar", "avx2", "avx512", "zen4"};
+    static const char *const all[] = {"scalar", "avx2", "avxvnni", "avx512", "zen4"};
     for (int level = 0; level < MSEG_CPU_LEVELS; level++) {
         assert_string_equal(mseg_cpu_level_name((mseg_cpu_level)level), all[level]);
         assert_int_equal(mseg_cpu_level_find(all[level]), level);
