@@ -33,7 +33,7 @@ enum { MAPS = 3 };
 static void read_golden(npy *golden, const char *model, const char *photo, const char *what)
 {
     const char *path = shared_path("golden/tflite/%s_%s_%s_xnn.npy", model, photo, what);
-    if (!npy_read(golden, path) || !golden->bytes)
+    if (!npy_read_bytes(golden, path))
         fail_msg("%s: cannot be read", path);
 }
 

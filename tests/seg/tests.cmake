@@ -1,4 +1,5 @@
 mseg_test(seg/test_labels.c base image kernels plan net weights heads seg)
+mseg_test(seg/test_labels_u8.c base image kernels plan net weights heads seg)
 mseg_test(seg/test_geometry.c base image kernels plan net weights heads seg)
 mseg_test(seg/test_sampling.c base image kernels plan net weights heads seg)
 mseg_test(seg/test_input.c base image kernels plan net weights heads seg)
