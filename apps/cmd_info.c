@@ -84,7 +84,8 @@ static void print_precision(const mseg_model_info *m, const char *arithmetic)
     if (m->quantised)
         printf("quantised          %s", stored_type(m));
     if (m->quantised && m->quant_scale > 0)
-        printf(", input (byte - %d) * %.9g", m->quant_zero_point, (double)m->quant_scale);
+        printf(", input (byte %c %d) * %.9g", m->quant_zero_point < 0 ? '+' : '-', abs(m->quant_zero_point),
+               (double)m->quant_scale);
     fputs(m->quantised ? "\n\n" : "\n", stdout);
 }
 
