@@ -1,0 +1,60 @@
+#include "kernels/registry.h"
+#include "kernels/u8/gemm_ymm.h"
+
+/* Loops and pixels' addresses as in the float AVX2 kernel. */
+INLINE void multiply(const mseg_u8_gemm_args *g, size_t p, const int rows, const int vectors, __m256i acc[SUMS])
+{
+    const size_t stride = g->a_stride;
+    const int quads = (g->k + 3) / 4;
+    for (int t = 0; t < g->taps; t++) {
+        const uint8_t *base[2] = {g->a[t] + p * stride, NULL};
+        if (rows > 3)
+            base[1] = base[0] + 3 * stride;
+        const __m256i *b = g->b[t];
+        for (int q = 0; q < quads; q++) {
+            __m256i w[2];
+#pragma GCC unroll 2
+            for (int v = 0; v < 2; v++)
+                if (v < vectors)
+                    w[v] = _mm256_loadu_si256(b + v);
+#pragma GCC unroll 6
+            for (int i = 0; i < 6; i++)
+                if (i < rows) {
+                    const __m256i x = four_inputs(base[i / 3] + (size_t)(i % 3) * stride);
+#pragma GCC unroll 2
+                    for (int v = 0; v < 2; v++)
+                        if (v < vectors)
+                            acc[i * vectors + v] = _mm256_dpbusd_avx_epi32(acc[i * vectors + v], x, w[v]);
+                }
+            base[0] += 4;
+            if (rows > 3)
+                base[1] += 4;
+            b += vectors;
+        }
+    }
+}
+
+INLINE void tiles(const mseg_u8_gemm_args *g, size_t p, int m, const int vectors)
+{
+    switch (m) {
+#define CASE(rows)                                                                                                               \
+    case rows:                                                                                                                   \
+        tile(g, p, rows, vectors);                                                                                               \
+        break;
+        CASE(1)
+        CASE(2)
+        CASE(3)
+        CASE(4)
+        CASE(5)
+        CASE(6)
+#undef CASE
+    }
+}
+
+void mseg_u8_gemm_6x16__avxvnni(const mseg_u8_gemm_args *g, int p, int m)
+{
+    if (g->n > VEC)
+        tiles(g, (size_t)p, m, 2);
+    else
+        tiles(g, (size_t)p, m, 1);
+}
