@@ -27,7 +27,7 @@ static const cli_option options[] = {
     {0, "size", CLI_OPTION_INT, FIELD(size), "N", .help = "side of the square canvas (default: the model's own, mostly 513)",
      .min = 1, .max = 65537},
     {0, "cpu", CLI_OPTION_TEXT, FIELD(cpu), "SET",
-     .help = "kernels: scalar, avx2, avx512 or zen4 (default: the best, or $MSEG_CPU)"},
+     .help = "kernels: scalar, avx2, avxvnni, avx512 or zen4 (default: the best, or $MSEG_CPU)"},
     {0, "json", CLI_OPTION_FLAG, FIELD(json), NULL, .help = "the same as JSON"},
     {0, "paper", CLI_OPTION_FLAG, FIELD(paper), NULL,
      .help =

@@ -63,8 +63,9 @@ typedef struct mseg_model mseg_model;
 typedef struct mseg_model_options {
     size_t struct_size; /* mseg_model_options_init sets it */
     int output_stride;  /* 8, 16 or 32; 0 (default): that of the file's own graph, 16 when it tells none */
-    const char *cpu;    /* NULL: what suits this machine best; or one that it can run: "scalar", "avx2", "avx512", "zen4" */
-    bool unfused;       /* run every layer by itself with whole tensors between them: slow, for reference */
+    const char
+        *cpu;     /* NULL: what suits this machine best; or one that it can run: "scalar", "avx2", "avxvnni", "avx512", "zen4" */
+    bool unfused; /* run every layer by itself with whole tensors between them: slow, for reference */
     /* How the network was trained to see pictures, instead of what the file tells: channel c (R, G, B) of a pixel enters as
      * (byte - mean[c]) / std[c], and what lies beside the picture as byte 127.5 would. mean -1e6 .. 1e6, std 1e-6 .. 1e6; all 0
      * (default): not given. */
