@@ -11,6 +11,8 @@ import sys
 ROOMS = ['lib/base', 'lib/image', 'lib/kernels', 'lib/net', 'lib/weights', 'lib/plan', 'heads', 'seg', 'apps']
 NEEDS = {'avx2': {'avx2', 'fma'}, 'avx512': {'avx512f', 'avx512bw', 'avx512vl', 'avx512dq'}}
 NEEDS['zen4'] = NEEDS['avx512']
+NEEDS['avxvnni'] = NEEDS['avx2'] | {'avx_vnni'}
+NEEDS['avx512vnni'] = NEEDS['avx512'] | {'avx512_vnni'}
 
 
 def machine():

@@ -53,9 +53,9 @@ static bool all_there(const account *a, const char *const *flags, int n)
 static void features_and_choice(void **state)
 {
     (void)state;
-    static const char *const flags[] = {"avx2", "fma", "avx512f", "avx512bw", "avx512vl", "avx512dq"};
-    static const unsigned bits[] = {MSEG_HAS_AVX2,     MSEG_HAS_FMA,      MSEG_HAS_AVX512F,
-                                    MSEG_HAS_AVX512BW, MSEG_HAS_AVX512VL, MSEG_HAS_AVX512DQ};
+    static const char *const flags[] = {"avx2", "fma", "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vnni", "avx_vnni"};
+    static const unsigned bits[] = {MSEG_HAS_AVX2,     MSEG_HAS_FMA,      MSEG_HAS_AVX512F,    MSEG_HAS_AVX512BW,
+                                    MSEG_HAS_AVX512VL, MSEG_HAS_AVX512DQ, MSEG_HAS_AVX512VNNI, MSEG_HAS_AVXVNNI};
     static account a;
     read_account(&a);
     if (!*a.flags) {
@@ -63,10 +63,15 @@ static void features_and_choice(void **state)
         skip();
     }
     const mseg_cpu cpu = mseg_cpu_detect();
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 8; i++)
         assert_int_equal(!(cpu.features & bits[i]), !all_there(&a, flags + i, 1));
-    const bool avx2 = all_there(&a, flags, 2), avx512 = all_there(&a, flags, 6), zen4 = avx512 && a.amd && a.family == 25;
-    assert_int_equal(cpu.level, zen4 ? MSEG_CPU_ZEN4 : avx512 ? MSEG_CPU_AVX512 : avx2 ? MSEG_CPU_AVX2 : MSEG_CPU_SCALAR);
+    const bool avx2 = all_there(&a, flags, 2), avxvnni = avx2 && all_there(&a, flags + 7, 1);
+    const bool avx512 = all_there(&a, flags, 6), zen4 = avx512 && a.amd && a.family == 25;
+    assert_int_equal(cpu.level, zen4      ? MSEG_CPU_ZEN4
+                                : avx512  ? MSEG_CPU_AVX512
+                                : avxvnni ? MSEG_CPU_AVXVNNI
+                                : avx2    ? MSEG_CPU_AVX2
+                                          : MSEG_CPU_SCALAR);
     assert_true(cpu.l2_bytes >= 4096);
 }
 
@@ -76,11 +81,12 @@ static void what_levels_need(void **state)
     (void)state;
     static const unsigned avx2 = MSEG_HAS_AVX2 | MSEG_HAS_FMA;
     static const unsigned avx512 = MSEG_HAS_AVX512F | MSEG_HAS_AVX512BW | MSEG_HAS_AVX512VL | MSEG_HAS_AVX512DQ;
-    for (unsigned features = 0; features <= (avx2 | avx512); features++) {
+    for (unsigned features = 0; features <= 255; features++) {
         const mseg_cpu cpu = {.features = features};
         const bool has_avx2 = (features & avx2) == avx2, has_avx512 = has_avx2 && (features & avx512) == avx512;
         assert_true(mseg_cpu_can_run(&cpu, MSEG_CPU_SCALAR));
         assert_int_equal(mseg_cpu_can_run(&cpu, MSEG_CPU_AVX2), has_avx2);
+        assert_int_equal(mseg_cpu_can_run(&cpu, MSEG_CPU_AVXVNNI), has_avx2 && (features & MSEG_HAS_AVXVNNI));
         assert_int_equal(mseg_cpu_can_run(&cpu, MSEG_CPU_AVX512), has_avx512);
         assert_int_equal(mseg_cpu_can_run(&cpu, MSEG_CPU_ZEN4), has_avx512);
         assert_false(mseg_cpu_can_run(&cpu, MSEG_CPU_LEVELS));
