@@ -5,8 +5,12 @@
 
 FOLDER/NAME/ gets network.onnx (opset 13), network_opset9.onnx (for OpenCV), network.txt + weights.f32 (for peer_dnnl.cc), input.f32
 (1 x 3 x 513 x 513, as 8-bit RGB normalised to -1 .. 1) and logits.f32 (1 x 21 x h x w, PyTorch in float64: what every peer must
-find). The pooled branch is what a user's export has: global average pool, 1x1, broadcast, concatenation. Needs Debian's
-python3-torch and python3-onnx. Usage: make_networks.py FOLDER"""
+find). The pooled branch is what a user's export has: global average pool, 1x1, broadcast, concatenation.
+
+The same in 8 bits (networks8.py): network8.onnx and network8_channel.tflite with a scale per channel of the weights, network8.tflite
+with one, input.u8 (513 x 513 x 3, the same picture) and logits8.u8 (1 x 21 x h x w, of network8.onnx in TensorFlow Lite's arithmetic).
+
+Needs Debian's python3-torch, python3-onnx and python3-flatbuffers. Usage: make_networks.py FOLDER"""
 
 import dataclasses
 import json
@@ -17,6 +21,8 @@ import sys
 import numpy as np
 import torch
 import torch.nn.functional as F
+
+from networks8 import Quantised
 
 SIZE, CLASSES = 513, 21
 MADDS = {"a": 2_740_709_056, "b": 8_825_853_632, "c": 5_363_508_928}  # the counts known for this network
@@ -130,11 +136,14 @@ class Module(torch.nn.Module):
             return x[0].expand(-1, -1, *layer.shape[1:])
         return torch.cat(x, 1) if layer.kind == "concat" else x[0] + x[1]
 
-    def forward(self, picture):
+    def tensors(self, picture):
         tensors = [picture]
         for i, layer in enumerate(self.layers):
             tensors.append(self.run(i, [tensors[t] for t in layer.inputs]))
-        return tensors[-1]
+        return tensors
+
+    def forward(self, picture):
+        return self.tensors(picture)[-1]
 
 
 def save_onnx(network, path, opset):
@@ -197,6 +206,15 @@ def save_text(network, folder):
                 weights.write(layer.weight.tobytes() + layer.bias.tobytes())
 
 
+def save8(network, ranges, rgb, folder):
+    Quantised(network, ranges, per_channel=False).save_tflite(os.path.join(folder, "network8.tflite"))
+    quantised = Quantised(network, ranges, per_channel=True)
+    quantised.save_tflite(os.path.join(folder, "network8_channel.tflite"))
+    quantised.save_onnx(os.path.join(folder, "network8.onnx"))
+    rgb.transpose(0, 2, 3, 1).tofile(os.path.join(folder, "input.u8"))
+    quantised.logits(rgb).tofile(os.path.join(folder, "logits8.u8"))
+
+
 def save(name, folder):
     network = Network(*OPTIONS[name])
     if network.madds() != MADDS[name]:
@@ -205,11 +223,14 @@ def save(name, folder):
     save_onnx(network, os.path.join(folder, "network.onnx"), 13)
     save_onnx(network, os.path.join(folder, "network_opset9.onnx"), 9)
     save_text(network, folder)
-    picture = np.random.RandomState(2).randint(0, 256, (1, 3, SIZE, SIZE)).astype(np.float32) * np.float32(2 / 255) - 1
+    rgb = np.random.RandomState(2).randint(0, 256, (1, 3, SIZE, SIZE)).astype(np.uint8)
+    picture = rgb.astype(np.float32) * np.float32(2 / 255) - 1
     picture.astype("<f4").tofile(os.path.join(folder, "input.f32"))
     with torch.no_grad():
-        logits = Module(network).double()(torch.from_numpy(picture).double())
+        tensors = Module(network).double().tensors(torch.from_numpy(picture).double())
+    logits = tensors[-1]
     logits.numpy().astype("<f4").tofile(os.path.join(folder, "logits.f32"))
+    save8(network, [(float(tensor.min()), float(tensor.max())) for tensor in tensors], rgb, folder)
     with open(os.path.join(folder, "network.json"), "w") as text:  # last: the folder is complete when this is there
         json.dump({"output_stride": OPTIONS[name][0], "aspp": OPTIONS[name][1], "madds": network.madds()}, text)
     print("%s: %d layers, %d MAdds, logits %s" % (name, len(network.layers), network.madds(), tuple(logits.shape)))

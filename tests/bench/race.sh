@@ -9,7 +9,8 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/mseg-race
 python=/usr/bin/python3 # the one that Debian's packages are for
 ort=onnxruntime-node@1.30.0
 
-wanted=ort,torch,opencv,dnnl
+wanted=
+precision=float
 mseg=
 last=
 for argument in "$@"; do
@@ -17,13 +18,23 @@ for argument in "$@"; do
     -h | --help) exec "$python" "$here/race.py" --help ;;
     --peers=*) wanted=${argument#*=} ;;
     --mseg=*) mseg=${argument#*=} ;;
+    --precision=*) precision=${argument#*=} ;;
     esac
     case $last in
     --peers) wanted=$argument ;;
     --mseg) mseg=$argument ;;
+    --precision) precision=$argument ;;
     esac
     last=$argument
 done
+case $precision in
+float) known=ort,torch,opencv,dnnl ;;
+int8) known=ort ;;
+*)
+    echo "race.sh: --precision: '$precision' is none of float, int8" >&2
+    exit 2
+    ;;
+esac
 
 has_module() {
     "$python" -c "import importlib.util, sys; sys.exit(importlib.util.find_spec('$1') is None)"
@@ -55,17 +66,18 @@ prepare_dnnl() {
 
 mkdir -p "$cache"
 "$root/.ci/install" race-networks || true
-if ! newer "$cache/networks/c/network.json" "$here/make_networks.py" &&
-    ! "$python" "$here/make_networks.py" "$cache/networks" >&2; then
-    echo "race.sh: cannot make the networks (python3-torch and python3-onnx are needed)" >&2
+for source in "$here/make_networks.py" "$here/networks8.py" "$root/tests/weights/make_tflite.py"; do
+    newer "$cache/networks/c/network.json" "$source" && continue
+    "$python" "$here/make_networks.py" "$cache/networks" >&2 && break
+    echo "race.sh: cannot make the networks (python3-torch, python3-onnx and python3-flatbuffers are needed)" >&2
     exit 1
-fi
+done
 peers=
-for peer in $(echo "$wanted" | tr , ' '); do
-    case $peer in
-    ort | torch | opencv | dnnl) ;;
+for peer in $(echo "${wanted:-$known}" | tr , ' '); do
+    case ,$known, in
+    *,"$peer",*) ;;
     *)
-        echo "race.sh: --peers: '$peer' is none of ort, torch, opencv, dnnl" >&2
+        echo "race.sh: --peers: '$peer' is none of $known" >&2
         exit 2
         ;;
     esac
