@@ -194,7 +194,8 @@ MSEG_API void mseg_session_close(mseg_session **session);
 
 typedef struct mseg_result {
     mseg_view labels;    /* MSEG_GRAY: class ids, size of the input image; owned by the session until its next run */
-    const float *logits; /* [logits_height, logits_width, classes] before upsampling, NHWC; owned likewise */
+    const float *logits; /* [logits_height, logits_width, classes] before upsampling, NHWC; owned likewise; of a network that
+                            runs in 8 bits what its bytes stand for */
     int logits_width, logits_height, classes;
     int canvas_width, canvas_height; /* what the network ran on, at scale 1 */
     int scaled_width, scaled_height; /* the image on that canvas, top left */
@@ -250,9 +251,9 @@ typedef struct mseg_tiled {
 /** Segments a picture that no row has been read of, top to bottom, threads inside a tile; rows are handed to take in order.
  * Equal, for a picture no larger than one tile, to mseg_segment without resizing on a square canvas of that size. Bytes of
  * memory, whatever the height (W: the picture's width; S, N: the logits' stride and tile size; C: classes): the network's arena
- * for a canvas of N x N, 3 W (N + S + 1) for photo rows, 4 C (W/S + 2) (N/S + 3 + threads) for logits and 70 W for labels and
- * tables; the decoder (see mseg_image_reader) and the callback come on top. options may be NULL. Errors: those of the reader and
- * of take, MSEG_INVAL, MSEG_NOMEM, MSEG_CANCELLED; *result is then all zero. */
+ * for a canvas of N x N, 3 W (N + S + 1) for photo rows, 4 C (W/S + 2) (N/S + 3 + threads) for logits (in 8 bits also
+ * 4 C (N/S + 1)^2) and 70 W for labels and tables; the decoder (see mseg_image_reader) and the callback come on top. options may
+ * be NULL. Errors: those of the reader and of take, MSEG_INVAL, MSEG_NOMEM, MSEG_CANCELLED; *result is then all zero. */
 MSEG_API mseg_status mseg_segment_tiled(mseg_session *session, mseg_image_reader *reader, const mseg_tile_options *options,
                                         mseg_tile_fn take, void *context, mseg_tiled *result, mseg_error *err);
 

@@ -23,3 +23,22 @@ void mseg_sampling_between(double at, int k, int *low, int *high, float *fractio
     *high = *low + 1 < k ? *low + 1 : k - 1;
     *fraction = (float)(at - *low);
 }
+
+int32_t mseg_sampling_parts(float fraction)
+{
+    return (int32_t)lrintf(fraction * 2048);
+}
+
+void mseg_sampling_u8(mseg_sampling sampling, int x, int n, int k, int *low, int *high, int32_t *part)
+{
+    const int ends = sampling == MSEG_ALIGN_CORNERS && n > 1;
+    const float scale = (float)(k - ends) / (float)(n - ends), last = (float)(k - 1);
+    float at = (float)x * scale;
+    if (sampling == MSEG_HALF_PIXEL) {
+        at += 0.5f * scale - 0.5f;
+        at = at < 0 ? 0 : at > last ? last : at;
+    }
+    *low = (int)at < k - 1 ? (int)at : k - 1;
+    *high = *low + 1 < k ? *low + 1 : k - 1;
+    *part = mseg_sampling_parts(at - (float)*low);
+}

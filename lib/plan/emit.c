@@ -32,18 +32,26 @@ mseg_pass *mseg_emit_pass(mseg_emitter *e, mseg_step *step, int first, int rows)
     return pass;
 }
 
-void mseg_emit_stage(mseg_emitter *e, mseg_pass *pass, const mseg_stage *stage, const void *work, size_t bytes)
+const void *mseg_emit_work(mseg_emitter *e, const void *work, size_t bytes)
 {
     struct mseg_work *kept = mseg_alloc(sizeof *kept + bytes);
     if (!kept) {
         e->status = MSEG_NOMEM;
-        return;
+        return NULL;
     }
     memcpy(kept->data, work, bytes);
     kept->next = e->plan->works;
     e->plan->works = kept;
+    return kept->data;
+}
+
+void mseg_emit_stage(mseg_emitter *e, mseg_pass *pass, const mseg_stage *stage, const void *work, size_t bytes)
+{
+    const void *kept = mseg_emit_work(e, work, bytes);
+    if (!kept)
+        return;
     pass->stages[pass->n_stages] = *stage;
-    pass->stages[pass->n_stages++].work = kept->data;
+    pass->stages[pass->n_stages++].work = kept;
     e->plan->n_stages++;
 }
 
@@ -115,8 +123,10 @@ static mseg_rows placed(mseg_emitter *e, const mseg_step *step, mseg_value value
 
 mseg_rows mseg_emit_value(mseg_emitter *e, const mseg_step *step, mseg_value value)
 {
-    return placed(e, step, value, e->sizes[value].width, mseg_value_floats(e->net, value) * sizeof(float),
-                  mseg_value_pad(e->net, value));
+    mseg_rows rows =
+        placed(e, step, value, e->sizes[value].width, mseg_value_bytes(e->net, value), mseg_value_pad(e->net, value));
+    rows.fill = mseg_value_fill(e->net, value);
+    return rows;
 }
 
 mseg_rows mseg_emit_row_means(mseg_emitter *e, const mseg_step *step, mseg_value value)
@@ -126,28 +136,27 @@ mseg_rows mseg_emit_row_means(mseg_emitter *e, const mseg_step *step, mseg_value
 
 /* ---- scratch ---- */
 
-static size_t take_scratch(mseg_step *step, size_t bytes)
+size_t mseg_emit_room(mseg_step *step, size_t bytes)
 {
     size_t at = step->scratch_bytes;
     step->scratch_bytes += mseg_round_up(bytes, line);
     return at;
 }
 
-mseg_rows mseg_emit_ring(mseg_step *step, int width, int height, size_t floats, int pad, int slots)
+mseg_rows mseg_emit_ring(mseg_step *step, int width, int height, size_t pixel, int pad, int slots)
 {
-    size_t pixel = floats * sizeof(float);
     if (slots > height)
         slots = height;
     mseg_rows rows = shape(MSEG_SCRATCH, width, height, pixel % (2 * line) ? pixel : pixel + line, pad, slots);
     rows.row = mseg_round_up(rows.row, line);
-    rows.origin += take_scratch(step, rows.row * (size_t)slots);
+    rows.origin += mseg_emit_room(step, rows.row * (size_t)slots);
     return rows;
 }
 
 void mseg_emit_zeros(mseg_step *step, size_t bytes)
 {
     if (bytes > step->zeros_bytes) {
-        step->zeros = take_scratch(step, bytes);
+        step->zeros = mseg_emit_room(step, bytes);
         step->zeros_bytes = bytes;
     }
 }

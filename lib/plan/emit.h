@@ -12,6 +12,7 @@ typedef struct mseg_emitter {
     const mseg_group *groups;
     int n_groups;
     mseg_cpu cpu;
+    const struct mseg_makers *makers; /* of the stages, in float or in 8 bits */
     mseg_status status;
 } mseg_emitter;
 
@@ -27,24 +28,30 @@ mseg_pass *mseg_emit_pass(mseg_emitter *emitter, mseg_step *step, int first, int
 /** Appends a stage to the last pass and gives it a copy of its kind's work of so many bytes. */
 void mseg_emit_stage(mseg_emitter *emitter, mseg_pass *pass, const mseg_stage *stage, const void *work, size_t bytes);
 
+/** A copy of so many bytes that lives as long as the plan. NULL without memory, which status then says. */
+const void *mseg_emit_work(mseg_emitter *emitter, const void *work, size_t bytes);
+
 /** A new map in the arena, alive in that step. pixel, as in mseg_rows, is bytes. */
 mseg_rows mseg_emit_map(mseg_emitter *emitter, const mseg_step *step, int width, int height, size_t pixel, int pad);
 
-/** The map of a value; made when it is not there yet; that step keeps it alive. */
+/** The map of a value, what lies beside it being 0 or its zero point; made when it is not there yet; that step keeps it alive. */
 mseg_rows mseg_emit_value(mseg_emitter *emitter, const mseg_step *step, mseg_value value);
 
-/** Averages of the rows of a depthwise map that does not exist whole, in its value's place: [height][channels]. */
+/** Averages of the rows of a depthwise map that does not exist whole, in its value's place: floats [height][channels]. */
 mseg_rows mseg_emit_row_means(mseg_emitter *emitter, const mseg_step *step, mseg_value value);
 
-/** A ring of slots rows in the step's scratch. Pixels of floats are an odd number of cache lines apart, so that a column of them
- * does not fall into a few sets of the first-level cache. */
-mseg_rows mseg_emit_ring(mseg_step *step, int width, int height, size_t floats, int pad, int slots);
+/** A ring of slots rows in the step's scratch, pixels of so many bytes. They become an odd number of cache lines apart where they
+ * would be an even one, so that a column of them does not fall into a few sets of the first-level cache. */
+mseg_rows mseg_emit_ring(mseg_step *step, int width, int height, size_t pixel, int pad, int slots);
 
 /** Makes sure that the step's scratch has that many zeros for mseg_bases. */
 void mseg_emit_zeros(mseg_step *step, size_t bytes);
 
 /** Keeps a tensor alive to that step. */
 void mseg_emit_keep(mseg_emitter *emitter, const mseg_step *step, int tensor);
+
+/** A part of the step's scratch for a stage's own use; returns where it begins. */
+size_t mseg_emit_room(mseg_step *step, size_t bytes);
 
 /** The window of a layer on a map of that size. */
 mseg_window mseg_emit_window(const mseg_net_layer *layer, int width, int height);

@@ -12,14 +12,18 @@ static bool wants_vectors(const mseg_net *net, const mseg_net_layer *layer, mseg
     return mseg_layer_reads(layer, value) && (layer->kind == MSEG_DEPTHWISE || (layer->kind == MSEG_CONV && maps > 1));
 }
 
-size_t mseg_value_floats(const mseg_packed_net *net, mseg_value value)
+size_t mseg_value_bytes(const mseg_packed_net *net, mseg_value value)
 {
     const mseg_net *run = &net->run;
     bool aligned = run->layers[value].kind == MSEG_DEPTHWISE;
     for (int i = value + 1; i < run->count; i++)
         aligned = aligned || wants_vectors(run, &run->layers[i], value);
     const size_t channels = (size_t)run->layers[value].channels;
-    return aligned ? mseg_round_up(channels, (size_t)net->kernels->dwconv_vec) : channels;
+    if (net->integers) /* convolutions read four inputs at a time */
+        return aligned ? mseg_round_up(channels, (size_t)net->kernels->u8.dwconv.vec)
+               : mseg_net_readers(run, value) > mseg_net_is_output(run, value) ? mseg_round_up(channels, 4)
+                                                                               : channels;
+    return (aligned ? mseg_round_up(channels, (size_t)net->kernels->dwconv_vec) : channels) * sizeof(float);
 }
 
 int mseg_value_pad(const mseg_packed_net *net, mseg_value value)
@@ -31,6 +35,11 @@ int mseg_value_pad(const mseg_packed_net *net, mseg_value value)
             pad = layer->rate;
     }
     return pad;
+}
+
+uint8_t mseg_value_fill(const mseg_packed_net *net, mseg_value value)
+{
+    return net->integers ? (uint8_t)mseg_u8_value(&net->run, value).zero : 0;
 }
 
 int mseg_group_expanded(const mseg_net *net, const mseg_group *group)
@@ -78,7 +87,7 @@ static mseg_group group_at(const mseg_packed_net *packed, int index)
     g.depthwise = at;
     const int pools = pools_of(net, at);
     if (is_pointwise(net, at + 1) && net->layers[at + 1].in[0] == at && net->layers[at + 1].add != at &&
-        mseg_net_readers(net, at) == pools + 1) {
+        mseg_net_readers(net, at) == pools + 1 && !(pools && packed->integers)) {
         g.pointwise = ++at;
         g.pooled = pools > 0;
     }
@@ -95,7 +104,7 @@ static int slice_of(const mseg_packed_net *net, const mseg_group *g, const struc
 {
     enum { CACHES = 8 };
     const int expanded = mseg_group_expanded(&net->run, g);
-    if (g->expand < 0 || g->pointwise < 0)
+    if (g->expand < 0 || g->pointwise < 0 || net->integers) /* bytes are too small for parts of sums, and their rings are small */
         return expanded;
     const mseg_net_layer *expand = &net->run.layers[g->expand], *depthwise = &net->run.layers[g->depthwise];
     const struct mseg_size *in = &sizes[expand->in[0]], *out = &sizes[g->pointwise];
@@ -157,8 +166,8 @@ static bool may_stream(const mseg_packed_net *net, const mseg_group *before, con
     if (net->unfused || before->pooled || !can_stream(&net->run, before, g) || mseg_net_readers(&net->run, map) != 1 ||
         stages + 4 > MOST)
         return false;
-    size_t bytes = (size_t)sizes[map].width * (size_t)sizes[map].height * mseg_value_floats(net, map) * sizeof(float);
-    return bytes > 2 * cpu->l2_bytes;
+    size_t bytes = (size_t)sizes[map].width * (size_t)sizes[map].height * mseg_value_bytes(net, map);
+    return bytes > (net->integers ? cpu->l2_bytes / 2 : 2 * cpu->l2_bytes);
 }
 
 int mseg_group_layers(mseg_group *groups, const mseg_packed_net *net, const struct mseg_size *sizes, const mseg_cpu *cpu)

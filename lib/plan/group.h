@@ -32,9 +32,11 @@ int mseg_group_stages(const mseg_net *net, const mseg_group *group);
 /** Channels of a group's widest map inside; 0 of a single layer. */
 int mseg_group_expanded(const mseg_net *net, const mseg_group *group);
 
-/** Floats from pixel to pixel of a value stored whole: its channels, rounded up to vectors where a depthwise convolution reads or
- * writes it; columns of zeros that its readers want on both sides. */
-size_t mseg_value_floats(const mseg_packed_net *net, mseg_value value);
+/** Bytes from pixel to pixel of a value stored whole: its channels, rounded up to vectors where a depthwise convolution reads or
+ * writes it; columns of the fill that its readers want on both sides. */
+size_t mseg_value_bytes(const mseg_packed_net *net, mseg_value value);
 int mseg_value_pad(const mseg_packed_net *net, mseg_value value);
+/** What these hold. */
+uint8_t mseg_value_fill(const mseg_packed_net *net, mseg_value value);
 
 #endif

@@ -68,11 +68,10 @@ done:
 }
 
 /* One tap per map and kernel position (or kernel row), the vector's part by itself. */
-static mseg_status pack_conv(mseg_packed_layer *packed, const mseg_net *net, const mseg_net_layer *conv,
-                             const mseg_layer_weights *weights, const mseg_gemm_kernel *gemm)
+static mseg_status find_taps(mseg_conv_taps *taps, mseg_packed_layer *packed, const mseg_net *net, const mseg_net_layer *conv)
 {
-    size_t offsets[MSEG_MAX_TAPS], vector_offset = 0, first = 0;
-    int taps = 0, channels = 0;
+    size_t first = 0;
+    int channels = 0;
     packed->merged_columns = conv->in[0] == 0 && conv->kernel > 1;
     const int columns = packed->merged_columns ? 1 : conv->kernel;
     if (conv->n_in * conv->kernel * columns > MSEG_MAX_TAPS)
@@ -81,20 +80,30 @@ static mseg_status pack_conv(mseg_packed_layer *packed, const mseg_net *net, con
         const mseg_net_layer *in = &net->layers[conv->in[i]];
         if (in->vector && !conv->vector) {
             packed->vector_in = conv->in[i];
-            vector_offset = first;
+            taps->vector_offset = first;
         } else {
             channels = in->channels;
             for (int y = 0; y < conv->kernel; y++)
                 for (int x = 0; x < columns; x++)
-                    offsets[taps++] = (size_t)(y * conv->kernel + x) * (size_t)conv->in_channels + first;
+                    taps->offsets[taps->n++] = (size_t)(y * conv->kernel + x) * (size_t)conv->in_channels + first;
         }
         first += (size_t)in->channels;
     }
-    const size_t row = (size_t)conv->kernel * (size_t)conv->kernel * (size_t)conv->in_channels;
-    const int k = packed->merged_columns ? conv->kernel * channels : channels;
-    mseg_status status = mseg_panels_pack(&packed->panels, gemm, weights->weight, row, offsets, taps, k, conv->channels);
+    taps->row = (size_t)conv->kernel * (size_t)conv->kernel * (size_t)conv->in_channels;
+    taps->k = packed->merged_columns ? conv->kernel * channels : channels;
+    taps->vector_in = packed->vector_in;
+    return MSEG_OK;
+}
+
+static mseg_status pack_conv(mseg_packed_layer *packed, const mseg_net *net, const mseg_net_layer *conv,
+                             const mseg_layer_weights *weights, const mseg_gemm_kernel *gemm)
+{
+    mseg_conv_taps taps = {0};
+    mseg_status status = find_taps(&taps, packed, net, conv);
+    if (!status)
+        status = mseg_panels_pack(&packed->panels, gemm, weights->weight, taps.row, taps.offsets, taps.n, taps.k, conv->channels);
     if (!status && packed->vector_in >= 0)
-        status = mseg_panels_pack(&packed->vector, gemm, weights->weight, row, &vector_offset, 1,
+        status = mseg_panels_pack(&packed->vector, gemm, weights->weight, taps.row, &taps.vector_offset, 1,
                                   net->layers[packed->vector_in].channels, conv->channels);
     packed->bias = mseg_bias_pack(weights->bias, conv->channels, gemm->nr);
     return packed->bias ? status : MSEG_NOMEM;
@@ -144,6 +153,28 @@ static mseg_status pack_layer(mseg_packed_net *p, int index, const mseg_weights 
     return status;
 }
 
+static mseg_status pack_u8_layer(mseg_packed_net *p, int index, const mseg_weights *weights, mseg_error *err)
+{
+    const mseg_net_layer *layer = &p->run.layers[index];
+    mseg_packed_layer *packed = &p->layers[index];
+    mseg_conv_taps taps = {0};
+    mseg_status status = MSEG_OK;
+    packed->vector_in = -1;
+    if (layer->kind == MSEG_CONV) {
+        status = find_taps(&taps, packed, &p->run, layer);
+        if (status)
+            return mseg_fail(err, status, "%s does not fit the layers before it", layer->name);
+        status = mseg_u8_pack_conv(&packed->u8, &p->run, index, weights, &p->kernels->u8.gemm, &taps, err);
+        p->bytes += packed->u8.panels.bytes;
+    } else if (layer->kind == MSEG_DEPTHWISE) {
+        status = mseg_u8_pack_depthwise(&packed->u8, &p->run, index, weights, &p->kernels->u8.dwconv, err);
+        p->bytes += packed->u8.depthwise_bytes;
+    } else if (layer->kind == MSEG_MAX_POOL) {
+        status = mseg_fail(err, MSEG_UNSUPPORTED, "%s cannot be run in 8 bits: a max pool", layer->name);
+    }
+    return status;
+}
+
 mseg_status mseg_packed_net_open(mseg_packed_net **out, const mseg_net *net, const mseg_weights *weights,
                                  const mseg_kernels *kernels, bool unfused, bool integers, mseg_error *err)
 {
@@ -155,7 +186,7 @@ mseg_status mseg_packed_net_open(mseg_packed_net **out, const mseg_net *net, con
     p->integers = integers;
     mseg_status status = mseg_net_copy(&p->net, net);
     if (!status)
-        status = unfused ? mseg_net_copy(&p->run, net) : mseg_net_fold(&p->run, net);
+        status = unfused || integers ? mseg_net_copy(&p->run, net) : mseg_net_fold(&p->run, net); /* a projection rounds */
     if (!status && !(p->layers = mseg_alloc_array((size_t)p->run.count, sizeof *p->layers)))
         status = MSEG_NOMEM;
     if (!status)
@@ -163,7 +194,7 @@ mseg_status mseg_packed_net_open(mseg_packed_net **out, const mseg_net *net, con
     if (status)
         mseg_fail(err, status, NULL);
     for (int i = 0; i < p->run.count && !status; i++)
-        status = pack_layer(p, i, weights, err);
+        status = integers ? pack_u8_layer(p, i, weights, err) : pack_layer(p, i, weights, err);
     if (status)
         mseg_packed_net_close(out);
     return status;
@@ -179,6 +210,7 @@ void mseg_packed_net_close(mseg_packed_net **pointer)
         mseg_free(&p->layers[i].vector.data);
         mseg_free(&p->layers[i].depthwise);
         mseg_free(&p->layers[i].bias);
+        mseg_packed_u8_free(&p->layers[i].u8);
     }
     mseg_free(&p->layers);
     mseg_free(&p->lines);

@@ -4,6 +4,7 @@
 #include "kernels/kernels.h"
 #include "net/net.h"
 #include "plan/panels.h"
+#include "plan/u8.h"
 #include "weights/weights.h"
 
 /* In: a net and the values of its parameters. Out: the same made ready for one kernel set, for plans of any size. Read-only and
@@ -17,6 +18,7 @@ typedef struct mseg_packed_layer {
     bool merged_columns;  /* convolution: a tap is a whole kernel row of pixels */
     float *depthwise;
     float *bias;
+    mseg_packed_u8 u8; /* all of it, of a net in 8 bits, but for vector_in and merged_columns */
 } mseg_packed_layer;
 
 /* A line of reports: a layer of the net as it was given, or the layers of one block. */
@@ -34,13 +36,13 @@ typedef struct mseg_packed_net {
     int *line_of; /* the line that each layer of run works for */
     const mseg_kernels *kernels;
     bool unfused;
-    bool integers; /* run in 8 bits, as its layers' quant tell */
+    bool integers; /* maps and weights are in 8 bits */
     size_t bytes;  /* of packed weights */
 } mseg_packed_net;
 
-/** Copies net and packs the weights that its layers name. unfused: as plans for reference, layer by layer. integers:
- * to be run in 8 bits. Errors: MSEG_NOMEM, MSEG_MISMATCH (weights of other shapes), MSEG_UNSUPPORTED. On failure *packed is NULL.
- */
+/** Copies net and packs the weights that its layers name. unfused: as plans for reference, layer by layer. integers: in 8 bits,
+ * as the net's layers say how. Errors: MSEG_NOMEM, MSEG_MISMATCH (weights of other shapes), MSEG_UNSUPPORTED. On failure *packed
+ * is NULL. */
 mseg_status mseg_packed_net_open(mseg_packed_net **packed, const mseg_net *net, const mseg_weights *weights,
                                  const mseg_kernels *kernels, bool unfused, bool integers, mseg_error *err);
 

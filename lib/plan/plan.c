@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "plan/emit.h"
+#include "plan/stages/makers.h"
 
 /* ---- sizes ---- */
 
@@ -65,7 +65,12 @@ static mseg_status emit(mseg_plan *plan, const mseg_cpu *cpu)
     mseg_group *groups = mseg_alloc_array((size_t)net->count, sizeof *groups);
     if (!groups)
         return MSEG_NOMEM;
-    mseg_emitter e = {.plan = plan, .net = plan->net, .sizes = plan->sizes, .groups = groups, .cpu = *cpu};
+    mseg_emitter e = {.plan = plan,
+                      .net = plan->net,
+                      .sizes = plan->sizes,
+                      .groups = groups,
+                      .cpu = *cpu,
+                      .makers = plan->net->integers ? &mseg_u8_makers : &mseg_f32_makers};
     e.n_groups = mseg_group_layers(groups, plan->net, plan->sizes, cpu);
     if (!reserve(plan, groups, e.n_groups))
         e.status = MSEG_NOMEM;

@@ -3,6 +3,7 @@
 
 #include "base/cpu.h"
 #include "base/pool.h"
+#include "net/quant.h"
 #include "plan/packed.h"
 #include "plan/picture.h"
 
@@ -13,10 +14,12 @@ enum { MSEG_MAX_CANVAS = 1 << 30 }; /* pixels */
  * allocates. A plan belongs to one thread, or one pool's threads, at a time. */
 typedef struct mseg_plan mseg_plan;
 
-/* An output of the net, valid until the next run: channel c of pixel (x, y) is data[y * row + x * pixel + c]. What a convolution
- * made and no layer reads is dense: [height, width, channels]. */
+/* An output of the net, valid until the next run: channel c of pixel (x, y) is data[y * row + x * pixel + c], or in 8 bits
+ * bytes[y * row + x * pixel + c]. What a convolution made and no layer reads is dense: [height, width, channels]. */
 typedef struct mseg_map {
-    const float *data;
+    const float *data;    /* NULL: in 8 bits */
+    const uint8_t *bytes; /* NULL: in float */
+    mseg_quant quant;     /* of bytes */
     int width, height, channels;
     size_t pixel, row;
 } mseg_map;

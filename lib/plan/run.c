@@ -49,11 +49,16 @@ void mseg_plan_run(mseg_plan *plan, const mseg_picture *picture, mseg_pool *pool
 mseg_map mseg_plan_output(const mseg_plan *plan, int index)
 {
     const mseg_rows *rows = &plan->outputs[index];
-    const void *data = plan->tensors[rows->tensor] + rows->origin;
-    return (mseg_map){.data = data,
+    const mseg_net *net = &plan->net->run;
+    const uint8_t *data = plan->tensors[rows->tensor] + rows->origin;
+    const bool integers = plan->net->integers;
+    const size_t element = integers ? sizeof(uint8_t) : sizeof(float);
+    return (mseg_map){.data = integers ? NULL : (const float *)(const void *)data,
+                      .bytes = integers ? data : NULL,
+                      .quant = mseg_u8_value(net, net->outputs[index]),
                       .width = rows->width,
                       .height = rows->height,
-                      .channels = plan->net->run.layers[plan->net->run.outputs[index]].channels,
-                      .pixel = rows->pixel / sizeof(float),
-                      .row = rows->row / sizeof(float)};
+                      .channels = net->layers[net->outputs[index]].channels,
+                      .pixel = rows->pixel / element,
+                      .row = rows->row / element};
 }

@@ -60,7 +60,8 @@ struct mseg_step {
     mseg_pass *passes;
     int n_passes;
     int units;                 /* what parts divide: output rows of the passes, or channels */
-    mseg_rows in, out;         /* average */
+    mseg_rows in, out;         /* average, */
+    const void *work;          /* and what it needs besides */
     int layer;                 /* the first one that it runs */
     int scratch;               /* tensor that holds every part's scratch, -1 none */
     size_t scratch_bytes;      /* per part */

@@ -1,4 +1,4 @@
-#include "plan/stages/f32.h"
+#include "plan/stages/makers.h"
 
 /* From groups to steps and passes: slices of channels, classes of rows, chains of groups. */
 
@@ -30,10 +30,10 @@ static void emit_average(mseg_emitter *e, int index)
     const mseg_net_layer *layer = layer_at(e, index);
     const mseg_value in = layer->in[0];
     mseg_step *step = mseg_emit_step(e, index, 0);
-    step->run = mseg_step_f32_average;
     step->units = layer->channels;
     step->in = is_ring(e, in) ? mseg_emit_row_means(e, step, in) : mseg_emit_value(e, step, in);
     step->out = mseg_emit_value(e, step, index);
+    e->makers->average(e, step, index);
 }
 
 /* ---- blocks ---- */
@@ -61,7 +61,7 @@ static void emit_passes(mseg_emitter *e, mseg_step *step, const mseg_group *g, c
 {
     const int expanded = mseg_group_expanded(&e->net->run, g);
     const mseg_block_rows rows = rows_of(e, step, g, in, out);
-    mseg_emit_zeros(step, mseg_emit_f32_zeros(e, layer_at(e, g->depthwise), in->width, g->slice));
+    mseg_emit_zeros(step, e->makers->zeros(e, layer_at(e, g->depthwise), in->width, g->slice));
     const size_t base = step->scratch_bytes; /* behind the zeros, passes take turns in the same scratch */
     size_t largest = base;
     for (int first = 0; first < expanded; first += g->slice) {
@@ -69,7 +69,7 @@ static void emit_passes(mseg_emitter *e, mseg_step *step, const mseg_group *g, c
         for (int c = 0, unit = 0; c < g->classes; c++) {
             const mseg_block_rows class = every_of(&rows, c, g->classes);
             step->scratch_bytes = base;
-            mseg_emit_f32_block(e, step, mseg_emit_pass(e, step, unit, class.out.height), g, s, &class, g->classes > 1);
+            mseg_emit_block(e, step, mseg_emit_pass(e, step, unit, class.out.height), g, s, &class, g->classes > 1);
             unit += class.out.height;
             largest = step->scratch_bytes > largest ? step->scratch_bytes : largest;
         }
@@ -91,7 +91,10 @@ static mseg_rows ring_between(mseg_emitter *e, mseg_step *step, const mseg_group
     const struct mseg_size *size = &e->sizes[map];
     const mseg_window window = mseg_emit_window(layer_at(e, reader->first), size->width, size->height);
     const int slots = mseg_window_span(&window, MSEG_BLOCK_ROWS);
-    return mseg_emit_ring(step, size->width, size->height, mseg_value_floats(e->net, map), mseg_value_pad(e->net, map), slots);
+    mseg_rows ring =
+        mseg_emit_ring(step, size->width, size->height, mseg_value_bytes(e->net, map), mseg_value_pad(e->net, map), slots);
+    ring.fill = mseg_value_fill(e->net, map);
+    return ring;
 }
 
 /* n groups as one pass, each streaming from the one before. */
@@ -107,9 +110,9 @@ static void emit_chain(mseg_emitter *e, mseg_step *step, const mseg_group *group
         const mseg_rows out = i + 1 < n ? ring_between(e, step, &groups[i], &groups[i + 1]) : mseg_emit_value(e, step, last);
         if (groups[i].depthwise >= 0) {
             const mseg_block_rows rows = rows_of(e, step, &groups[i], &in, &out);
-            mseg_emit_f32_block(e, step, pass, &groups[i], (mseg_slice){0, groups[i].slice}, &rows, false);
+            mseg_emit_block(e, step, pass, &groups[i], (mseg_slice){0, groups[i].slice}, &rows, false);
         } else {
-            mseg_emit_f32_layer(e, step, pass, groups[i].first, bias_tensor, i ? &in : NULL, &out);
+            mseg_emit_layer(e, step, pass, groups[i].first, bias_tensor, i ? &in : NULL, &out);
         }
         in = out;
     }
@@ -125,7 +128,7 @@ int mseg_emit_groups(mseg_emitter *e, const mseg_group *groups, int n)
         emit_average(e, g->first);
     } else {
         if (e->net->layers[g->first].vector_in >= 0)
-            bias_tensor = mseg_emit_f32_vector(e, g->first);
+            bias_tensor = e->makers->vector(e, g->first);
         mseg_step *step = mseg_emit_step(e, g->first, passes);
         if (chained == 1 && g->depthwise >= 0) {
             const mseg_rows in = mseg_emit_value(e, step, layer_at(e, g->first)->in[0]);

@@ -13,7 +13,8 @@ typedef struct label_job {
     int first, count; /* the rows to do */
     mseg_columns columns;
     int parts;
-    float *lines; /* per part: a row of interpolated logits [columns][classes], or label_planar's scratch */
+    float *lines;        /* per part: a row of interpolated logits [columns][classes], or label_planar's scratch */
+    int32_t *byte_lines; /* the same of bytes, times 2048 */
     size_t line;
     mseg_image *labels;
 } label_job;
@@ -24,6 +25,15 @@ void mseg_logits_between(const mseg_logits *l, int top, int bottom, float f, flo
     const float *a = l->data + (size_t)(top - l->first_row) * n, *b = l->data + (size_t)(bottom - l->first_row) * n;
     for (size_t i = 0; i < n; i++)
         line[i] = a[i] + (b[i] - a[i]) * f;
+}
+
+/* The row that lies lower 2048ths of the way between two rows of n bytes, times 2048. */
+static void bytes_between(const uint8_t *restrict top, const uint8_t *restrict bottom, int16_t lower, int32_t *restrict line,
+                          size_t n)
+{
+    const int16_t upper = (int16_t)(2048 - lower);
+    for (size_t i = 0; i < n; i++)
+        line[i] = (int16_t)top[i] * upper + (int16_t)bottom[i] * lower;
 }
 
 /* Labels a row of pixels from a planar map, class by class. scratch: the map's width and the labels' in floats. */
@@ -68,26 +78,46 @@ static void label_same_size(const mseg_logits *l, int y, float *restrict best, u
     }
 }
 
+/* Row y of the image, by the scratch of a part. */
+static void label_row(const label_job *job, int y, float *line, uint8_t *labels)
+{
+    const mseg_logits *l = job->logits;
+    int top, bottom;
+    float f;
+    mseg_axis_at(&job->rows, y, &top, &bottom, &f);
+    if (l->planar && l->width == job->labels->width && l->height == job->rows.n) {
+        label_same_size(l, y, line, labels);
+    } else if (l->planar) {
+        label_planar(job, top, bottom, f, line, labels);
+    } else {
+        mseg_logits_between(l, top, bottom, f, line);
+        job->kernels->argmax(line, l->classes, job->columns.runs, job->columns.n_runs, job->columns.fraction, labels);
+    }
+}
+
+static void label_row_of_bytes(const label_job *job, int y, int32_t *line, uint8_t *labels)
+{
+    const mseg_logits *l = job->logits;
+    int top, bottom;
+    int32_t lower;
+    mseg_axis_part_at(&job->rows, y, &top, &bottom, &lower);
+    bytes_between(l->bytes + (size_t)(top - l->first_row) * job->line, l->bytes + (size_t)(bottom - l->first_row) * job->line,
+                  (int16_t)lower, line, job->line);
+    job->kernels->u8.argmax(line, l->classes, job->columns.runs, job->columns.n_runs, job->columns.parts, labels);
+}
+
 static void run_rows(void *context, int part, int worker)
 {
     (void)worker;
     const label_job *job = context;
-    const mseg_logits *l = job->logits;
-    float *line = job->lines + (size_t)part * job->line;
+    const size_t line = (size_t)part * job->line;
     const int y0 = (int)((long)job->count * part / job->parts), y1 = (int)((long)job->count * (part + 1) / job->parts);
     for (int y = y0; y < y1; y++) {
-        int top, bottom;
-        float f;
-        mseg_axis_at(&job->rows, job->first + y, &top, &bottom, &f);
         uint8_t *labels = job->labels->data + (size_t)y * job->labels->stride;
-        if (l->planar && l->width == job->labels->width && l->height == job->rows.n) {
-            label_same_size(l, job->first + y, line, labels);
-        } else if (l->planar) {
-            label_planar(job, top, bottom, f, line, labels);
-        } else {
-            mseg_logits_between(l, top, bottom, f, line);
-            job->kernels->argmax(line, l->classes, job->columns.runs, job->columns.n_runs, job->columns.fraction, labels);
-        }
+        if (job->logits->bytes)
+            label_row_of_bytes(job, job->first + y, job->byte_lines + line, labels);
+        else
+            label_row(job, job->first + y, job->lines + line, labels);
     }
 }
 
@@ -98,14 +128,18 @@ static mseg_status run(label_job *job, int width, int height, const mseg_logits 
     job->rows = (mseg_axis){height, l->scaled_height, l->canvas_height, l->height, false, l->sampling};
     job->parts = mseg_pool_threads(pool);
     job->line = l->planar ? (size_t)l->width + (size_t)width : (size_t)l->width * (size_t)l->classes;
-    job->lines = mseg_alloc_array(job->line, (size_t)job->parts * sizeof *job->lines);
-    mseg_status status = mseg_columns_of(&job->columns, &across);
-    if (!status && !job->lines)
+    if (l->bytes)
+        job->byte_lines = mseg_alloc_array(job->line, (size_t)job->parts * sizeof *job->byte_lines);
+    else
+        job->lines = mseg_alloc_array(job->line, (size_t)job->parts * sizeof *job->lines);
+    mseg_status status = l->bytes ? mseg_columns_in_parts(&job->columns, &across) : mseg_columns_of(&job->columns, &across);
+    if (!status && !job->lines && !job->byte_lines)
         status = MSEG_NOMEM;
     if (!status)
         mseg_pool_for(pool, job->parts, run_rows, job);
     mseg_columns_free(&job->columns);
     mseg_free(&job->lines);
+    mseg_free(&job->byte_lines);
     return status;
 }
 

@@ -19,14 +19,16 @@ typedef struct mseg_logits {
     bool mirrored; /* the network saw the canvas turned left to right (not planar) */
     int first_row; /* data starts with this row of height (not planar) */
     mseg_sampling sampling;
+    const uint8_t *bytes; /* NULL, or what data stands for: in 8 bits, laid out likewise (not planar) */
 } mseg_logits;
 
 /** The row that lies f of the way between rows top and bottom of a map that is not planar: line [width, classes]. */
 void mseg_logits_between(const mseg_logits *logits, int top, int bottom, float f, float *line);
 
 /** Labels every pixel of an image of labels' size (created by the caller, MSEG_GRAY): the logits are interpolated bilinearly at
- * the pixel (by the sampling rule; docs/numerics.md, "Back to the photo") and the first maximum wins. Full-size logits never
- * exist: a row at a time. classes <= 256. Errors: MSEG_NOMEM. */
+ * the pixel (by the sampling rule; docs/numerics.md, "Back to the photo", and "Labels in 8 bits" where there are bytes, which are
+ * then all that is read) and the first maximum wins. Full-size logits never exist: a row at a time. classes <= 256. Errors:
+ * MSEG_NOMEM. */
 mseg_status mseg_labels(mseg_image *labels, const mseg_logits *logits, const mseg_kernels *kernels, mseg_pool *pool);
 
 /** The same for a strip: labels holds rows first .. first + labels->height - 1 of an image of height rows. Of the logits only the

@@ -18,15 +18,24 @@ typedef struct mseg_axis {
 /** Pixel x lies between columns *low and *high, *fraction of the way. */
 void mseg_axis_at(const mseg_axis *axis, int x, int *low, int *high, float *fraction);
 
+/** The same for a map of bytes, *part 2048ths of the way. Where the image is not scaled, that is where TensorFlow Lite puts the
+ * canvas' pixel. */
+void mseg_axis_part_at(const mseg_axis *axis, int x, int *low, int *high, int32_t *part);
+
 /* The same for all pixels, as the kernels want it. */
 typedef struct mseg_columns {
     mseg_column_run *runs;
     int n_runs;
     float *fraction;
+    int32_t *parts;
 } mseg_columns;
 
-/** Free with mseg_columns_free, also after MSEG_NOMEM. */
+/** For a map of floats: without parts. Free with mseg_columns_free, also after MSEG_NOMEM. */
 mseg_status mseg_columns_of(mseg_columns *columns, const mseg_axis *axis);
+
+/** For a map of bytes: without fraction. Likewise. */
+mseg_status mseg_columns_in_parts(mseg_columns *columns, const mseg_axis *axis);
+
 void mseg_columns_free(mseg_columns *columns);
 
 #endif

@@ -94,7 +94,9 @@ static mseg_status run_scale(scales_job *job, double scale, float **to)
         status = resize_canvas(job, width, height, &picture);
     for (int turn = 0; turn < job->turns && !status; turn++) {
         picture.mirrored = turn;
-        mseg_session_run_picture(job->session, &picture, job->result);
+        status = mseg_session_run_picture(job->session, &picture, job->result, job->err);
+        if (status)
+            return status;
         keep_logits(job, turn, to);
         status = mseg_session_step(job->session, job->err);
     }

@@ -22,6 +22,7 @@ void mseg_session_close(mseg_session **pointer)
         return;
     mseg_plan_close(&session->plan);
     mseg_image_free(&session->labels);
+    mseg_free(&session->logits);
     mseg_free(&session->sums);
     mseg_free(&session->resized);
     mseg_free(&session->maps);

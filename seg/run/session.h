@@ -18,6 +18,9 @@ struct mseg_session {
     int64_t done, total; /* runs of that call */
     mseg_plan *plan;     /* for the canvas below */
     int width, height;
+    const uint8_t *bytes; /* the last run's logits, in the plan; NULL: they were not in 8 bits */
+    float *logits;        /* what those stand for */
+    size_t logits_size;
     mseg_image labels;
     mseg_logits labelled; /* what they were made of; data NULL: that is gone */
     int runs;             /* labelled holds logits (1), or is planar: the sum of so many maps of probabilities */

@@ -191,13 +191,16 @@ static mseg_status run_tiles(tiler *t, int row)
 static mseg_status hand_over(tiler *t, int end)
 {
     const int more = border(&t->rule);
+    const uint8_t *bytes = t->across.tiles == 1 && t->down.tiles == 1 ? t->session->bytes : NULL; /* there is no blending */
+    const int across = bytes ? t->across.side : t->across.points, down = bytes ? t->down.side : t->down.points;
     const mseg_logits logits = {.data = t->logits,
+                                .bytes = bytes,
                                 .first_row = t->first,
-                                .width = t->across.points,
-                                .height = t->down.points,
+                                .width = across,
+                                .height = down,
                                 .classes = t->classes,
-                                .canvas_width = (t->across.points - more) * t->stride + more,
-                                .canvas_height = (t->down.points - more) * t->stride + more,
+                                .canvas_width = (across - more) * t->stride + more,
+                                .canvas_height = (down - more) * t->stride + more,
                                 .scaled_width = t->width,
                                 .scaled_height = t->height,
                                 .sampling = t->rule.sampling};

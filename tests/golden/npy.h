@@ -5,14 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A NumPy file (format 1.0, C order) of float32 in memory. */
+/* A NumPy file (format 1.0, C order) in memory: of float32 data, of uint8 bytes; the other one is NULL. */
 typedef struct npy {
     int rank, shape[4];
     size_t count;
     float *data;
+    unsigned char *bytes;
 } npy;
 
-static inline int npy_parse(npy *a, FILE *file)
+/* type: as NumPy writes it in the header, size: of an element. 1 when the file is an array of that; free *elements anyway. */
+static inline int npy_parse(npy *a, FILE *file, const char *type, void **elements, size_t size)
 {
     unsigned char magic[10];
     char header[512] = {0};
@@ -22,7 +24,7 @@ static inline int npy_parse(npy *a, FILE *file)
     if (length >= sizeof header || fread(header, 1, length, file) != length)
         return 0;
     const char *at = strstr(header, "'shape': (");
-    if (!at || !strstr(header, "'<f4'") || !strstr(header, "'fortran_order': False"))
+    if (!at || !strstr(header, type) || !strstr(header, "'fortran_order': False"))
         return 0;
     a->count = 1;
     for (at += 10; a->rank < 4 && *at != ')';) {
@@ -31,19 +33,36 @@ static inline int npy_parse(npy *a, FILE *file)
         at += strcspn(at, ",)");
         at += strspn(at, ", ");
     }
-    a->data = malloc(a->count * sizeof *a->data);
-    return a->data && fread(a->data, sizeof *a->data, a->count, file) == a->count && fgetc(file) == EOF;
+    *elements = malloc(a->count * size);
+    return *elements && fread(*elements, size, a->count, file) == a->count && fgetc(file) == EOF;
+}
+
+static inline void *npy_elements(npy *a, const char *path, const char *type, size_t size)
+{
+    void *elements = NULL;
+    memset(a, 0, sizeof *a);
+    FILE *file = fopen(path, "rb");
+    if (file && !npy_parse(a, file, type, &elements, size)) {
+        free(elements);
+        elements = NULL;
+    }
+    if (file)
+        fclose(file);
+    return elements;
 }
 
 /* 1 when the whole file was read; free a->data. */
 static inline int npy_read(npy *a, const char *path)
 {
-    memset(a, 0, sizeof *a);
-    FILE *file = fopen(path, "rb");
-    int good = file && npy_parse(a, file);
-    if (file)
-        fclose(file);
-    return good;
+    a->data = npy_elements(a, path, "'<f4'", sizeof *a->data);
+    return !!a->data;
+}
+
+/* The same of bytes; free a->bytes. */
+static inline int npy_read_bytes(npy *a, const char *path)
+{
+    a->bytes = npy_elements(a, path, "'|u1'", 1);
+    return !!a->bytes;
 }
 
 #endif

@@ -211,7 +211,7 @@ static void check_line(const mseg_plan *plan)
     int joins = 0;
     for (int i = 0; i < plan->n_stages; i++) {
         const mseg_stage *stage = &plan->stages[i];
-        const mseg_f32_join *work = stage->work;
+        const mseg_join *work = stage->work;
         for (int k = 0; k < stage->n_in && stage->run == mseg_stage_f32_join; k++, joins++)
             assert_true((size_t)(stage->in[k].width * work->channels[k]) * sizeof(float) <= work->line.row);
     }

@@ -12,32 +12,11 @@
 
 #include "kernels/levels.h"
 #include "kernels/random.h"
+#include "seg/label_maps.h"
 #include "seg/run/labels.h"
 
 /* mseg_labels against PyTorch's align_corners interpolation (goldens.txt) and against docs/numerics.md's formula in double, with
  * every kernel set and one to three threads, in an image whose rows are longer than its width. */
-
-enum { MAX_THREADS = 3, CANARY = 0xEE, ROW_GAP = 5 };
-
-typedef struct fixture {
-    mseg_pool *pools[MAX_THREADS + 1];
-} fixture;
-
-static int setup(void **state)
-{
-    fixture *f = calloc(1, sizeof *f);
-    *state = f;
-    return !f || mseg_pool_open(&f->pools[2], 2) || mseg_pool_open(&f->pools[3], 3);
-}
-
-static int teardown(void **state)
-{
-    fixture *f = *state;
-    mseg_pool_close(&f->pools[2]);
-    mseg_pool_close(&f->pools[3]);
-    free(f);
-    return 0;
-}
 
 static float *random_logits(int width, int height, int classes, uint64_t seed)
 {
@@ -59,15 +38,6 @@ static float *planar_of(const mseg_logits *l)
         for (int p = 0; p < pixels; p++)
             data[c * pixels + p] = l->data[p * l->classes + c];
     return data;
-}
-
-static mseg_image blank(int width, int height)
-{
-    mseg_image image = {.width = width, .height = height, .format = MSEG_GRAY, .stride = (size_t)width + ROW_GAP};
-    image.data = malloc(image.stride * (size_t)height);
-    assert_non_null(image.data);
-    memset(image.data, CANARY, image.stride * (size_t)height);
-    return image;
 }
 
 /* Calls check with the labels of every kernel set and number of threads. */

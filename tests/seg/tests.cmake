@@ -1,4 +1,7 @@
 mseg_test(seg/test_labels.c base image kernels plan net weights heads seg)
+mseg_test(seg/test_labels_u8.c base image kernels plan net weights heads seg)
+mseg_test(seg/test_session_u8.c base image kernels plan net weights heads seg)
+target_link_options(test_session_u8 PRIVATE LINKER:--wrap=mseg_plan_output)
 mseg_test(seg/test_geometry.c base image kernels plan net weights heads seg)
 mseg_test(seg/test_sampling.c base image kernels plan net weights heads seg)
 mseg_test(seg/test_input.c base image kernels plan net weights heads seg)

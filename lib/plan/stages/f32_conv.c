@@ -1,4 +1,5 @@
 #include "plan/stages/f32.h"
+#include "plan/stages/span.h"
 
 /* One row, one panel, output pixels x0 <= x < x1, whose taps are all inside the map. */
 typedef struct row_job {
@@ -23,30 +24,6 @@ static void tiles(const row_job *job, int pixels)
         m = pixels / n + (i < larger);
         gemm->fn(&job->args, p, m);
     }
-}
-
-static bool column_inside(const mseg_stage *s, int x, int kx)
-{
-    const mseg_window *w = &s->window;
-    int ix = x * w->stride - w->pad_x + kx * w->rate_x;
-    return ix >= 0 && ix < s->in[0].width;
-}
-
-/* The first x > x0 at which other taps are inside than at x0. */
-static int span_end(const mseg_stage *s, int x0, int columns)
-{
-    const mseg_window *w = &s->window;
-    int end = s->out.width;
-    for (int kx = 0; kx < columns; kx++) {
-        int shift = w->pad_x - kx * w->rate_x;
-        int first = shift > 0 ? (shift + w->stride - 1) / w->stride : 0; /* ix >= 0 from here on */
-        int past = (s->in[0].width + shift + w->stride - 1) / w->stride; /* ix >= width from here on */
-        if (first > x0 && first < end)
-            end = first;
-        if (past > x0 && past < end)
-            end = past;
-    }
-    return end;
 }
 
 /* The sums of a row of an input, and whether they are of a size for pairs. */
@@ -85,7 +62,7 @@ static void span(row_job *job, int x0, int x1, int columns)
                 continue;
             const float *row = mseg_row(&s->in[i], job->bases, iy);
             for (int kx = 0; kx < columns; kx++) {
-                if (!c->merged_columns && !column_inside(s, x0, kx))
+                if (!c->merged_columns && !mseg_column_inside(s, x0, kx))
                     continue;
                 const int tap = (i * w->kernel + ky) * columns + kx;
                 const ptrdiff_t ix = (ptrdiff_t)x0 * w->stride - w->pad_x + (ptrdiff_t)kx * w->rate_x;
@@ -132,7 +109,7 @@ static void run(const mseg_stage *s, const mseg_bases *bases, int y0, int y1)
         for (job.y = y0; job.y < y1; job.y++) {
             job.by_pairs = row_by_pairs(&job);
             for (int x0 = 0, x1; x0 < s->out.width; x0 = x1) {
-                x1 = c->merged_columns ? s->out.width : span_end(s, x0, columns);
+                x1 = c->merged_columns ? s->out.width : mseg_span_end(s, x0, columns);
                 span(&job, x0, x1, columns);
             }
         }
@@ -155,7 +132,7 @@ static void add_sums(mseg_emitter *e, mseg_step *step, mseg_pass *pass, const ms
                        .rows = conv->rows};
     for (int i = 0; i < conv->n_in; i++)
         sums.in[i] = conv->in[i];
-    work->sums = sums.out = mseg_emit_ring(step, conv->n_in * (int)mseg_f32_sums(in->width), in->height, 1, 0,
+    work->sums = sums.out = mseg_emit_ring(step, conv->n_in * (int)mseg_f32_sums(in->width), in->height, sizeof(float), 0,
                                            mseg_window_span(&conv->window, conv->rows));
     mseg_emit_stage(e, pass, &sums, &work->k, sizeof work->k);
 }

@@ -38,7 +38,7 @@ static void copy_row(const float *row, const mseg_rows *in, size_t channels, con
 /* One input's channels of output row y. */
 static void join_row(const mseg_stage *s, const mseg_bases *bases, int input, int y, float *out)
 {
-    const mseg_f32_join *work = s->work;
+    const mseg_join *work = s->work;
     const mseg_rows *in = &s->in[input];
     const size_t channels = (size_t)work->channels[input];
     if (in->width == s->out.width && in->height == s->out.height) {
@@ -54,7 +54,7 @@ static void join_row(const mseg_stage *s, const mseg_bases *bases, int input, in
 
 void mseg_stage_f32_join(const mseg_stage *s, const mseg_bases *bases, int y0, int y1)
 {
-    const mseg_f32_join *work = s->work;
+    const mseg_join *work = s->work;
     for (int y = y0; y < y1; y++) {
         float *row = mseg_row(&s->out, bases, y);
         for (int i = 0; i < s->n_in; i++)

@@ -1,0 +1,559 @@
+#include <math.h>
+
+#include "plan/nets.h"
+
+#include "kernels/levels.h"
+#include "kernels/random.h"
+#include "net/sampling.h"
+
+/* Random networks in 8 bits, fused with one and with three threads and layer by layer, against sums in 64 bits written down here:
+ * every byte is the same. Zero points, scales, sizes, strides and rates are random, and so is how files keep weights. */
+
+enum { NETS = 60, MOST = 64 /* sides of maps */ };
+
+/* ---- memory that lives as long as a network ---- */
+
+typedef struct keep {
+    void *blocks[512];
+    int n;
+    uint64_t random;
+    bool is_signed; /* all maps are */
+} keep;
+
+static void *keep_bytes(keep *k, size_t bytes)
+{
+    assert_true(k->n < 512);
+    void *block = calloc(1, bytes ? bytes : 1);
+    assert_non_null(block);
+    return k->blocks[k->n++] = block;
+}
+
+static void keep_free(keep *k)
+{
+    while (k->n)
+        free(k->blocks[--k->n]);
+}
+
+static int pick(keep *k, int low, int high)
+{
+    return random_int(&k->random, low, high);
+}
+
+static mseg_quant random_quant(keep *k, float scale)
+{
+    static const int zeros[] = {0, 255, 128};
+    const int kind = pick(k, 0, 5);
+    return (mseg_quant){.scale = scale * (0.7f + 0.01f * (float)pick(k, 0, 60)),
+                        .zero = kind < 3 ? zeros[kind] : pick(k, 0, 255),
+                        .is_signed = k->is_signed};
+}
+
+/* ---- layers ---- */
+
+typedef struct constants {
+    const int16_t *difference; /* [out][taps][in], depthwise [taps][out] */
+    const int32_t *bias;
+    const float *scale; /* [out] */
+} constants;
+
+typedef struct random_net {
+    test_net t;
+    keep keep;
+    constants constants[MOST];
+} random_net;
+
+static void add_tensor(random_net *r, const char *layer, const char *part, mseg_tensor *tensor)
+{
+    snprintf(tensor->name, sizeof tensor->name, "%.40s.%s", layer, part);
+    assert_int_equal(mseg_weights_add(r->t.weights, tensor, NULL), MSEG_OK);
+}
+
+/* Weights as unsigned bytes with one zero point, or as signed ones with a scale for each channel. */
+static void add_weights(random_net *r, const mseg_net_layer *layer, int channels_in, constants *c)
+{
+    keep *k = &r->keep;
+    const bool depthwise = layer->kind == MSEG_DEPTHWISE, by_channel = pick(k, 0, 2) == 0;
+    const int in = depthwise ? 1 : channels_in, taps = layer->kernel * layer->kernel;
+    const size_t count = (size_t)layer->channels * (size_t)taps * (size_t)in;
+    const int zero = by_channel ? 0 : pick(k, 0, 255), wide = pick(k, 0, 1);
+    uint8_t *stored = keep_bytes(k, count);
+    int16_t *difference = keep_bytes(k, count * sizeof *difference);
+    float *scales = keep_bytes(k, (size_t)layer->channels * sizeof *scales),
+          *all = keep_bytes(k, (size_t)layer->channels * sizeof *all);
+    int32_t *bias = keep_bytes(k, (size_t)layer->channels * sizeof *bias);
+    for (size_t i = 0; i < count; i++) {
+        const int value = by_channel ? pick(k, -127, 127)
+                          : wide     ? pick(k, 0, 255)
+                                     : pick(k, zero < 30 ? 0 : zero - 30, zero > 225 ? 255 : zero + 30);
+        stored[i] = (uint8_t)value;
+        difference[i] = (int16_t)(value - zero);
+    }
+    for (int i = 0; i < layer->channels; i++) {
+        scales[i] = 0.001f * (float)pick(k, 5, 20);
+        all[i] = by_channel ? scales[i] : scales[0];
+        bias[i] = pick(k, -3000, 3000);
+    }
+    mseg_tensor weight = {
+        .dtype = by_channel ? MSEG_S8 : MSEG_U8,
+        .rank = 4,
+        .shape = {depthwise ? 1 : layer->channels, layer->kernel, layer->kernel, depthwise ? layer->channels : in},
+        .data = stored,
+        .bytes = count,
+        .scales = (const uint8_t *)scales,
+        .n_scales = by_channel ? layer->channels : 1,
+        .axis = depthwise ? 3 : 0,
+        .zero_point = zero};
+    mseg_tensor sums = {.dtype = MSEG_S32,
+                        .rank = 1,
+                        .shape = {layer->channels},
+                        .data = (const uint8_t *)bias,
+                        .bytes = (size_t)layer->channels * sizeof *bias,
+                        .scales = (const uint8_t *)scales,
+                        .n_scales = 1};
+    add_tensor(r, layer->name, "weight", &weight);
+    add_tensor(r, layer->name, "bias", &sums);
+    *c = (constants){difference, bias, all};
+}
+
+static const mseg_net_layer *layer_at(const random_net *r, mseg_value value)
+{
+    return &r->t.net.layers[value];
+}
+
+static mseg_quant held(const random_net *r, mseg_value value)
+{
+    const mseg_net_layer *layer = layer_at(r, value);
+    return value == 0 ? r->t.net.input.quant : layer->add >= 0 ? layer->sum : layer->quant;
+}
+
+/* Appends a convolution whose output fills a good part of the bytes. */
+static mseg_value add_conv(random_net *r, const char *name, mseg_net_layer layer)
+{
+    keep *k = &r->keep;
+    mseg_value out;
+    int channels_in = 0;
+    for (int i = 0; i < layer.n_in; i++)
+        channels_in += layer_at(r, layer.in[i])->channels;
+    snprintf(layer.name, sizeof layer.name, "%s", name);
+    layer.stride = layer.stride ? layer.stride : 1;
+    layer.rate = layer.rate ? layer.rate : 1;
+    layer.padding = r->t.padding;
+    layer.bias = true;
+    layer.add = layer.add ? layer.add : -1;
+    constants c;
+    add_weights(r, &layer, channels_in, &c);
+    const mseg_net_layer *last = layer_at(r, layer.in[layer.n_in - 1]);
+    const float in = layer.n_in > 1 && last->joined.scale > 0 ? last->joined.scale : held(r, layer.in[layer.n_in - 1]).scale;
+    const float terms = (float)(layer.kernel * layer.kernel * (layer.kind == MSEG_DEPTHWISE ? 1 : channels_in));
+    layer.quant = random_quant(k, in * c.scale[0] * 80 * sqrtf(terms));
+    if (pick(k, 0, 1)) {
+        const int least = pick(k, 0, 100), most = pick(k, 120, 255);
+        layer.bounds = (mseg_quant_bounds){(uint8_t)least, (uint8_t)most};
+    }
+    if (layer.add >= 0)
+        layer.sum = random_quant(k, layer.quant.scale + held(r, layer.add).scale);
+    assert_int_equal(mseg_net_add(&r->t.net, &layer, &out), MSEG_OK);
+    r->constants[out] = c;
+    return out;
+}
+
+static mseg_value add_block(random_net *r, const char *name, mseg_value in)
+{
+    keep *k = &r->keep;
+    char part[MSEG_MAX_LAYER_NAME];
+    const int channels = layer_at(r, in)->channels, stride = pick(k, 0, 3) ? 1 : 2;
+    mseg_value wide = in;
+    if (pick(k, 0, 4)) {
+        snprintf(part, sizeof part, "%s.expand", name);
+        wide = add_conv(r, part,
+                        (mseg_net_layer){.kind = MSEG_CONV, .in = {in}, .n_in = 1, .kernel = 1, .channels = pick(k, 1, 70)});
+    }
+    snprintf(part, sizeof part, "%s.depthwise", name);
+    wide = add_conv(r, part,
+                    (mseg_net_layer){.kind = MSEG_DEPTHWISE,
+                                     .in = {wide},
+                                     .n_in = 1,
+                                     .kernel = 3,
+                                     .stride = stride,
+                                     .rate = stride == 1 ? pick(k, 1, 4) : 1,
+                                     .channels = layer_at(r, wide)->channels});
+    const bool residual = stride == 1 && pick(k, 0, 1);
+    snprintf(part, sizeof part, "%s.project", name);
+    return add_conv(r, part,
+                    (mseg_net_layer){.kind = MSEG_CONV,
+                                     .in = {wide},
+                                     .n_in = 1,
+                                     .add = residual ? in : 0,
+                                     .kernel = 1,
+                                     .channels = residual ? channels : pick(k, 1, 50)});
+}
+
+/* What readers of several inputs see of a value: as it is, or in the bytes that they share. */
+static void join_as(random_net *r, mseg_value value, mseg_quant shared)
+{
+    mseg_net_layer *layer = &r->t.net.layers[value];
+    layer->joining = (mseg_joining)pick(&r->keep, MSEG_JOINS_AS_IT_IS, MSEG_JOINS_BY_CONCATENATION);
+    layer->joined = shared;
+}
+
+static mseg_value add_pool(random_net *r, mseg_value in)
+{
+    mseg_net_layer pool = {.kind = MSEG_GLOBAL_POOL,
+                           .name = "pool",
+                           .in = {in},
+                           .n_in = 1,
+                           .add = -1,
+                           .kernel = 1,
+                           .stride = 1,
+                           .rate = 1,
+                           .channels = layer_at(r, in)->channels,
+                           .quant = held(r, in),
+                           .mean = pick(&r->keep, 0, 1)};
+    mseg_value out;
+    assert_int_equal(mseg_net_add(&r->t.net, &pool, &out), MSEG_OK);
+    return out;
+}
+
+/* DeepLabv3's head, or DeepLabv3+'s, without names. */
+static mseg_value add_head(random_net *r, mseg_value features, mseg_value low)
+{
+    keep *k = &r->keep;
+    const mseg_value pooled = add_conv(
+        r, "pooling",
+        (mseg_net_layer){.kind = MSEG_CONV, .in = {add_pool(r, features)}, .n_in = 1, .kernel = 1, .channels = pick(k, 1, 40)});
+    const int depth = pick(k, 1, 40), branches = pick(k, 1, 3);
+    mseg_net_layer projection = {
+        .kind = MSEG_CONV, .in = {pooled}, .n_in = 1 + branches, .kernel = 1, .channels = pick(k, 1, 40)};
+    for (int i = 0; i < branches; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "aspp%d", i);
+        projection.in[1 + i] = add_conv(r, name,
+                                        (mseg_net_layer){.kind = MSEG_CONV,
+                                                         .in = {features},
+                                                         .n_in = 1,
+                                                         .kernel = i ? 3 : 1,
+                                                         .rate = i ? pick(k, 1, 5) : 1,
+                                                         .channels = depth});
+    }
+    const mseg_quant shared = random_quant(k, held(r, projection.in[1]).scale);
+    for (int i = 0; i < projection.n_in; i++)
+        join_as(r, projection.in[i], shared);
+    mseg_value value = add_conv(r, "projection", projection);
+    if (low >= 0) {
+        const mseg_value narrow = add_conv(
+            r, "low", (mseg_net_layer){.kind = MSEG_CONV, .in = {low}, .n_in = 1, .kernel = 1, .channels = pick(k, 1, 20)});
+        const mseg_quant both = random_quant(k, held(r, value).scale);
+        join_as(r, value, both);
+        join_as(r, narrow, both);
+        mseg_net_layer join = {.kind = MSEG_JOIN,
+                               .name = "join",
+                               .in = {value, narrow},
+                               .n_in = 2,
+                               .add = -1,
+                               .kernel = 1,
+                               .stride = 1,
+                               .rate = 1,
+                               .channels = layer_at(r, value)->channels + layer_at(r, narrow)->channels,
+                               .quant = both};
+        assert_int_equal(mseg_net_add(&r->t.net, &join, &value), MSEG_OK);
+        value = add_conv(r, "refine",
+                         (mseg_net_layer){.kind = MSEG_CONV, .in = {value}, .n_in = 1, .kernel = 3, .channels = pick(k, 1, 30)});
+    }
+    return add_conv(r, "scores",
+                    (mseg_net_layer){.kind = MSEG_CONV, .in = {value}, .n_in = 1, .kernel = 1, .channels = pick(k, 1, 25)});
+}
+
+static void build(random_net *r, uint64_t seed)
+{
+    mseg_value picture, value, low = -1;
+    r->keep.random = seed << 20;
+    keep *k = &r->keep;
+    k->is_signed = pick(k, 0, 1);
+    test_net_open(&r->t, pick(k, 0, 1) ? MSEG_SAME : MSEG_SYMMETRIC, &picture);
+    r->t.net.input.quant = random_quant(k, 0.01f);
+    r->t.net.input.sampling = (mseg_sampling)pick(k, 0, 2);
+    for (int c = 0; c < 3; c++) {
+        r->t.net.input.scale[c] = r->t.net.input.quant.scale;
+        r->t.net.input.offset[c] = (float)-r->t.net.input.quant.zero * r->t.net.input.quant.scale;
+        r->t.net.input.pad[c] = (float)(c - 1) * r->t.net.input.quant.scale;
+    }
+    value = add_conv(r, "stem",
+                     (mseg_net_layer){.kind = MSEG_CONV,
+                                      .in = {picture},
+                                      .n_in = 1,
+                                      .kernel = pick(k, 0, 3) ? 3 : 1,
+                                      .stride = pick(k, 1, 2),
+                                      .channels = pick(k, 1, 40)});
+    for (int i = 0, blocks = pick(k, 1, 4); i < blocks; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "block%d", i);
+        value = add_block(r, name, value);
+        if (i == 0 && pick(k, 0, 2) == 0)
+            low = value;
+    }
+    value =
+        pick(k, 0, 3)
+            ? add_head(r, value, low)
+            : add_conv(r, "dense",
+                       (mseg_net_layer){.kind = MSEG_CONV, .in = {add_pool(r, value)}, .n_in = 1, .kernel = 1, .channels = 30});
+    assert_int_equal(mseg_net_output(&r->t.net, value), MSEG_OK);
+    value = mseg_net_find(&r->t.net, "pool"); /* a step of it may be lost behind it */
+    if (value > 0)
+        assert_int_equal(mseg_net_output(&r->t.net, value), MSEG_OK);
+}
+
+/* ---- the same in plain sums ---- */
+
+typedef struct map {
+    uint8_t *data; /* [height][width][channels] */
+    int width, height, channels;
+} map;
+
+static int clamp(double value, int least, int most)
+{
+    return value < least ? least : value > most ? most : (int)value;
+}
+
+static int at(const map *m, int y, int x, int c, int outside)
+{
+    return y < 0 || y >= m->height || x < 0 || x >= m->width ? outside : m->data[(y * m->width + x) * m->channels + c];
+}
+
+/* A byte of value as its reader of several inputs holds it. */
+static int joined(const random_net *r, mseg_value value, int byte)
+{
+    const mseg_net_layer *layer = layer_at(r, value);
+    const mseg_quant from = held(r, value), to = layer->joined;
+    if (to.scale <= 0 || layer->joining == MSEG_JOINS_AS_IT_IS)
+        return byte;
+    if (layer->joining == MSEG_JOINS_BY_QUANTIZE) {
+        const long factor = lrint(256.0 * (double)(from.scale / to.scale));
+        return clamp(floor((double)((byte - from.zero) * factor + 128) / 256) + to.zero, 0, 255);
+    }
+    const float scale = from.scale * (1 / to.scale), bias = (float)-from.zero * scale;
+    return clamp((double)roundf((float)byte * scale + bias) + to.zero, 0, 255);
+}
+
+static int requantise(int64_t sum, float scale, int zero)
+{
+    volatile float product = (float)sum * scale;
+    return clamp((double)rintf(product) + zero, 0, 255);
+}
+
+static int64_t difference_at(const random_net *r, mseg_value value, int out, int tap, int in, int ins)
+{
+    const mseg_net_layer *layer = layer_at(r, value);
+    const int taps = layer->kernel * layer->kernel;
+    return layer->kind == MSEG_DEPTHWISE ? r->constants[value].difference[tap * layer->channels + out]
+                                         : r->constants[value].difference[(out * taps + tap) * ins + in];
+}
+
+/* The sum of an output channel over one input, channels first ... of all. */
+static int64_t sum_of(const random_net *r, mseg_value value, const map *maps, int input, int first, int y, int x, int c)
+{
+    const mseg_net_layer *layer = layer_at(r, value);
+    const mseg_value from = layer->in[input];
+    const map *in = &maps[from];
+    const bool several = layer->n_in > 1, depthwise = layer->kind == MSEG_DEPTHWISE;
+    const int zero = several && layer_at(r, from)->joined.scale > 0 ? layer_at(r, from)->joined.zero : held(r, from).zero;
+    const bool everywhere = layer_at(r, from)->vector;
+    const int pad_y = mseg_pad_before(layer->padding, in->height, layer->kernel, layer->stride, layer->rate);
+    const int pad_x = mseg_pad_before(layer->padding, in->width, layer->kernel, layer->stride, layer->rate);
+    int64_t sum = 0;
+    for (int tap = 0; tap < layer->kernel * layer->kernel; tap++) {
+        const int iy = everywhere ? 0 : y * layer->stride - pad_y + tap / layer->kernel * layer->rate;
+        const int ix = everywhere ? 0 : x * layer->stride - pad_x + tap % layer->kernel * layer->rate;
+        for (int k = depthwise ? c : 0; k < (depthwise ? c + 1 : in->channels); k++) {
+            int byte = at(in, iy, ix, k, -1);
+            byte = byte < 0 ? zero : several ? joined(r, from, byte) : byte;
+            sum += (byte - zero) * difference_at(r, value, c, tap, first + k, layer->in_channels);
+        }
+    }
+    return sum;
+}
+
+static int add_of(const random_net *r, mseg_value value, int x, int y)
+{
+    const mseg_net_layer *layer = layer_at(r, value);
+    const mseg_quant a = layer->quant, b = held(r, layer->add), out = layer->sum;
+    const float ra = a.scale / out.scale, rb = b.scale / out.scale;
+    const int shift = 20 - (int)floor(log2((double)fmaxf(ra, rb)));
+    const double ma = rint(ldexp((double)ra, shift)), mb = rint(ldexp((double)rb, shift));
+    return clamp(floor(((x - a.zero) * ma + (y - b.zero) * mb) / ldexp(1, shift) + 0.5) + out.zero, 0, 255);
+}
+
+static void run_conv(const random_net *r, mseg_value value, map *maps)
+{
+    const mseg_net_layer *layer = layer_at(r, value);
+    const map *in = &maps[mseg_layer_map(&r->t.net, layer)];
+    map *out = &maps[value];
+    out->width = mseg_out_size(in->width, layer->stride);
+    out->height = mseg_out_size(in->height, layer->stride);
+    out->data = calloc((size_t)(out->width * out->height), (size_t)out->channels);
+    const mseg_value last = layer->in[layer->n_in - 1];
+    const float scale =
+        layer->n_in > 1 && layer_at(r, last)->joined.scale > 0 ? layer_at(r, last)->joined.scale : held(r, last).scale;
+    for (int i = 0; i < out->width * out->height * out->channels; i++) {
+        const int c = i % out->channels, x = i / out->channels % out->width, y = i / out->channels / out->width;
+        int64_t sum = r->constants[value].bias[c];
+        for (int input = 0, first = 0; input < layer->n_in; first += maps[layer->in[input++]].channels)
+            sum += sum_of(r, value, maps, input, first, y, x, c);
+        int byte = requantise(sum, scale * r->constants[value].scale[c] / layer->quant.scale, layer->quant.zero);
+        if (layer->bounds.most)
+            byte = clamp(byte, layer->bounds.least, layer->bounds.most);
+        if (layer->add >= 0)
+            byte = add_of(r, value, byte, at(&maps[layer->add], y, x, c, 0));
+        out->data[i] = (uint8_t)byte;
+    }
+}
+
+static void run_pool(const random_net *r, mseg_value value, map *maps)
+{
+    const mseg_net_layer *layer = layer_at(r, value);
+    const map *in = &maps[layer->in[0]];
+    map *out = &maps[value];
+    const int pixels = in->width * in->height, middle = held(r, layer->in[0]).is_signed ? 128 : 0;
+    out->width = out->height = 1;
+    out->data = calloc(1, (size_t)out->channels);
+    for (int c = 0; c < out->channels; c++) {
+        double sum = 0;
+        for (int i = 0; i < pixels; i++)
+            sum += in->data[i * in->channels + c];
+        if (layer->mean)
+            out->data[c] =
+                (uint8_t)requantise((int64_t)sum - (int64_t)pixels * held(r, layer->in[0]).zero,
+                                    held(r, layer->in[0]).scale / layer->quant.scale / (float)pixels, layer->quant.zero);
+        else
+            out->data[c] = (uint8_t)(round((sum - (double)middle * pixels) / pixels) + middle);
+    }
+}
+
+static void run_join(const random_net *r, mseg_value value, map *maps)
+{
+    const mseg_net_layer *layer = layer_at(r, value);
+    const map *size = &maps[layer->in[layer->n_in - 1]];
+    map *out = &maps[value];
+    out->width = size->width;
+    out->height = size->height;
+    out->data = calloc((size_t)(out->width * out->height), (size_t)out->channels);
+    for (int y = 0; y < out->height; y++)
+        for (int x = 0; x < out->width; x++)
+            for (int i = 0, first = 0; i < layer->n_in; first += maps[layer->in[i++]].channels) {
+                const map *in = &maps[layer->in[i]];
+                int top = y, bottom = y, left = x, right = x;
+                int32_t fy = 0, fx = 0;
+                if (in->width != out->width || in->height != out->height) {
+                    mseg_sampling_u8(r->t.net.input.sampling, y, out->height, in->height, &top, &bottom, &fy);
+                    mseg_sampling_u8(r->t.net.input.sampling, x, out->width, in->width, &left, &right, &fx);
+                }
+                for (int c = 0; c < in->channels; c++) {
+                    const int64_t sum =
+                        (int64_t)(at(in, top, left, c, 0) * (2048 - fx) + at(in, top, right, c, 0) * fx) * (2048 - fy) +
+                        (int64_t)(at(in, bottom, left, c, 0) * (2048 - fx) + at(in, bottom, right, c, 0) * fx) * fy;
+                    out->data[(y * out->width + x) * out->channels + first + c] =
+                        (uint8_t)joined(r, layer->in[i], (int)((sum + (1 << 21)) >> 22));
+                }
+            }
+}
+
+static void run_all(const random_net *r, const mseg_picture *picture, int width, int height, map *maps)
+{
+    const mseg_input *input = &r->t.net.input;
+    for (int i = 0; i < r->t.net.count; i++)
+        maps[i] = (map){.channels = layer_at(r, i)->channels};
+    maps[0].width = width;
+    maps[0].height = height;
+    maps[0].data = calloc((size_t)(width * height), 3);
+    for (int i = 0; i < width * height * 3; i++) {
+        const int x = i / 3 % width, y = i / 3 / width;
+        const bool inside = x < picture->width && y < picture->height;
+        maps[0].data[i] =
+            (uint8_t)(inside ? picture->data[(size_t)y * picture->stride + (size_t)x * 3 + (size_t)(i % 3)]
+                             : clamp((double)rintf(input->pad[i % 3] / input->quant.scale) + input->quant.zero, 0, 255));
+    }
+    for (int i = 1; i < r->t.net.count; i++) {
+        if (layer_at(r, i)->kind == MSEG_GLOBAL_POOL)
+            run_pool(r, i, maps);
+        else if (layer_at(r, i)->kind == MSEG_JOIN)
+            run_join(r, i, maps);
+        else
+            run_conv(r, i, maps);
+    }
+}
+
+/* ---- one against the other ---- */
+
+static void check_output(mseg_map out, const map *expected, const char *what)
+{
+    assert_true(out.bytes && !out.data && out.width == expected->width && out.height == expected->height &&
+                out.channels == expected->channels);
+    for (int y = 0, i = 0; y < out.height; y++)
+        for (int x = 0; x < out.width; x++)
+            for (int c = 0; c < out.channels; c++, i++) {
+                const int byte = out.bytes[(size_t)y * out.row + (size_t)x * out.pixel + (size_t)c];
+                if (byte != expected->data[i])
+                    fail_msg("%s: byte %d is %d, not %d", what, i, byte, expected->data[i]);
+            }
+}
+
+static void check_plan(const random_net *r, mseg_cpu_level level, bool unfused, int threads, const mseg_picture *picture,
+                       const map *maps, int width, int height)
+{
+    char what[128];
+    snprintf(what, sizeof what, "%s, seed %d, %s, %d threads", mseg_cpu_level_name(level), (int)(r->keep.random >> 20),
+             unfused ? "layer by layer" : "fused", threads);
+    mseg_packed_net *packed;
+    mseg_plan *plan;
+    mseg_pool *pool;
+    mseg_error err;
+    mseg_cpu cpu = mseg_cpu_detect();
+    cpu.l2_bytes = threads > 1 ? 4096 : 1 << 20; /* also where everything streams */
+    if (mseg_packed_net_open(&packed, &r->t.net, r->t.weights, level_kernels(level), unfused, true, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(mseg_pool_open(&pool, threads), MSEG_OK);
+    assert_int_equal(mseg_plan_open(&plan, packed, width, height, threads, &cpu, &err), MSEG_OK);
+    for (int time = 0; time < 2; time++) { /* the second finds what the first left */
+        mseg_plan_run(plan, picture, pool);
+        for (int i = 0; i < r->t.net.n_outputs; i++)
+            check_output(mseg_plan_output(plan, i), &maps[r->t.net.outputs[i]], what);
+    }
+    mseg_plan_close(&plan);
+    mseg_pool_close(&pool);
+    mseg_packed_net_close(&packed);
+}
+
+static void check_level(void *unused, mseg_cpu_level level)
+{
+    (void)unused;
+    need_level(level);
+    for (uint64_t seed = 1; seed <= (SLOW ? NETS / 6 : NETS); seed++) {
+        static random_net r;
+        map maps[MOST];
+        r = (random_net){0};
+        build(&r, seed);
+        keep *k = &r.keep;
+        const int most = pick(k, 0, 1) ? 40 : 6, width = pick(k, 1, most), height = pick(k, 1, most);
+        uint8_t *data = keep_bytes(k, (size_t)(width * height) * 3);
+        for (int i = 0; i < width * height * 3; i++)
+            data[i] = (uint8_t)pick(k, 0, 255);
+        const mseg_picture picture = {
+            .data = data, .stride = (size_t)width * 3, .width = pick(k, 1, width), .height = pick(k, 1, height)};
+        run_all(&r, &picture, width, height, maps);
+        check_plan(&r, level, false, 1, &picture, maps, width, height);
+        check_plan(&r, level, false, 3, &picture, maps, width, height);
+        check_plan(&r, level, true, 1, &picture, maps, width, height);
+        for (int i = 0; i < r.t.net.count; i++)
+            free(maps[i].data);
+        mseg_net_free(&r.t.net);
+        mseg_weights_close(&r.t.weights);
+        keep_free(k);
+    }
+}
+
+LEVELS(DEFINE_LEVEL_TEST)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {LEVELS(LEVEL_TEST)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
