@@ -1,5 +1,7 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/class_keys.h"
 #include "cli/classes.h"
@@ -199,12 +201,32 @@ static void release(cli_run_batch *b)
     cli_class_keys_free(b->keys);
 }
 
+/* What stands behind an --overlay without a value, where a folder for the overlays may have been meant; NULL: nothing. */
+static const char *behind_overlay(int argc, char *const *argv)
+{
+    for (int i = 1; i + 1 < argc && strcmp(argv[i], "--") != 0; i++)
+        if (!strcmp(argv[i], "--overlay") && argv[i + 1][0] != '-')
+            return argv[i + 1];
+    return NULL;
+}
+
+/* A line when path, one of so many inputs, may not have been meant as one. */
+static void say_overlay(const char *path, int inputs)
+{
+    struct stat info;
+    if (path && (stat(path, &info) ? errno == ENOENT : inputs > 1 && S_ISDIR(info.st_mode)))
+        cli_say("run: %s is taken for an input; --overlay=%s makes it the folder for the overlays", path, path);
+}
+
 int cmd_run(int argc, char **argv)
 {
     cli_run_args args = {.network = cli_network_defaults(), .masks = "mseg-out/masks", .alpha = 0.5, .overlap = -1};
     int count, status;
+    const char *folder = behind_overlay(argc, argv);
     if (!cli_options_parse(&usage, argc, argv, &args, &count, &status))
         return status;
+    if (!args.quiet)
+        say_overlay(folder, count);
     cli_run_batch b = {.args = &args};
     status = CLI_EXIT_UNUSABLE;
     if (!prepare(&b, argv, count))
