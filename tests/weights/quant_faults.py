@@ -31,5 +31,5 @@ QUANT_FAULTS = [
     ('acuity', 'REASON', 'adds numbers of', lambda n: result(n, 'backbone.block2.add').update(scales=[1e-4])),
     ('acuity', 'REASON', 'adds numbers of', lambda n: result(n, 'backbone.block2.add').update(scales=[1e4])),
     ('acuity', 'REASON', 'by 256 or more', lambda n: result(n, 'head.classifier').update(scales=[1e-9])),
-    ('decoder', 'REASON', 'changed more than once', lambda n: result(n, 'concat').update(scales=[0.5])),
+    ('decoder', 'REASON', 'joins bytes of another scale', lambda n: result(n, 'concat').update(scales=[0.5])),
 ]
