@@ -56,6 +56,9 @@ static bool weight_fits(const mseg_matcher *m, const mseg_node *node)
         return refuse(m, node, "has signed weights with a zero point");
     if (w->n_scales > 1 && (w->dtype == MSEG_U8 || w->axis != axis))
         return refuse(m, node, "has weights whose scale changes along dimension %d", w->axis);
+    if (w->dtype == MSEG_U8 && w->axis != 0)
+        return refuse(m, node, "has a scale along dimension %d: TensorFlow Lite runs an older kernel, which rounds otherwise",
+                      w->axis);
     for (int i = 0; i < w->n_scales; i++)
         if (!(scale_at(w, i) > 0))
             return refuse(m, node, "has weights of scale 0");

@@ -117,7 +117,7 @@ class Form(Net):
             scale, zero, t = (most / 127).astype('f4'), 0, dict(kind=INT8, low=-127, high=127)
         spread = scale.astype('f8').reshape([-1 if a == axis and len(scale) > 1 else 1 for a in range(len(shape))])
         stored = np.clip(np.rint(values / spread) + zero, t['low'], t['high'])
-        index = self.f.tensor(shape, t['kind'], stored, scale, [zero] * len(scale), axis)
+        index = self.f.tensor(shape, t['kind'], stored, scale, [zero] * len(scale), 0 if self.kind == 'u8' else axis)
         return index, real(self.f.tensors[index], stored)
 
     def bias(self, name, x, weight, out):

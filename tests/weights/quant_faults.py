@@ -23,6 +23,7 @@ QUANT_FAULTS = [
     ('stuffed8', 'REASON', 'makes no bytes, or such without', lambda n: result(n, LAYER).update(kind=FLOAT32)),
     ('stuffed8', 'REASON', 'one kind only is signed', lambda n: result(n, LAYER).update(kind=INT8)),
     ('stuffed8', 'REASON', 'weights of scale 0', lambda n: flat_scale(n, LAYER, 1, 0)),
+    ('stuffed8', 'REASON', 'a scale along dimension 3', lambda n: operand(n, 'backbone.block3.depthwise', 1).update(axis=3)),
     ('stuffed8', 'REASON', 'a bias of another scale', lambda n: flat_scale(n, LAYER, 2, 0.5)),
     ('stuffed8', 'REASON', 'leaves only byte 0', lambda n: result(n, LAYER).update(scales=[100])),
     ('convdense', 'REASON', 'signed weights with a zero point', lambda n: operand(n, LAYER, 1).update(
