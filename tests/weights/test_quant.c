@@ -10,6 +10,7 @@
 
 #include "weights/load.h"
 #include "weights/model_files.h"
+#include "weights/tflite.h"
 
 static const char *const quantised[] = {"acuity", "pertensor", "convdense", "stuffed8", "mobilenet1u8", "decoder", "computed"};
 
@@ -71,6 +72,33 @@ static void every_layer_knows_its_bytes(void **state)
         fclose(in);
         assert_null(mseg_weights_quant(weights, "backbone.block99.project"));
         mseg_weights_close(&weights);
+    }
+}
+
+/* As Google's runtime had them: 6 / scale is 100.5, and a halved byte goes to even with the zero point, or away from it. */
+static void activations_leave_the_bytes_that_google_leaves(void **state)
+{
+    (void)state;
+    static const struct {
+        float scale;
+        int zero, activation;
+        bool apart;
+        int least, most;
+    } cases[] = {
+        {6 / 100.5f, 81, MSEG_RELU6, false, 81, 182},  {6 / 100.5f, 128, MSEG_RELU6, false, 128, 228},
+        {6 / 100.5f, 128, MSEG_RELU6, true, 128, 229}, {6 / 255.0f, 0, MSEG_RELU6, false, 0, 255},
+        {0.01f, 7, MSEG_RELU6, false, 7, 255},         {0.05f, 30, MSEG_RELU, false, 30, 255},
+        {0.05f, 30, MSEG_LINEAR, false, 0, 0},         {0, 0, MSEG_RELU, false, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mseg_node node = {.quant = {.scale = cases[i].scale, .zero = cases[i].zero}};
+        mseg_tfl_bound(&node, (mseg_activation)cases[i].activation, cases[i].apart);
+        assert_int_equal(node.bounds.least, cases[i].least);
+        assert_int_equal(node.bounds.most, cases[i].most);
+        if (cases[i].most) { /* a RELU more changes nothing */
+            mseg_tfl_bound(&node, MSEG_RELU, true);
+            assert_int_equal(node.bounds.most, cases[i].most);
+        }
     }
 }
 
@@ -206,6 +234,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_layer_knows_its_bytes),
+        cmocka_unit_test(activations_leave_the_bytes_that_google_leaves),
         cmocka_unit_test(pictures_have_the_bytes_of_the_stem),
         cmocka_unit_test(what_is_not_for_integers_has_a_reason),
         cmocka_unit_test(bytes_are_the_weights),
