@@ -56,6 +56,9 @@ static bool weight_fits(const mseg_matcher *m, const mseg_node *node)
         return refuse(m, node, "has signed weights with a zero point");
     if (w->n_scales > 1 && (w->dtype == MSEG_U8 || w->axis != axis))
         return refuse(m, node, "has weights whose scale changes along dimension %d", w->axis);
+    if (w->dtype == MSEG_U8 && w->axis != 0)
+        return refuse(m, node, "has a scale along dimension %d: TensorFlow Lite runs an older kernel, which rounds otherwise",
+                      w->axis);
     for (int i = 0; i < w->n_scales; i++)
         if (!(scale_at(w, i) > 0))
             return refuse(m, node, "has weights of scale 0");
@@ -106,6 +109,14 @@ static bool sum_fits(const mseg_matcher *m, const mseg_node *node)
     return true;
 }
 
+/* XNNPACK refuses a network with a resize whose bytes change what they stand for, and TensorFlow Lite runs its older kernels. */
+static bool resize_fits(const mseg_matcher *m, const mseg_node *node)
+{
+    const mseg_quant in = node->reads[0].quant;
+    return !(in.scale > 0) || !(node->quant.scale > 0) || mseg_quant_same(in, node->quant) ||
+           refuse(m, node, "changes what bytes stand for: TensorFlow Lite then runs older kernels, which round otherwise");
+}
+
 static bool node_fits(const mseg_matcher *m, const mseg_node *node)
 {
     if (*node->apart)
@@ -137,6 +148,8 @@ static bool node_fits(const mseg_matcher *m, const mseg_node *node)
     case MSEG_NODE_POOL:
         return node->mean || mseg_quant_same(node->quant, node->reads[0].quant) ||
                refuse(m, node, "makes bytes of another scale than it reads");
+    case MSEG_NODE_RESIZE:
+        return resize_fits(m, node);
     default:
         return true;
     }
@@ -152,12 +165,13 @@ static bool join(const mseg_matcher *m, const mseg_node *concat, int i, const ms
     const bool behind = concat->reads[i].quantized, rescaled = !mseg_quant_same(concat->reads[i].quant, concat->quant);
     *layer = resize ? &nodes[resize->inputs[0]] : source;
     const bool before = resize && resize->reads[0].quantized;
-    const bool renamed = resize && !mseg_quant_same(resize->reads[0].quant, resize->quant); /* the same bytes, another scale */
     if (before && ((*layer)->height > 1 || (*layer)->width > 1))
         return refuse(m, resize, "resizes bytes that a QUANTIZE makes of those of %s", (*layer)->what);
-    if (before + behind + rescaled + renamed > 1)
+    *joining = before || behind ? MSEG_JOINS_BY_QUANTIZE : MSEG_JOINS_AS_IT_IS;
+    if (rescaled)
+        return refuse(m, concat, "joins bytes of another scale, which versions of TensorFlow Lite do differently");
+    if (before && behind)
         return refuse(m, concat, "reads bytes that are changed more than once since %s", (*layer)->what);
-    *joining = before || behind ? MSEG_JOINS_BY_QUANTIZE : rescaled ? MSEG_JOINS_BY_CONCATENATION : MSEG_JOINS_AS_IT_IS;
     return true;
 }
 
@@ -228,6 +242,8 @@ mseg_status mseg_match_quants(mseg_matcher *m)
         if (!status && fits && node->kind == MSEG_NODE_CONCAT)
             status = note_concat(m, node, &fits);
     }
+    for (int i = last + 1; i < m->graph->count && fits; i++)
+        fits = m->graph->nodes[i].kind != MSEG_NODE_RESIZE || resize_fits(m, &m->graph->nodes[i]);
     if (!stem->quantized)
         m->weights->input.quant = stem->quant;
     m->weights->integers = fits;

@@ -162,8 +162,9 @@ bool mseg_tfl_map_size(const tfl_tensor *t, mseg_node *node);
 /** What the bytes of t stand for; scale 0: it holds none, or its scale or zero point is of no use. */
 mseg_quant mseg_tfl_quant(const tfl_tensor *t);
 
-/** Bounds the bytes of node's own output by an activation. */
-void mseg_tfl_bound(mseg_node *node, mseg_activation activation);
+/** Bounds the bytes of node's own output by an activation, its own or that of an operator that stands apart: these round a 6
+ * between two bytes otherwise. */
+void mseg_tfl_bound(mseg_node *node, mseg_activation activation, bool apart);
 
 /** Narrows the bounds of node's output to what tensor t can hold. */
 void mseg_tfl_narrow(mseg_node *node, const tfl_tensor *t);

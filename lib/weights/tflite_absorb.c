@@ -100,7 +100,7 @@ static bool absorb_activation(tfl_builder *b, const tfl_operator *op, int input)
     node->activation = activation;
     if (!mseg_quant_same(node->quant, mseg_tfl_quant(&b->model->tensors[op->output])))
         mseg_tfl_set_apart(b, op, node, "gets other bytes by");
-    mseg_tfl_bound(node, activation);
+    mseg_tfl_bound(node, activation, true);
     b->versions[v->node]++;
     pass(b, op, v);
     return true;

@@ -318,7 +318,7 @@ static void add_node(tfl_builder *b, int index)
     node->high = INFINITY;
     mseg_tfl_narrow(node, &b->model->tensors[op->output]);
     node->quant = mseg_tfl_quant(&b->model->tensors[op->output]);
-    mseg_tfl_bound(node, node->activation);
+    mseg_tfl_bound(node, node->activation, false);
     for (int i = 0; i < node->n_inputs; i++) {
         b->nodes[node->inputs[i]].uses++;
         node->reads[i] = mseg_tfl_read(b, op, i);

@@ -27,19 +27,14 @@ void mseg_tfl_narrow(mseg_node *node, const tfl_tensor *t)
     node->high = fminf(node->high, (float)((255 - quant.zero) * (double)quant.scale));
 }
 
-/* The byte nearest to a real number. */
-static int byte_of(mseg_quant quant, float value)
-{
-    const float byte = rintf(value / quant.scale) + (float)quant.zero;
-    return byte > 255 ? 255 : (int)byte;
-}
-
-void mseg_tfl_bound(mseg_node *node, mseg_activation activation)
+void mseg_tfl_bound(mseg_node *node, mseg_activation activation, bool apart)
 {
     mseg_quant_bounds *bounds = &node->bounds;
+    const float zero = (float)node->quant.zero, steps = 6 / node->quant.scale;
     if (activation == MSEG_LINEAR || !(node->quant.scale > 0))
         return;
-    const int most = activation == MSEG_RELU6 ? byte_of(node->quant, 6) : 255;
+    const float six = fminf(apart ? roundf(steps) + zero : rintf(steps + zero), 255);
+    const int most = activation == MSEG_RELU6 ? (int)six : 255;
     if (bounds->most == 0 || most < bounds->most)
         bounds->most = (uint8_t)most;
     bounds->least = (uint8_t)node->quant.zero;

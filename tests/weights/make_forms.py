@@ -117,7 +117,7 @@ class Form(Net):
             scale, zero, t = (most / 127).astype('f4'), 0, dict(kind=INT8, low=-127, high=127)
         spread = scale.astype('f8').reshape([-1 if a == axis and len(scale) > 1 else 1 for a in range(len(shape))])
         stored = np.clip(np.rint(values / spread) + zero, t['low'], t['high'])
-        index = self.f.tensor(shape, t['kind'], stored, scale, [zero] * len(scale), axis)
+        index = self.f.tensor(shape, t['kind'], stored, scale, [zero] * len(scale), 0 if self.kind == 'u8' else axis)
         return index, real(self.f.tensors[index], stored)
 
     def bias(self, name, x, weight, out):
@@ -511,7 +511,7 @@ def quants(net):
         if code in (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED):
             fused = op['options'][{CONV_2D: 3, DEPTHWISE_CONV_2D: 4, FULLY_CONNECTED: 0}[code]][1]
             scale, zero = tensor(made)
-            top = min(255, zero + int(np.rint(np.float32(6) / scale))) if fused == ACT_RELU6 else 255
+            top = min(255, int(np.rint(np.float32(6) / scale + np.float32(zero)))) if fused == ACT_RELU6 else 255
             rows.setdefault(name, {}).update(quant=tensor(made), bounds=[zero, top] if fused else [0, 0])
         elif code == ADD:
             rows[name[:-3] + 'project']['sum'] = tensor(made)
@@ -537,7 +537,7 @@ def main():
         with open(os.path.join(folder, name + '.tflite'), 'wb') as out:
             out.write(net.f.bytes())
         write_values(os.path.join(folder, name + '.values'), net.values)
-        if choices.get('kind') in QUANTIZED and name not in ('equalized', 'inside8'):
+        if choices.get('kind') in QUANTIZED and name not in ('toco', 'equalized', 'inside8'):
             with open(os.path.join(folder, name + '.quants'), 'w') as out:
                 out.write('\n'.join(quants(net)) + '\n')
         scores = Forward(net.f, stored_picture(net, choices['size'], choices)).values[net.scores]

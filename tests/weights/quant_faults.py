@@ -23,6 +23,7 @@ QUANT_FAULTS = [
     ('stuffed8', 'REASON', 'makes no bytes, or such without', lambda n: result(n, LAYER).update(kind=FLOAT32)),
     ('stuffed8', 'REASON', 'one kind only is signed', lambda n: result(n, LAYER).update(kind=INT8)),
     ('stuffed8', 'REASON', 'weights of scale 0', lambda n: flat_scale(n, LAYER, 1, 0)),
+    ('stuffed8', 'REASON', 'a scale along dimension 3', lambda n: operand(n, 'backbone.block3.depthwise', 1).update(axis=3)),
     ('stuffed8', 'REASON', 'a bias of another scale', lambda n: flat_scale(n, LAYER, 2, 0.5)),
     ('stuffed8', 'REASON', 'leaves only byte 0', lambda n: result(n, LAYER).update(scales=[100])),
     ('convdense', 'REASON', 'signed weights with a zero point', lambda n: operand(n, LAYER, 1).update(
@@ -31,5 +32,5 @@ QUANT_FAULTS = [
     ('acuity', 'REASON', 'adds numbers of', lambda n: result(n, 'backbone.block2.add').update(scales=[1e-4])),
     ('acuity', 'REASON', 'adds numbers of', lambda n: result(n, 'backbone.block2.add').update(scales=[1e4])),
     ('acuity', 'REASON', 'by 256 or more', lambda n: result(n, 'head.classifier').update(scales=[1e-9])),
-    ('decoder', 'REASON', 'changed more than once', lambda n: result(n, 'concat').update(scales=[0.5])),
+    ('decoder', 'REASON', 'joins bytes of another scale', lambda n: result(n, 'concat').update(scales=[0.5])),
 ]

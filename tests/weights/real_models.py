@@ -86,4 +86,5 @@ def main():
                 out.write('%s %s %s %.17g %.17g\n' % (model, name, dims, values.sum(), dot))
 
 
-sys.exit(main())
+if __name__ == '__main__':
+    main()

@@ -10,9 +10,9 @@
 
 #include "weights/load.h"
 #include "weights/model_files.h"
+#include "weights/tflite.h"
 
-static const char *const quantised[] = {"toco",     "acuity",       "pertensor", "convdense",
-                                        "stuffed8", "mobilenet1u8", "decoder",   "computed"};
+static const char *const quantised[] = {"acuity", "pertensor", "convdense", "stuffed8", "mobilenet1u8", "decoder", "computed"};
 
 enum { QUANTISED = sizeof quantised / sizeof *quantised };
 
@@ -75,6 +75,33 @@ static void every_layer_knows_its_bytes(void **state)
     }
 }
 
+/* As Google's runtime had them: 6 / scale is 100.5, and a halved byte goes to even with the zero point, or away from it. */
+static void activations_leave_the_bytes_that_google_leaves(void **state)
+{
+    (void)state;
+    static const struct {
+        float scale;
+        int zero, activation;
+        bool apart;
+        int least, most;
+    } cases[] = {
+        {6 / 100.5f, 81, MSEG_RELU6, false, 81, 182},  {6 / 100.5f, 128, MSEG_RELU6, false, 128, 228},
+        {6 / 100.5f, 128, MSEG_RELU6, true, 128, 229}, {6 / 255.0f, 0, MSEG_RELU6, false, 0, 255},
+        {0.01f, 7, MSEG_RELU6, false, 7, 255},         {0.05f, 30, MSEG_RELU, false, 30, 255},
+        {0.05f, 30, MSEG_LINEAR, false, 0, 0},         {0, 0, MSEG_RELU, false, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mseg_node node = {.quant = {.scale = cases[i].scale, .zero = cases[i].zero}};
+        mseg_tfl_bound(&node, (mseg_activation)cases[i].activation, cases[i].apart);
+        assert_int_equal(node.bounds.least, cases[i].least);
+        assert_int_equal(node.bounds.most, cases[i].most);
+        if (cases[i].most) { /* a RELU more changes nothing */
+            mseg_tfl_bound(&node, MSEG_RELU, true);
+            assert_int_equal(node.bounds.most, cases[i].most);
+        }
+    }
+}
+
 /* Bytes of the picture as the stem reads them: the file's own, the same signed, what floats become first. */
 static void pictures_have_the_bytes_of_the_stem(void **state)
 {
@@ -107,6 +134,7 @@ static void what_is_not_for_integers_has_a_reason(void **state)
         {"dynamic", "only the file's weights are quantised"},
         {"equalized", "operator 2 (CONV_2D, code 3) is bounded by operator 3 (MINIMUM)"},
         {"inside8", "the input is changed by operator 0 (MUL)"},
+        {"toco", "operator 63 (RESIZE_BILINEAR, code 23) changes what bytes stand for"},
         {"uint8", "operator 0 (CONV_2D, code 3) has a bias of another scale"},
     };
     for (int i = 0; i < QUANTISED; i++) {
@@ -195,7 +223,7 @@ static void other_weights_are_no_bytes(void **state)
     assert_non_null(strstr(err.text, "backbone.stem"));
     assert_null(bytes.weight);
     mseg_weights_close(&weights);
-    weights = open_data("toco");
+    weights = open_data("stuffed8");
     assert_int_equal(mseg_weights_load_bytes(&bytes, weights, "backbone.stem", 4, &err), MSEG_MISMATCH);
     assert_int_equal(mseg_weights_load_bytes(&bytes, weights, "backbone.nothing", 0, &err), MSEG_MISMATCH);
     assert_int_equal(mseg_weights_load_depthwise_bytes(&bytes, weights, "backbone.stem", 3, &err), MSEG_MISMATCH);
@@ -206,6 +234,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_layer_knows_its_bytes),
+        cmocka_unit_test(activations_leave_the_bytes_that_google_leaves),
         cmocka_unit_test(pictures_have_the_bytes_of_the_stem),
         cmocka_unit_test(what_is_not_for_integers_has_a_reason),
         cmocka_unit_test(bytes_are_the_weights),
