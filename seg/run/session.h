@@ -18,6 +18,8 @@ struct mseg_session {
     int64_t done, total; /* runs of that call */
     mseg_plan *plan;     /* for the canvas below */
     int width, height;
+    uint8_t *scaled; /* the photo as it enters the network */
+    size_t scaled_size;
     mseg_image labels;
     mseg_logits labelled; /* what they were made of; data NULL: that is gone */
     int runs;             /* labelled holds logits (1), or is planar: the sum of so many maps of probabilities */
@@ -43,6 +45,10 @@ mseg_status mseg_session_ensure_plan(mseg_session *session, int width, int heigh
 
 /** Makes *buffer, of *size floats, hold at least n, with nothing kept. Errors: MSEG_NOMEM. */
 mseg_status mseg_session_ensure_floats(float **buffer, size_t *size, size_t n);
+
+/** *scaled: the image, of a format that mseg_image_resize takes, at that size, in the session's memory until the next call.
+ * Errors: MSEG_NOMEM. */
+mseg_status mseg_session_scale(mseg_session *session, mseg_view image, int width, int height, mseg_view *scaled);
 
 /** Labels an image of width x height pixels into the session's labels: fills in the result's and adds to label_ms. runs: as the
  * session keeps it. Errors: MSEG_NOMEM. */
