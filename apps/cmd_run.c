@@ -41,7 +41,7 @@ static const cli_option output_options[] = {
      .help = "one line of JSON per segmented image: path, size, where the scores lie, milliseconds per stage, pixels per class "
              "('-': standard output)"},
     {'q', "quiet", CLI_OPTION_FLAG, FIELD(quiet), NULL, .help = "no progress bar and no summary; errors are still shown"},
-    {'v', "verbose", CLI_OPTION_FLAG, FIELD(verbose), NULL, .help = "a line per image"},
+    {'v', "verbose", CLI_OPTION_FLAG, FIELD(verbose), NULL, .help = "a line per image, and the means of their times"},
     {0},
 };
 static const cli_option tile_options[] = {

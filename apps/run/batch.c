@@ -8,6 +8,7 @@
 typedef struct outcome {
     char *json; /* its line; NULL when failed or not wanted */
     char *line; /* for stderr; NULL: nothing to say */
+    cli_run_times ms;
     bool failed;
 } outcome;
 
@@ -17,6 +18,7 @@ static mseg_status segment(cli_run_batch *b, mseg_session *session, const cli_in
         return mseg_fail(err, MSEG_INVAL, "%s", input->error);
     cli_run_figures f = {0};
     mseg_status status = cli_run_image(b, session, input, &f, err);
+    out->ms = f.ms;
     if (!status && b->json.stream && !(out->json = cli_run_json(b, input, &f)))
         status = mseg_fail(err, MSEG_NOMEM, NULL);
     if (!status && b->args->verbose)
@@ -40,6 +42,15 @@ static void segment_task(void *context, int task, int worker)
     cli_sequence_put(b->sequence, task, out);
 }
 
+static void add_times(cli_run_times *sum, const cli_run_times *ms)
+{
+    sum->decode += ms->decode;
+    sum->resize += ms->resize;
+    sum->network += ms->network;
+    sum->label += ms->label;
+    sum->write += ms->write;
+}
+
 /* Called in the order of the inputs, one at a time. */
 static void emit(void *context, void *item)
 {
@@ -57,6 +68,8 @@ static void emit(void *context, void *item)
     if (!failed && done->json)
         cli_sink_line(&b->json, &b->progress, done->json);
     b->failed += failed;
+    if (!failed)
+        add_times(&b->times, &done->ms);
     cli_progress_step(&b->progress);
     if (done) {
         free(done->json);

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/json.h"
 #include "cli/model.h"
@@ -42,11 +43,11 @@ char *cli_run_json(const cli_run_batch *b, const cli_input *input, const cli_run
     mseg_json_add_int(root, "height", f->height);
     add_geometry(root, b, f);
     mseg_json *ms = mseg_json_add_object(root, "ms");
-    mseg_json_add_number(ms, "decode", to_microseconds(f->decode_ms));
-    mseg_json_add_number(ms, "resize", to_microseconds(f->resize_ms));
-    mseg_json_add_number(ms, "network", to_microseconds(f->network_ms));
-    mseg_json_add_number(ms, "label", to_microseconds(f->label_ms));
-    mseg_json_add_number(ms, "write", to_microseconds(f->write_ms));
+    mseg_json_add_number(ms, "decode", to_microseconds(f->ms.decode));
+    mseg_json_add_number(ms, "resize", to_microseconds(f->ms.resize));
+    mseg_json_add_number(ms, "network", to_microseconds(f->ms.network));
+    mseg_json_add_number(ms, "label", to_microseconds(f->ms.label));
+    mseg_json_add_number(ms, "write", to_microseconds(f->ms.write));
     mseg_json *pixels = mseg_json_add_object(root, "pixels");
     for (int id = 0; id < 256; id++) {
         if (f->pixels[id])
@@ -57,10 +58,27 @@ char *cli_run_json(const cli_run_batch *b, const cli_input *input, const cli_run
     return text;
 }
 
+/* Text for people: of times divided by so many images. */
+static char *times_text(const cli_run_times *t, double images)
+{
+    return cli_format("decode %.1f ms, resize %.1f, network %.1f, label %.1f, write %.1f", t->decode / images, t->resize / images,
+                      t->network / images, t->label / images, t->write / images);
+}
+
 char *cli_run_line(const cli_input *input, const cli_run_figures *f)
 {
-    return cli_format("%s: %dx%d, decode %.1f ms, resize %.1f, network %.1f, label %.1f, write %.1f", input->path, f->width,
-                      f->height, f->decode_ms, f->resize_ms, f->network_ms, f->label_ms, f->write_ms);
+    char *times = times_text(&f->ms, 1);
+    char *line = times ? cli_format("%s: %dx%d, %s", input->path, f->width, f->height, times) : NULL;
+    free(times);
+    return line;
+}
+
+static void say_means(const cli_run_batch *b, size_t images)
+{
+    char *times = times_text(&b->times, (double)images);
+    if (times)
+        fprintf(stderr, "on average: %s\n", times);
+    free(times);
 }
 
 void cli_run_summarise(const cli_run_batch *b, double seconds)
@@ -77,5 +95,7 @@ void cli_run_summarise(const cli_run_batch *b, double seconds)
         fprintf(stderr, ", overlays in %s", b->outputs.overlays);
     cli_entry_say_assumed(&model);
     fputc('\n', stderr);
+    if (b->args->verbose && done > 1)
+        say_means(b, done);
     cli_model_say_fallback(b->model, b->args->network.model, &b->run);
 }

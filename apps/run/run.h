@@ -20,6 +20,11 @@ typedef struct cli_run_args {
     bool recursive, null, quiet, verbose;
 } cli_run_args;
 
+/* Milliseconds by stage. */
+typedef struct cli_run_times {
+    double decode, resize, network, label, write;
+} cli_run_times;
+
 typedef struct cli_run_batch {
     const cli_run_args *args;
     mseg_run_options run;
@@ -37,13 +42,14 @@ typedef struct cli_run_batch {
     cli_sequence *sequence;
     cli_progress progress;
     size_t emitted, failed;
+    cli_run_times times; /* of all images that did not fail */
 } cli_run_batch;
 
 /* What is told about an image. */
 typedef struct cli_run_figures {
     int width, height;
     int canvas_width, canvas_height, scaled_width, scaled_height; /* as of mseg_result; 0 when in tiles */
-    double decode_ms, resize_ms, network_ms, label_ms, write_ms;
+    cli_run_times ms;
     int64_t pixels[256]; /* per class */
 } cli_run_figures;
 

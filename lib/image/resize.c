@@ -1,12 +1,15 @@
+#include "image/resize.h"
+
 #include <limits.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "image/image.h"
+#include "image/view.h"
 
-/* Pillow's fixed point for 8-bit pictures: weights have 22 fraction bits, each pass rounds to 8 bits. */
-enum { FRACTION_BITS = 22, HALF = 1 << (FRACTION_BITS - 1), CHUNK = 256 };
+/* Pillow's fixed point for 8-bit pictures: weights have 22 fraction bits, each pass rounds to 8 bits. Kernels take them in halves
+ * of WEIGHT_BITS. */
+enum { FRACTION_BITS = 22, HALF = 1 << (FRACTION_BITS - 1), WEIGHT_BITS = FRACTION_BITS / 2 };
 
 /* The filter of one axis: output i is the sum of weights[i * taps + t] * input[first[i] + t] over t < taps. */
 typedef struct axis {
@@ -62,17 +65,6 @@ static uint8_t to_8_bits(uint32_t sum)
     return (uint8_t)(v < 255 ? v : 255);
 }
 
-static void resize_row_rgb_2(uint8_t *restrict out, const uint8_t *restrict in, const axis *a, int width)
-{
-    for (int x = 0; x < width; x++, out += 3) {
-        const uint8_t *p = in + 3 * a->first[x];
-        uint32_t k0 = a->weights[2 * x], k1 = a->weights[2 * x + 1];
-        out[0] = to_8_bits(HALF + k0 * p[0] + k1 * p[3]);
-        out[1] = to_8_bits(HALF + k0 * p[1] + k1 * p[4]);
-        out[2] = to_8_bits(HALF + k0 * p[2] + k1 * p[5]);
-    }
-}
-
 static void resize_row_rgb(uint8_t *restrict out, const uint8_t *restrict in, const axis *a, int width)
 {
     const uint32_t *k = a->weights;
@@ -102,131 +94,135 @@ static void resize_row_gray(uint8_t *restrict out, const uint8_t *restrict in, c
     }
 }
 
-/* One row of the horizontal pass. */
-static void resize_row(uint8_t *out, const uint8_t *in, const axis *a, int width, mseg_format format)
-{
-    if (format == MSEG_GRAY)
-        resize_row_gray(out, in, a, width);
-    else if (a->taps == 2)
-        resize_row_rgb_2(out, in, a, width);
-    else
-        resize_row_rgb(out, in, a, width);
-}
+/* Every output of a longer row lies between two inputs, or is one. A group of bytes is of four pixels at most, so its inputs of
+ * five, and 16 bytes hold them. */
+enum { GROUP = 8, WINDOW = 16 };
 
-/* The vertical pass. A weight is split into 16 low and 7 high bits: products of 16 bits are what plain SSE2 has, and the sum of
- * the high parts fits 16 bits as well (the weights add up to 64 of them). */
-typedef struct split_weight {
-    uint16_t low, high;
-} split_weight;
-
-static split_weight split(uint32_t weight)
+static void plan_byte(mseg_stretch_group *group, int i, const axis *a, int x, size_t byte, size_t channels)
 {
-    return (split_weight){(uint16_t)weight, (uint16_t)(weight >> 16)};
-}
-
-static uint32_t join(uint32_t low, uint16_t high)
-{
-    return low + ((uint32_t)high << 16);
-}
-
-/* out = k[0] * a + k[1] * b, n bytes. */
-static void blend_two_rows(uint8_t *restrict out, const uint8_t *restrict a, const uint8_t *restrict b, const uint32_t *k,
-                           size_t n)
-{
-    const split_weight ka = split(k[0]), kb = split(k[1]);
-    for (size_t i = 0; i < n; i++) {
-        uint32_t low = HALF + (uint32_t)(uint16_t)a[i] * ka.low + (uint32_t)(uint16_t)b[i] * kb.low;
-        uint16_t high = (uint16_t)((uint16_t)(a[i] * ka.high) + (uint16_t)(b[i] * kb.high));
-        out[i] = to_8_bits(join(low, high));
+    const uint32_t *weights = a->weights + (size_t)x * (size_t)a->taps;
+    for (int t = 0; t < a->taps; t++) {
+        group->pick[2 * i + t] = (uint8_t)(byte + (size_t)t * channels - group->at);
+        group->high[2 * i + t] = (int16_t)(weights[t] >> WEIGHT_BITS);
+        group->low[2 * i + t] = (int16_t)(weights[t] & ((1 << WEIGHT_BITS) - 1));
     }
 }
 
-/* out = the weighted sum of taps rows, n bytes each. */
-static void blend_rows(uint8_t *restrict out, const uint8_t *const *rows, const uint32_t *weights, int taps, size_t n)
+/* row: the bytes of an input row, at least WINDOW. */
+static void plan_groups(mseg_stretch_group *groups, size_t n_groups, const axis *a, size_t width, size_t row, size_t channels)
 {
-    uint32_t low[CHUNK];
-    uint16_t high[CHUNK];
-    for (size_t at = 0; at < n; at += CHUNK) {
-        size_t length = n - at < CHUNK ? n - at : CHUNK;
-        for (size_t i = 0; i < CHUNK; i++) {
-            low[i] = HALF;
-            high[i] = 0;
+    for (size_t g = 0; g < n_groups; g++) {
+        const size_t at = (size_t)a->first[g * GROUP / channels] * channels;
+        groups[g].at = at + WINDOW <= row ? at : row - WINDOW;
+        for (size_t i = 0; i < GROUP && g * GROUP + i < width * channels; i++) {
+            const size_t x = (g * GROUP + i) / channels, channel = (g * GROUP + i) % channels;
+            plan_byte(&groups[g], (int)i, a, (int)x, (size_t)a->first[x] * channels + channel, channels);
         }
-        for (int t = 0; t < taps; t++) {
-            const uint8_t *restrict row = rows[t] + at;
-            const split_weight k = split(weights[t]);
-            for (size_t i = 0; i < length; i++) {
-                low[i] += (uint32_t)(uint16_t)row[i] * k.low;
-                high[i] = (uint16_t)(high[i] + (uint16_t)(row[i] * k.high));
-            }
-        }
-        for (size_t i = 0; i < length; i++)
-            out[at + i] = to_8_bits(join(low[i], high[i]));
     }
 }
 
 /* Both passes, row by row: of the horizontally resized picture only the rows under the vertical filter exist, in a ring. */
 typedef struct resizer {
     mseg_view in;
-    mseg_image *out;
+    const mseg_image *out;
+    const mseg_kernels *kernels;
     axis x, y;
-    uint8_t *ring;        /* y.taps rows */
+    mseg_stretch_group *groups; /* NULL: the filter has more than two taps */
+    size_t n_groups;
+    uint8_t *ring; /* y.taps rows of whole groups */
+    size_t ring_stride;
     const uint8_t **rows; /* y.taps pointers, for one output row */
 } resizer;
 
+static mseg_status open_resizer(resizer *r)
+{
+    const size_t channels = (size_t)mseg_format_channels(r->in.format), width = (size_t)r->out->width;
+    const size_t row = (size_t)r->in.width * channels;
+    mseg_status status = plan_axis(&r->x, r->in.width, r->out->width);
+    if (!status)
+        status = plan_axis(&r->y, r->in.height, r->out->height);
+    if (status)
+        return status;
+    r->ring_stride = mseg_round_up(width * channels, MSEG_ALIGN);
+    r->ring = mseg_alloc_array((size_t)r->y.taps, r->ring_stride);
+    r->rows = mseg_alloc_array((size_t)r->y.taps, sizeof *r->rows);
+    if (!r->ring || !r->rows)
+        return MSEG_NOMEM;
+    if (r->x.taps > 2)
+        return MSEG_OK;
+    r->n_groups = (width * channels + GROUP - 1) / GROUP;
+    r->groups = mseg_alloc_array(r->n_groups, sizeof *r->groups);
+    if (!r->groups)
+        return MSEG_NOMEM;
+    plan_groups(r->groups, r->n_groups, &r->x, width, row < WINDOW ? WINDOW : row, channels);
+    return MSEG_OK;
+}
+
+static void close_resizer(resizer *r)
+{
+    free_axis(&r->x);
+    free_axis(&r->y);
+    mseg_free(&r->groups);
+    mseg_free(&r->ring);
+    mseg_free(&r->rows);
+}
+
+/* One row of the horizontal pass. */
+static void resize_row(const resizer *r, uint8_t *out, const uint8_t *in)
+{
+    const size_t row = (size_t)r->in.width * (size_t)mseg_format_channels(r->in.format);
+    uint8_t window[WINDOW] = {0};
+    if (r->in.width == r->out->width) {
+        memcpy(out, in, row);
+    } else if (r->groups) {
+        if (row < WINDOW)
+            in = memcpy(window, in, row);
+        r->kernels->stretch(in, r->groups, (int)r->n_groups, out);
+    } else if (r->in.format == MSEG_GRAY) {
+        resize_row_gray(out, in, &r->x, r->out->width);
+    } else {
+        resize_row_rgb(out, in, &r->x, r->out->width);
+    }
+}
+
 static void run(resizer *r)
 {
-    const size_t n = r->out->stride;
+    const size_t n = (size_t)r->out->width * (size_t)mseg_format_channels(r->in.format), taps = (size_t)r->y.taps;
     int done = 0; /* input rows resized so far */
     for (int y = 0; y < r->out->height; y++) {
         int first = r->y.first[y];
         for (int row = done > first ? done : first; row < first + r->y.taps; row++) {
-            uint8_t *to = r->ring + (size_t)(row % r->y.taps) * n;
-            const uint8_t *from = r->in.data + (size_t)row * r->in.stride;
-            if (r->in.width == r->out->width)
-                memcpy(to, from, n);
-            else
-                resize_row(to, from, &r->x, r->out->width, r->in.format);
+            resize_row(r, r->ring + (size_t)row % taps * r->ring_stride, r->in.data + (size_t)row * r->in.stride);
             done = row + 1;
         }
-        for (int t = 0; t < r->y.taps; t++)
-            r->rows[t] = r->ring + (size_t)((first + t) % r->y.taps) * n;
-        const uint32_t *weights = r->y.weights + (size_t)y * (size_t)r->y.taps;
-        uint8_t *out = r->out->data + (size_t)y * n;
-        if (r->y.taps == 2)
-            blend_two_rows(out, r->rows[0], r->rows[1], weights, n);
-        else
-            blend_rows(out, r->rows, weights, r->y.taps, n);
+        for (size_t t = 0; t < taps; t++)
+            r->rows[t] = r->ring + ((size_t)first + t) % taps * r->ring_stride;
+        r->kernels->blend(r->rows, r->y.weights + (size_t)y * taps, r->y.taps, r->out->data + (size_t)y * r->out->stride, n);
     }
+}
+
+mseg_status mseg_image_resize_to(const mseg_image *out, mseg_view in, const mseg_kernels *kernels)
+{
+    resizer r = {.in = in, .out = out, .kernels = kernels};
+    const mseg_status status = open_resizer(&r);
+    if (!status)
+        run(&r);
+    close_resizer(&r);
+    return status;
 }
 
 mseg_status mseg_image_resize(mseg_image *out, mseg_view in, int width, int height, mseg_error *err)
 {
-    resizer r = {.in = in, .out = out};
     memset(out, 0, sizeof *out);
     if (mseg_view_check(in, MSEG_PIXELS_OPAQUE, "image", err))
         return MSEG_INVAL;
     if (width < 1 || height < 1)
         return mseg_fail(err, MSEG_INVAL, "cannot resize %dx%d to %dx%d", in.width, in.height, width, height);
+    const mseg_cpu cpu = mseg_cpu_detect();
+    const mseg_kernels kernels = mseg_kernels_for(&cpu);
     mseg_status status = mseg_image_create(out, width, height, in.format);
-    if (status)
-        goto done;
-    status = plan_axis(&r.x, in.width, width);
     if (!status)
-        status = plan_axis(&r.y, in.height, height);
-    if (status)
-        goto done;
-    r.ring = mseg_alloc_array((size_t)r.y.taps, out->stride);
-    r.rows = mseg_alloc_array((size_t)r.y.taps, sizeof *r.rows);
-    if (r.ring && r.rows)
-        run(&r);
-    else
-        status = MSEG_NOMEM;
-done:
-    free_axis(&r.x);
-    free_axis(&r.y);
-    mseg_free(&r.ring);
-    mseg_free(&r.rows);
+        status = mseg_image_resize_to(out, in, &kernels);
     if (status) {
         mseg_image_free(out);
         mseg_fail(err, status, NULL);

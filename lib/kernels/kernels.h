@@ -73,6 +73,22 @@ typedef void (*mseg_argmax_fn)(const float *row, int classes, const mseg_column_
 typedef void (*mseg_softmax_fn)(const float *row, int classes, const mseg_column_run *runs, int n_runs, const float *fraction,
                                 float *sums, size_t stride);
 
+/* Eight bytes of a row that becomes longer, each of two bytes of the old one: i is (in[at + pick[2 i]] * k[2 i] + in[at + pick[2
+ * i + 1]] * k[2 i + 1] + 2^21) >> 22, its weights k[j] = 2^11 high[j] + low[j] adding up to 2^22, one more or one less. */
+typedef struct mseg_stretch_group {
+    int16_t high[16], low[16]; /* 0 .. 2^11 */
+    uint8_t pick[16];          /* 0 .. 15 */
+    size_t at;
+} mseg_stretch_group;
+
+/** Makes so many groups of out; of every group 16 bytes of in from at on may be read. All rows give the same bits, as of the next
+ * kind. */
+typedef void (*mseg_stretch_fn)(const uint8_t *in, const mseg_stretch_group *groups, int n_groups, uint8_t *out);
+
+/** out[i] = (rows[0][i] * weights[0] + rows[1][i] * weights[1] + ... + 2^21) >> 22, at most 255, for n bytes of so many rows,
+ * none of which is out. The sum is less than 2^32. */
+typedef void (*mseg_blend_fn)(const uint8_t *const *rows, const uint32_t *weights, int n_rows, uint8_t *out, size_t n);
+
 /** Does rounds times peak_madds multiply-adds in registers: what no convolution can beat. */
 typedef void (*mseg_peak_fn)(long rounds);
 
@@ -186,6 +202,8 @@ typedef struct mseg_kernels {
         mseg_peak_fn peak; /* of multiply-adds of bytes */
         int peak_madds;
     } u8;
+    mseg_stretch_fn stretch;
+    mseg_blend_fn blend;
 } mseg_kernels;
 
 /** The set of cpu->level: of every kind the last kernel that cpu->features are enough for and that asks for no later level. The

@@ -73,5 +73,15 @@ mseg_kernels mseg_kernels_for(const mseg_cpu *cpu)
     }
 #include "kernels/u8/dot_peak.def"
 
+#define ROW(name, needs, prefers)                                                                                                \
+    if (suits(cpu, needs, prefers))                                                                                              \
+        set.stretch = name;
+#include "kernels/pixels/stretch.def"
+
+#define ROW(name, needs, prefers)                                                                                                \
+    if (suits(cpu, needs, prefers))                                                                                              \
+        set.blend = name;
+#include "kernels/pixels/blend.def"
+
     return set;
 }

@@ -50,4 +50,10 @@
 #define ROW(name, needs, prefers) void name(const float *, int, const mseg_column_run *, int, const float *, float *, size_t);
 #include "kernels/pixels/softmax_add.def"
 
+#define ROW(name, needs, prefers) void name(const uint8_t *, const mseg_stretch_group *, int, uint8_t *);
+#include "kernels/pixels/stretch.def"
+
+#define ROW(name, needs, prefers) void name(const uint8_t *const *, const uint32_t *, int, uint8_t *, size_t);
+#include "kernels/pixels/blend.def"
+
 #endif

@@ -43,7 +43,8 @@ static mseg_view central_part(mseg_view image, double crop)
 static mseg_status classify(mseg_session *session, mseg_view image, int size, double crop, const float **scores, mseg_error *err)
 {
     const int classes = session->model->info.classes;
-    mseg_image copy = {0}, resized = {0};
+    mseg_image copy = {0};
+    mseg_view scaled;
     mseg_result result = {0};
     session->labelled.data = NULL;
     if (check(session, image, size, crop, err))
@@ -52,21 +53,20 @@ static mseg_status classify(mseg_session *session, mseg_view image, int size, do
         size = mseg_default_side(&session->model->info);
     mseg_view part = central_part(image, crop);
     mseg_status status = mseg_view_as_rgb(&part, &copy, err);
-    if (!status)
-        status = mseg_image_resize(&resized, part, size, size, err);
+    if (!status && (status = mseg_session_scale(session, part, size, size, &scaled)))
+        mseg_fail(err, status, NULL);
     if (!status && (status = mseg_session_ensure_floats(&session->sums, &session->sums_size, (size_t)classes)))
         mseg_fail(err, status, NULL);
     if (!status)
         status = mseg_session_start(session, 1, err);
     if (!status)
-        status = mseg_session_run(session, mseg_view_of(&resized), size, size, &result, err);
+        status = mseg_session_run(session, scaled, size, size, &result, err);
     if (!status)
         status = mseg_session_step(session, err);
     if (!status) {
         softmax(result.logits, classes, session->sums);
         *scores = session->sums;
     }
-    mseg_image_free(&resized);
     mseg_image_free(&copy);
     return status;
 }

@@ -39,17 +39,16 @@ static mseg_status lay_out(mseg_geometry *g, mseg_run_options *used, mseg_view i
     return status ? status : mseg_geometry_largest(g, &rule, used, &width, &height, err);
 }
 
-/* *input: the image at its scaled size, itself or what *resized becomes. */
-static mseg_status resize(mseg_view *input, mseg_image *resized, mseg_view image, const mseg_geometry *g, mseg_result *result,
+/* *input: the image at its scaled size, itself or in the session's memory. */
+static mseg_status resize(mseg_view *input, mseg_session *session, mseg_view image, const mseg_geometry *g, mseg_result *result,
                           mseg_error *err)
 {
     const double start = mseg_now_ms();
     *input = image;
     if (g->scaled_width != image.width || g->scaled_height != image.height) {
-        mseg_status status = mseg_image_resize(resized, image, g->scaled_width, g->scaled_height, err);
+        mseg_status status = mseg_session_scale(session, image, g->scaled_width, g->scaled_height, input);
         if (status)
-            return status;
-        *input = mseg_view_of(resized);
+            return mseg_fail(err, status, NULL);
     }
     result->resize_ms = mseg_now_ms() - start;
     result->scaled_width = g->scaled_width;
@@ -62,19 +61,18 @@ static mseg_status segment(mseg_session *session, mseg_view image, const mseg_ru
 {
     mseg_run_options used;
     mseg_view input;
-    mseg_image copy = {0}, resized = {0};
+    mseg_image copy = {0};
     mseg_geometry g;
     session->labelled.data = NULL;
     mseg_status status = lay_out(&g, &used, image, options, session->model, err);
     if (!status)
         status = mseg_view_as_rgb(&image, &copy, err);
     if (!status)
-        status = resize(&input, &resized, image, &g, result, err);
+        status = resize(&input, session, image, &g, result, err);
     if (!status && (used.n_scales || used.flip))
         status = mseg_run_scales(session, image, input, &g, &used, result, err);
     else if (!status)
         status = mseg_run_once(session, image, input, &g, result, err);
-    mseg_image_free(&resized);
     mseg_image_free(&copy);
     return status;
 }

@@ -4,6 +4,8 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "image/resize.h"
+#include "image/view.h"
 
 mseg_status mseg_session_open(mseg_session **out, const mseg_model *model, mseg_pool *pool, mseg_error *err)
 {
@@ -21,6 +23,7 @@ void mseg_session_close(mseg_session **pointer)
     if (!session)
         return;
     mseg_plan_close(&session->plan);
+    mseg_free(&session->scaled);
     mseg_image_free(&session->labels);
     mseg_free(&session->logits);
     mseg_free(&session->sums);
@@ -87,6 +90,24 @@ mseg_status mseg_session_ensure_floats(float **buffer, size_t *size, size_t n)
     *buffer = mseg_alloc_array(n, sizeof **buffer);
     *size = *buffer ? n : 0;
     return *buffer ? MSEG_OK : MSEG_NOMEM;
+}
+
+mseg_status mseg_session_scale(mseg_session *session, mseg_view image, int width, int height, mseg_view *scaled)
+{
+    const size_t stride = (size_t)width * (size_t)mseg_format_channels(image.format);
+    size_t bytes;
+    if (!mseg_mul(stride, (size_t)height, &bytes))
+        return MSEG_NOMEM;
+    if (session->scaled_size < bytes) {
+        mseg_free(&session->scaled);
+        session->scaled = mseg_alloc(bytes);
+        session->scaled_size = session->scaled ? bytes : 0;
+    }
+    if (!session->scaled)
+        return MSEG_NOMEM;
+    const mseg_image out = {width, height, image.format, stride, session->scaled};
+    *scaled = mseg_view_of(&out);
+    return mseg_image_resize_to(&out, image, session->model->kernels);
 }
 
 static mseg_status ensure_labels(mseg_session *session, int width, int height)

@@ -21,6 +21,8 @@ struct mseg_session {
     const uint8_t *bytes; /* the last run's logits, in the plan; NULL: they were not in 8 bits */
     float *logits;        /* what those stand for */
     size_t logits_size;
+    uint8_t *scaled; /* the photo as it enters the network */
+    size_t scaled_size;
     mseg_image labels;
     mseg_logits labelled; /* what they were made of; data NULL: that is gone */
     int runs;             /* labelled holds logits (1), or is planar: the sum of so many maps of probabilities */
@@ -46,6 +48,10 @@ mseg_status mseg_session_ensure_plan(mseg_session *session, int width, int heigh
 
 /** Makes *buffer, of *size floats, hold at least n, with nothing kept. Errors: MSEG_NOMEM. */
 mseg_status mseg_session_ensure_floats(float **buffer, size_t *size, size_t n);
+
+/** *scaled: the image, of a format that mseg_image_resize takes, at that size, in the session's memory until the next call.
+ * Errors: MSEG_NOMEM. */
+mseg_status mseg_session_scale(mseg_session *session, mseg_view image, int width, int height, mseg_view *scaled);
 
 /** Labels an image of width x height pixels into the session's labels: fills in the result's and adds to label_ms. runs: as the
  * session keeps it. Errors: MSEG_NOMEM. */

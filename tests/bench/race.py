@@ -157,7 +157,7 @@ def is_mseg(contender):
 
 def peak_gmadds(result):
     """An mseg without a choice of precision calls it by its instruction."""
-    return result.get("peak_gmadds") or result["fma_peak_gmadds"]
+    return result["peak_gmadds"]
 
 
 def summary(args, contender, results):

@@ -10,6 +10,10 @@
 
 #include "base/alloc.h"
 #include "image/files.h"
+#include "image/resize.h"
+#include "image/view.h"
+#include "kernels/guard.h"
+#include "kernels/levels.h"
 
 /* The picture of make_goldens.py's noise(), each row followed by spare bytes. */
 static mseg_image make_noise(int width, int height, int channels)
@@ -24,6 +28,24 @@ static mseg_image make_noise(int width, int height, int channels)
             image.data[(size_t)y * image.stride + (size_t)x] = (uint8_t)(state >> 16);
         }
     return image;
+}
+
+/* Every kernel set makes the picture's bytes, in memory that holds something else. */
+static void check_levels(mseg_view in, const mseg_image *wanted)
+{
+    const mseg_cpu cpu = mseg_cpu_detect();
+    mseg_image out;
+    for (mseg_cpu_level level = MSEG_CPU_SCALAR; level < MSEG_CPU_LEVELS; level++) {
+        const size_t bytes = wanted->stride * (size_t)wanted->height;
+        if (!mseg_cpu_can_run(&cpu, level))
+            continue;
+        assert_int_equal(mseg_image_create(&out, wanted->width, wanted->height, wanted->format), MSEG_OK);
+        memset(out.data, 77, bytes);
+        assert_int_equal(mseg_image_resize_to(&out, in, level_kernels(level)), MSEG_OK);
+        if (memcmp(out.data, wanted->data, bytes))
+            fail_msg("%dx%d to %dx%d differs with %s", in.width, in.height, out.width, out.height, mseg_cpu_level_name(level));
+        mseg_image_free(&out);
+    }
 }
 
 static void as_pillow(void **state)
@@ -44,6 +66,7 @@ static void as_pillow(void **state)
         assert_int_equal(out.stride, to_w * channels);
         if (crc32(0, out.data, (unsigned)(out.stride * (size_t)to_h)) != sum)
             fail_msg("%d channels, %dx%d to %dx%d differs from Pillow", channels, w, h, to_w, to_h);
+        check_levels(mseg_view_of(&in), &out);
         mseg_image_free(&in);
         mseg_image_free(&out);
     }
@@ -76,9 +99,33 @@ static void every_small_size(void **state)
             mseg_image in = make_noise(from, 25 - from, 3), out;
             mseg_error err;
             assert_int_equal(mseg_image_resize(&out, mseg_view_of(&in), to, 25 - to, &err), MSEG_OK);
+            check_levels(mseg_view_of(&in), &out);
             mseg_image_free(&in);
             mseg_image_free(&out);
         }
+}
+
+/* Nothing is read before the picture's first byte or behind its last one: there are pages that fault. */
+static void stays_inside(void **state)
+{
+    (void)state;
+    guard g;
+    guard_open(&g);
+    for (int width = 1; width <= 40; width++)
+        for (int channels = 1; channels <= 3; channels += 2) {
+            const size_t stride = (size_t)(width * channels);
+            const guard_side side = width % 4 < 2 ? GUARD_END : GUARD_START;
+            for (int to = width; to < 2 * width + 30; to += 7) {
+                uint8_t *data = guard_place(&g, 3 * stride, side);
+                mseg_image out;
+                mseg_error err;
+                const mseg_view in = {width, 3, channels == 3 ? MSEG_BGR : MSEG_GRAY, stride, data};
+                assert_int_equal(mseg_image_resize(&out, in, to, 5, &err), MSEG_OK);
+                check_levels(in, &out);
+                mseg_image_free(&out);
+            }
+        }
+    guard_close(&g);
 }
 
 static void refuses(void **state)
@@ -102,10 +149,8 @@ static void refuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(as_pillow),
-        cmocka_unit_test(even_stays_even),
-        cmocka_unit_test(every_small_size),
-        cmocka_unit_test(refuses),
+        cmocka_unit_test(as_pillow),    cmocka_unit_test(even_stays_even), cmocka_unit_test(every_small_size),
+        cmocka_unit_test(stays_inside), cmocka_unit_test(refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

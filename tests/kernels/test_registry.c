@@ -18,7 +18,9 @@ static const mseg_kernels sets[] = {
      mseg_pixels_argmax__scalar,
      mseg_pixels_softmax_add__scalar,
      mseg_f32_fma_peak__scalar,
-     32},
+     32,
+     .stretch = mseg_pixels_stretch__scalar,
+     .blend = mseg_pixels_blend__scalar},
 #if defined(__x86_64__)
     {MSEG_CPU_AVX2,
      {"mseg_f32_gemm_6x16__avx2", mseg_f32_gemm_6x16__avx2, 6, 16, 8, NULL, NULL},
@@ -28,7 +30,9 @@ static const mseg_kernels sets[] = {
      mseg_pixels_argmax__avx2,
      mseg_pixels_softmax_add__avx2,
      mseg_f32_fma_peak__avx2,
-     96},
+     96,
+     .stretch = mseg_pixels_stretch__avx2,
+     .blend = mseg_pixels_blend__avx2},
     {MSEG_CPU_AVXVNNI,
      {"mseg_f32_gemm_6x16__avx2", mseg_f32_gemm_6x16__avx2, 6, 16, 8, NULL, NULL},
      mseg_f32_dwconv3x3__avx2,
@@ -37,7 +41,9 @@ static const mseg_kernels sets[] = {
      mseg_pixels_argmax__avx2,
      mseg_pixels_softmax_add__avx2,
      mseg_f32_fma_peak__avx2,
-     96},
+     96,
+     .stretch = mseg_pixels_stretch__avx2,
+     .blend = mseg_pixels_blend__avx2},
     {MSEG_CPU_AVX512,
      {"mseg_f32_gemm_14x32__avx512", mseg_f32_gemm_14x32__avx512, 14, 32, 8, NULL, NULL},
      mseg_f32_dwconv3x3__avx512,
@@ -46,7 +52,9 @@ static const mseg_kernels sets[] = {
      mseg_pixels_argmax__avx512,
      mseg_pixels_softmax_add__avx512,
      mseg_f32_fma_peak__avx512,
-     192},
+     192,
+     .stretch = mseg_pixels_stretch__avx2,
+     .blend = mseg_pixels_blend__avx512},
     {MSEG_CPU_ZEN4,
      {"mseg_f32_gemm_8x48__zen4", mseg_f32_gemm_8x48__zen4, 8, 48, 8, mseg_f32_paired__zen4, mseg_f32_pair_sums__zen4},
      mseg_f32_dwconv3x3__avx512,
@@ -55,7 +63,9 @@ static const mseg_kernels sets[] = {
      mseg_pixels_argmax__avx512,
      mseg_pixels_softmax_add__avx512,
      mseg_f32_fma_peak__avx512,
-     192},
+     192,
+     .stretch = mseg_pixels_stretch__avx2,
+     .blend = mseg_pixels_blend__avx512},
 #endif
 };
 enum { SETS = sizeof sets / sizeof *sets };
@@ -66,7 +76,7 @@ static bool same_kernels(const mseg_kernels *a, const mseg_kernels *b)
            a->gemm.nr == b->gemm.nr && a->gemm.vec == b->gemm.vec && a->gemm.paired == b->gemm.paired &&
            a->gemm.pair_sums == b->gemm.pair_sums && a->dwconv == b->dwconv && a->dwconv_vec == b->dwconv_vec &&
            a->normalise == b->normalise && a->argmax == b->argmax && a->softmax == b->softmax && a->peak == b->peak &&
-           a->peak_madds == b->peak_madds;
+           a->peak_madds == b->peak_madds && a->stretch == b->stretch && a->blend == b->blend;
 }
 
 /* Of the kinds in 8 bits: from which level on a kernel is chosen and what the processor must have, the last one that suits. What
@@ -81,6 +91,11 @@ static const struct {
     mseg_u8_gemm_kernel kernel;
 } u8_gemms[] = {
     {{MSEG_CPU_SCALAR, MSEG_ISA_SCALAR}, {"mseg_u8_gemm_4x8__scalar", mseg_u8_gemm_4x8__scalar, 4, 8, 4, 1}},
+#if defined(__x86_64__)
+    {{MSEG_CPU_AVX2, MSEG_ISA_AVX2}, {"mseg_u8_gemm_4x16__avx2", mseg_u8_gemm_4x16__avx2, 4, 16, 8, 2}},
+    {{MSEG_CPU_AVXVNNI, MSEG_ISA_AVXVNNI}, {"mseg_u8_gemm_6x16__avxvnni", mseg_u8_gemm_6x16__avxvnni, 6, 16, 8, 4}},
+    {{MSEG_CPU_AVX512, MSEG_ISA_AVX512VNNI}, {"mseg_u8_gemm_14x32__avx512vnni", mseg_u8_gemm_14x32__avx512vnni, 14, 32, 16, 4}},
+#endif
 };
 
 static const struct {
@@ -88,6 +103,10 @@ static const struct {
     mseg_u8_sums_fn fn;
 } u8_sums[] = {
     {{MSEG_CPU_SCALAR, MSEG_ISA_SCALAR}, mseg_u8_sums__scalar},
+#if defined(__x86_64__)
+    {{MSEG_CPU_AVX2, MSEG_ISA_AVX2}, mseg_u8_sums__avx2},
+    {{MSEG_CPU_AVX512, MSEG_ISA_AVX512}, mseg_u8_sums__avx512},
+#endif
 };
 
 #define DWCONV(isa, vec)                                                                                                         \

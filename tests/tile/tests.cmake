@@ -1,4 +1,4 @@
-mseg_test(tile/test_rows.c image base)
+mseg_test(tile/test_rows.c image kernels base)
 mseg_test(tile/test_tile_axes.c base image kernels plan net weights heads seg)
 mseg_test(tile/test_tile.c base image kernels plan net weights heads seg)
 mseg_test(tile/test_tile_memory.c base image kernels plan net weights heads seg)
