@@ -105,20 +105,19 @@ typedef struct mseg_u8_add {
     int shift, zero, min, max;
 } mseg_u8_add;
 
-/* A row of a convolution. With the exact sum s[p][j] = bias[j] + sum over taps t and inputs i of a[t][p * a_stride + i] *
- * w[t][i][j] + shift * sum over taps t of sums[t][p * sums_stride], out[p][j] = clamp(rint((float)s * scale[j]) + zero) between
- * min and max: the product rounded to float, rint to even. s fits 32 bits and rint its int, whoever calls sees to that. With
- * how, that is x of the sum with add, which out becomes. */
+/* A row of a convolution. With the exact sum s[p][j] = bias[j] + sum over terms t and inputs i of a[t][p * a_stride + i] *
+ * w[t][i][j], out[p][j] = clamp(rint((float)s * scale[j]) + zero) between min and max: the product rounded to float, rint to
+ * even. s fits 32 bits and rint its int, whoever calls sees to that. With how, that is x of the sum with add, which out becomes.
+ */
 typedef struct mseg_u8_gemm_args {
-    const uint8_t *const *a; /* per tap: first input of pixel 0; k rounded up to 4 bytes of every pixel are read */
-    const void *const *b;    /* per tap: a panel, packed by the kernel's kr, weights behind k are 0 */
-    const int32_t *const *sums;
-    int taps, k;
+    const uint8_t *const *a; /* per term: first input of pixel 0; k rounded up to 4 bytes of every pixel are read */
+    const void *const *b;    /* per term: a panel, packed by the kernel's kr, weights behind k are 0 */
+    const int *k;            /* per term */
+    int terms;
     int n; /* output channels, 1 .. nr */
-    size_t a_stride, sums_stride;
+    size_t a_stride;
     const int32_t *bias; /* n, rounded up to vec */
     const float *scale;  /* the same */
-    int shift;           /* 0: sums may be NULL */
     int zero, min, max;
     const mseg_u8_add *how; /* NULL: no sum */
     const uint8_t *add;     /* pixel p at p * add_stride */
@@ -127,20 +126,16 @@ typedef struct mseg_u8_gemm_args {
     size_t c_stride;
 } mseg_u8_gemm_args;
 
-/** Computes m <= mr pixels from pixel p on. */
-typedef void (*mseg_u8_gemm_fn)(const mseg_u8_gemm_args *args, int p, int m);
+typedef void (*mseg_u8_gemm_fn)(const mseg_u8_gemm_args *args, int pixels);
 
 /* kr says how weights are packed, of width = n rounded up to vec: 1: int16_t [k][width]; 2: int16_t [k / 4][2][width][2], inputs
  * 4 q + h and 4 q + h + 2 side by side; 4: int8_t [k / 4][width][4], k being rounded up to 4 for the last two. Signed bytes do
- * not hold the difference of two unsigned ones: they hold the difference minus shift. */
+ * not hold the difference of two unsigned ones: what they cannot hold is in a term of its own, of the same inputs. */
 typedef struct mseg_u8_gemm_kernel {
     const char *name;
     mseg_u8_gemm_fn fn;
-    int mr, nr, vec, kr;
+    int nr, vec, kr;
 } mseg_u8_gemm_kernel;
-
-/** out[p] = x[p * stride] + ... + x[p * stride + k - 1]. */
-typedef void (*mseg_u8_sums_fn)(const uint8_t *x, size_t stride, int k, int pixels, int32_t *out);
 
 /* One or two rows of a depthwise 3x3 convolution, rounded as a gemm's are: s = bias + sum of the nine x * w. Input and output
  * have channels rounded up to vec in memory; out of the picture the rows read zero points that the caller put there, whose share
@@ -196,7 +191,6 @@ typedef struct mseg_kernels {
     int peak_madds;
     struct {
         mseg_u8_gemm_kernel gemm;
-        mseg_u8_sums_fn sums;
         mseg_u8_dwconv_kernel dwconv;
         mseg_u8_argmax_fn argmax;
         mseg_peak_fn peak; /* of multiply-adds of bytes */

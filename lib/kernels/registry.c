@@ -46,15 +46,10 @@ mseg_kernels mseg_kernels_for(const mseg_cpu *cpu)
         set.softmax = name;
 #include "kernels/pixels/softmax_add.def"
 
-#define ROW(name, needs, prefers, mr, nr, vec, kr)                                                                               \
+#define ROW(name, needs, prefers, nr, vec, kr)                                                                                   \
     if (suits(cpu, needs, prefers))                                                                                              \
-        set.u8.gemm = (mseg_u8_gemm_kernel){#name, name, mr, nr, vec, kr};
+        set.u8.gemm = (mseg_u8_gemm_kernel){#name, name, nr, vec, kr};
 #include "kernels/u8/gemm.def"
-
-#define ROW(name, needs, prefers)                                                                                                \
-    if (suits(cpu, needs, prefers))                                                                                              \
-        set.u8.sums = name;
-#include "kernels/u8/sums.def"
 
 #define ROW(name, needs, prefers, vec, bytes, pack)                                                                              \
     if (suits(cpu, needs, prefers))                                                                                              \

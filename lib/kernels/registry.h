@@ -23,11 +23,8 @@
 #define ROW(name, needs, prefers, madds) void name(long);
 #include "kernels/f32/fma_peak.def"
 
-#define ROW(name, needs, prefers, mr, nr, vec, kr) void name(const mseg_u8_gemm_args *, int, int);
+#define ROW(name, needs, prefers, nr, vec, kr) void name(const mseg_u8_gemm_args *, int);
 #include "kernels/u8/gemm.def"
-
-#define ROW(name, needs, prefers) void name(const uint8_t *, size_t, int, int, int32_t *);
-#include "kernels/u8/sums.def"
 
 #define ROW(name, needs, prefers, vec, bytes, pack)                                                                              \
     void name(const mseg_u8_dwconv_args *);                                                                                      \

@@ -9,14 +9,24 @@
 /* In: layers of a net in 8 bits and their tensors. Out: numbers as the kernels of lib/kernels/u8 read them, zero points folded
  * into biases. The arithmetic is TensorFlow Lite's (docs/numerics.md, "8 bits"). */
 
-/* A convolution's weights: panels of nr output channels (the last one n % nr, rounded up to vec), in a panel the taps. */
+/* Inputs first ... first + k - 1 of a tap, times the weights that begin at byte at. Panels have a term for each tap, of all its
+ * inputs; what signed bytes cannot hold of a weight is in further ones. */
+typedef struct mseg_u8_term {
+    int tap, first, k;
+    size_t at;
+} mseg_u8_term;
+
+/* A convolution's weights: panels of nr output channels (the last one n % nr, rounded up to vec), each a sum of terms. */
 typedef struct mseg_u8_panels {
     uint8_t *data;
     int taps, k, n;
-    int nr, vec, kr; /* of the kernel they are for */
-    int shift;       /* what was subtracted from all of them to fit signed bytes */
-    size_t bytes;
+    int nr, vec, kr;     /* of the kernel they are for */
+    mseg_u8_term *terms; /* of all panels, one after the other */
+    int *ends;           /* how many terms there are to the end of each panel */
+    size_t bytes;        /* of data */
 } mseg_u8_panels;
+
+enum { MSEG_U8_MAX_TERMS = 512 /* of a panel */ };
 
 /* A layer; which members there are follows from its kind. Free with mseg_packed_u8_free. */
 typedef struct mseg_packed_u8 {
@@ -59,8 +69,5 @@ mseg_status mseg_u8_pack_depthwise(mseg_packed_u8 *packed, const mseg_net *net, 
                                    const mseg_u8_dwconv_kernel *kernel, mseg_error *err);
 
 void mseg_packed_u8_free(mseg_packed_u8 *packed);
-
-/** The weights of one tap of the panel that starts at output channel n0. */
-const void *mseg_u8_panel(const mseg_u8_panels *panels, int n0, int tap);
 
 #endif

@@ -1,4 +1,5 @@
 #include <immintrin.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "kernels/registry.h"
@@ -21,8 +22,8 @@ INLINE __m512i four_inputs(const uint8_t *x)
 INLINE void multiply(const mseg_u8_gemm_args *g, size_t p, const int rows, const int vectors, __m512i acc[MR][2])
 {
     const size_t stride = g->a_stride;
-    const int quads = (g->k + 3) / 4;
-    for (int t = 0; t < g->taps; t++) {
+    for (int t = 0; t < g->terms; t++) {
+        const int quads = (g->k[t] + 3) / 4;
         const uint8_t *base[(MR + 2) / 3];
 #pragma GCC unroll 5
         for (int i = 0; i < 5; i++)
@@ -55,25 +56,6 @@ INLINE void multiply(const mseg_u8_gemm_args *g, size_t p, const int rows, const
     }
 }
 
-/* What a pixel's sums have in common, shift times the sum of its inputs, of rows pixels. */
-INLINE __m512i shares(const mseg_u8_gemm_args *g, size_t p, const int rows)
-{
-    const __mmask16 mask = (__mmask16)((1u << rows) - 1);
-    const __m512i order = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    const size_t stride = g->sums_stride;
-    __m512i total = _mm512_setzero_si512();
-    for (int t = 0; g->shift && t < g->taps; t++) {
-        const int32_t *sums = g->sums[t] + p * stride;
-        __m512i one;
-        if (stride == 1)
-            one = _mm512_maskz_loadu_epi32(mask, sums);
-        else
-            one = _mm512_mask_i32gather_epi32(total, mask, _mm512_mullo_epi32(order, _mm512_set1_epi32((int)stride)), sums, 4);
-        total = _mm512_add_epi32(total, one);
-    }
-    return _mm512_mullo_epi32(total, _mm512_set1_epi32(g->shift));
-}
-
 /* Sums begin with the channel's bias. */
 INLINE void start(const mseg_u8_gemm_args *g, const int rows, const int vectors, __m512i acc[MR][2])
 {
@@ -93,16 +75,20 @@ INLINE __m512i scaled(__m512i sums, __m512 scale)
     return _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sums), scale));
 }
 
-typedef struct range {
-    bool whole;             /* 0 to 255, and zero is 0 */
+/* What all pixels of a panel have in common. */
+typedef struct panel {
+    __m512 scale[2];
     __m512i zero, min, max; /* zero: of 16 bits, min and max: of 8 */
-} range;
+    bool whole;             /* 0 to 255, and zero is 0 */
+    bool full;              /* all lanes are channels */
+    __mmask32 mask;         /* those that are */
+} panel;
 
 /* Four vectors of whole numbers, the zero point not yet added, as bytes. They saturate to 16 bits before zero is added, which is
  * 0 to 255: what was above 32767 stays at least 32767, for that sum saturates, too, and what was below -32768 becomes no more
  * than -32513. Clamped to a byte both are what they would have been, and min and max lie within bytes. Packing goes by quarters
  * of registers: every one then has four bytes of each vector. */
-INLINE __m512i bytes(__m512i a, __m512i b, __m512i c, __m512i d, const range *r)
+INLINE __m512i bytes(__m512i a, __m512i b, __m512i c, __m512i d, const panel *r)
 {
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     __m512i ab = _mm512_packs_epi32(a, b), cd = _mm512_packs_epi32(c, d);
@@ -114,49 +100,51 @@ INLINE __m512i bytes(__m512i a, __m512i b, __m512i c, __m512i d, const range *r)
     return _mm512_permutexvar_epi32(order, in_range);
 }
 
-INLINE void store(uint8_t *c, size_t stride, __m512i y, const int pixels, const int vectors, __mmask32 mask)
+INLINE void store_two(uint8_t *c, size_t stride, __m512i y, const int pixels, const panel *r)
 {
-    if (vectors == 2) {
-        _mm256_mask_storeu_epi8(c, mask, _mm512_castsi512_si256(y));
-        if (pixels > 1)
-            _mm256_mask_storeu_epi8(c + stride, mask, _mm512_extracti64x4_epi64(y, 1));
-        return;
-    }
-    _mm_mask_storeu_epi8(c, (__mmask16)mask, _mm512_castsi512_si128(y));
-    if (pixels > 1)
-        _mm_mask_storeu_epi8(c + stride, (__mmask16)mask, _mm512_extracti32x4_epi32(y, 1));
-    if (pixels > 2)
-        _mm_mask_storeu_epi8(c + 2 * stride, (__mmask16)mask, _mm512_extracti32x4_epi32(y, 2));
-    if (pixels > 3)
-        _mm_mask_storeu_epi8(c + 3 * stride, (__mmask16)mask, _mm512_extracti32x4_epi32(y, 3));
+    const __m256i first = _mm512_castsi512_si256(y), second = _mm512_extracti64x4_epi64(y, 1);
+    if (r->full)
+        _mm256_storeu_si256((__m256i *)c, first);
+    else
+        _mm256_mask_storeu_epi8(c, r->mask, first);
+    if (pixels > 1 && r->full)
+        _mm256_storeu_si256((__m256i *)(c + stride), second);
+    else if (pixels > 1)
+        _mm256_mask_storeu_epi8(c + stride, r->mask, second);
+}
+
+INLINE void store_four(uint8_t *c, size_t stride, __m512i y, const int pixels, const panel *r)
+{
+    const __m128i quarters[4] = {_mm512_castsi512_si128(y), _mm512_extracti32x4_epi32(y, 1), _mm512_extracti32x4_epi32(y, 2),
+                                 _mm512_extracti32x4_epi32(y, 3)};
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++)
+        if (i < pixels && r->full)
+            _mm_storeu_si128((__m128i *)(c + (size_t)i * stride), quarters[i]);
+        else if (i < pixels)
+            _mm_mask_storeu_epi8(c + (size_t)i * stride, (__mmask16)r->mask, quarters[i]);
 }
 
 /* The sums of rows pixels as bytes, in c. */
-INLINE void finish(const mseg_u8_gemm_args *g, const int rows, const int vectors, __m512i acc[MR][2], const int32_t *share,
-                   uint8_t *c, size_t stride)
+INLINE void finish(const panel *r, const int rows, const int vectors, __m512i acc[MR][2], uint8_t *c, size_t stride)
 {
-    const __mmask32 mask = (__mmask32)((UINT64_C(1) << g->n) - 1);
-    const __m512 scale[2] = {_mm512_loadu_ps(g->scale), vectors > 1 ? _mm512_loadu_ps(g->scale + VEC) : _mm512_setzero_ps()};
-    const range r = {g->zero == 0 && g->min == 0 && g->max == 255, _mm512_set1_epi16((short)g->zero),
-                     _mm512_set1_epi8((char)g->min), _mm512_set1_epi8((char)g->max)};
 #pragma GCC unroll 14
-    for (int i = 0; i < 14; i++) {
+    for (int i = 0; i < 14; i++)
         if (i < rows)
 #pragma GCC unroll 2
             for (int v = 0; v < 2; v++)
                 if (v < vectors)
-                    acc[i][v] = scaled(_mm512_add_epi32(acc[i][v], _mm512_set1_epi32(share[i])), scale[v]);
-    }
+                    acc[i][v] = scaled(acc[i][v], r->scale[v]);
 #pragma GCC unroll 7
     for (int i = 0; i < 14; i += 2) {
         if (i < rows && vectors == 2) {
             const int next = i + 1 < rows ? i + 1 : i;
-            const __m512i y = bytes(acc[i][0], acc[i][1], acc[next][0], acc[next][1], &r);
-            store(c + (size_t)i * stride, stride, y, rows - i, vectors, mask);
+            const __m512i y = bytes(acc[i][0], acc[i][1], acc[next][0], acc[next][1], r);
+            store_two(c + (size_t)i * stride, stride, y, rows - i, r);
         } else if (i < rows && i % 4 == 0) {
             const int b = i + 1 < rows ? i + 1 : i, e = i + 2 < rows ? i + 2 : i, d = i + 3 < rows ? i + 3 : i;
-            const __m512i y = bytes(acc[i][0], acc[b][0], acc[e][0], acc[d][0], &r);
-            store(c + (size_t)i * stride, stride, y, rows - i, vectors, mask);
+            const __m512i y = bytes(acc[i][0], acc[b][0], acc[e][0], acc[d][0], r);
+            store_four(c + (size_t)i * stride, stride, y, rows - i, r);
         }
     }
 }
@@ -184,51 +172,61 @@ static void add_map(const mseg_u8_gemm_args *g, size_t p, int m, const uint8_t *
         }
 }
 
-INLINE void tile(const mseg_u8_gemm_args *g, size_t p, const int rows, const int vectors)
+INLINE void tile(const mseg_u8_gemm_args *g, const panel *r, size_t p, const int rows, const int vectors)
 {
     __m512i acc[MR][2];
-    _Alignas(64) int32_t share[16]; /* added at the end, so that the first products need not wait for it */
-    _mm512_store_si512(share, shares(g, p, rows));
     start(g, rows, vectors, acc);
     multiply(g, p, rows, vectors, acc);
     if (!g->how) {
-        finish(g, rows, vectors, acc, share, g->c + p * g->c_stride, g->c_stride);
+        finish(r, rows, vectors, acc, g->c + p * g->c_stride, g->c_stride);
     } else {
         uint8_t x[MR * NR];
-        finish(g, rows, vectors, acc, share, x, NR);
+        finish(r, rows, vectors, acc, x, NR);
         add_map(g, p, rows, x);
     }
 }
 
-INLINE void tiles(const mseg_u8_gemm_args *g, size_t p, int m, const int vectors)
+/* Tiles of MR pixels or less, all about as large. */
+INLINE void tiles(const mseg_u8_gemm_args *g, int pixels, const int vectors)
 {
-    switch (m) {
+    const panel r = {.scale = {_mm512_loadu_ps(g->scale), vectors > 1 ? _mm512_loadu_ps(g->scale + VEC) : _mm512_setzero_ps()},
+                     .zero = _mm512_set1_epi16((short)g->zero),
+                     .min = _mm512_set1_epi8((char)g->min),
+                     .max = _mm512_set1_epi8((char)g->max),
+                     .whole = g->zero == 0 && g->min == 0 && g->max == 255,
+                     .full = g->n == vectors * VEC,
+                     .mask = (__mmask32)((UINT64_C(1) << g->n) - 1)};
+    const int n = (pixels + MR - 1) / MR, larger = pixels % n;
+    for (int i = 0, p = 0, rows; i < n; i++, p += rows) {
+        rows = pixels / n + (i < larger);
+        switch (rows) {
 #define CASE(rows)                                                                                                               \
     case rows:                                                                                                                   \
-        tile(g, p, rows, vectors);                                                                                               \
+        tile(g, &r, (size_t)p, rows, vectors);                                                                                   \
         break;
-        CASE(1)
-        CASE(2)
-        CASE(3)
-        CASE(4)
-        CASE(5)
-        CASE(6)
-        CASE(7)
-        CASE(8)
-        CASE(9)
-        CASE(10)
-        CASE(11)
-        CASE(12)
-        CASE(13)
-        CASE(14)
+            CASE(1)
+            CASE(2)
+            CASE(3)
+            CASE(4)
+            CASE(5)
+            CASE(6)
+            CASE(7)
+            CASE(8)
+            CASE(9)
+            CASE(10)
+            CASE(11)
+            CASE(12)
+            CASE(13)
+            CASE(14)
 #undef CASE
+        }
     }
 }
 
-void mseg_u8_gemm_14x32__avx512vnni(const mseg_u8_gemm_args *g, int p, int m)
+void mseg_u8_gemm_14x32__avx512vnni(const mseg_u8_gemm_args *g, int pixels)
 {
     if (g->n > VEC)
-        tiles(g, (size_t)p, m, 2);
+        tiles(g, pixels, 2);
     else
-        tiles(g, (size_t)p, m, 1);
+        tiles(g, pixels, 1);
 }

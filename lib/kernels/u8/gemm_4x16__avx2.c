@@ -8,9 +8,9 @@ enum { MR = 4 };
 INLINE void multiply(const mseg_u8_gemm_args *g, size_t p, const int rows, const int vectors, __m256i acc[SUMS])
 {
     const size_t stride = g->a_stride;
-    const int quads = (g->k + 3) / 4;
     const __m256i low = _mm256_set1_epi16(255);
-    for (int t = 0; t < g->taps; t++) {
+    for (int t = 0; t < g->terms; t++) {
+        const int quads = (g->k[t] + 3) / 4;
         const uint8_t *base = g->a[t] + p * stride;
         const __m256i *b = g->b[t];
         for (int q = 0; q < quads; q++) {
@@ -39,25 +39,30 @@ INLINE void multiply(const mseg_u8_gemm_args *g, size_t p, const int rows, const
     }
 }
 
-INLINE void tiles(const mseg_u8_gemm_args *g, size_t p, int m, const int vectors)
+/* Tiles of MR pixels or one less, all about as large. */
+INLINE void tiles(const mseg_u8_gemm_args *g, int pixels, const int vectors)
 {
-    switch (m) {
+    const int n = (pixels + MR - 1) / MR, larger = pixels % n;
+    for (int i = 0, p = 0, rows; i < n; i++, p += rows) {
+        rows = pixels / n + (i < larger);
+        switch (rows) {
 #define CASE(rows)                                                                                                               \
     case rows:                                                                                                                   \
-        tile(g, p, rows, vectors);                                                                                               \
+        tile(g, (size_t)p, rows, vectors);                                                                                       \
         break;
-        CASE(1)
-        CASE(2)
-        CASE(3)
-        CASE(4)
+            CASE(1)
+            CASE(2)
+            CASE(3)
+            CASE(4)
 #undef CASE
+        }
     }
 }
 
-void mseg_u8_gemm_4x16__avx2(const mseg_u8_gemm_args *g, int p, int m)
+void mseg_u8_gemm_4x16__avx2(const mseg_u8_gemm_args *g, int pixels)
 {
     if (g->n > VEC)
-        tiles(g, (size_t)p, m, 2);
+        tiles(g, pixels, 2);
     else
-        tiles(g, (size_t)p, m, 1);
+        tiles(g, pixels, 1);
 }

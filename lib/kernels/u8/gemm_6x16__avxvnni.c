@@ -1,12 +1,14 @@
 #include "kernels/registry.h"
 #include "kernels/u8/gemm_ymm.h"
 
+enum { MR = 6 };
+
 /* Loops and pixels' addresses as in the float AVX2 kernel. */
 INLINE void multiply(const mseg_u8_gemm_args *g, size_t p, const int rows, const int vectors, __m256i acc[SUMS])
 {
     const size_t stride = g->a_stride;
-    const int quads = (g->k + 3) / 4;
-    for (int t = 0; t < g->taps; t++) {
+    for (int t = 0; t < g->terms; t++) {
+        const int quads = (g->k[t] + 3) / 4;
         const uint8_t *base[2] = {g->a[t] + p * stride, NULL};
         if (rows > 3)
             base[1] = base[0] + 3 * stride;
@@ -34,27 +36,32 @@ INLINE void multiply(const mseg_u8_gemm_args *g, size_t p, const int rows, const
     }
 }
 
-INLINE void tiles(const mseg_u8_gemm_args *g, size_t p, int m, const int vectors)
+/* Tiles of MR pixels or one less, all about as large. */
+INLINE void tiles(const mseg_u8_gemm_args *g, int pixels, const int vectors)
 {
-    switch (m) {
+    const int n = (pixels + MR - 1) / MR, larger = pixels % n;
+    for (int i = 0, p = 0, rows; i < n; i++, p += rows) {
+        rows = pixels / n + (i < larger);
+        switch (rows) {
 #define CASE(rows)                                                                                                               \
     case rows:                                                                                                                   \
-        tile(g, p, rows, vectors);                                                                                               \
+        tile(g, (size_t)p, rows, vectors);                                                                                       \
         break;
-        CASE(1)
-        CASE(2)
-        CASE(3)
-        CASE(4)
-        CASE(5)
-        CASE(6)
+            CASE(1)
+            CASE(2)
+            CASE(3)
+            CASE(4)
+            CASE(5)
+            CASE(6)
 #undef CASE
+        }
     }
 }
 
-void mseg_u8_gemm_6x16__avxvnni(const mseg_u8_gemm_args *g, int p, int m)
+void mseg_u8_gemm_6x16__avxvnni(const mseg_u8_gemm_args *g, int pixels)
 {
     if (g->n > VEC)
-        tiles(g, (size_t)p, m, 2);
+        tiles(g, pixels, 2);
     else
-        tiles(g, (size_t)p, m, 1);
+        tiles(g, pixels, 1);
 }

@@ -31,19 +31,9 @@ INLINE void start(const mseg_u8_gemm_args *g, const int rows, const int vectors,
             acc[e] = _mm256_loadu_si256((const __m256i *)(g->bias + e % vectors * VEC));
 }
 
-/* What a pixel's sums have in common, shift times the sum of its inputs. */
-INLINE int32_t share(const mseg_u8_gemm_args *g, size_t p)
+INLINE __m256i scaled(__m256i sums, const float *scale)
 {
-    int32_t total = 0;
-    for (int t = 0; g->shift && t < g->taps; t++)
-        total += g->sums[t][p * g->sums_stride];
-    return g->shift * total;
-}
-
-INLINE __m256i scaled(__m256i sums, int32_t pixel_share, const float *scale)
-{
-    const __m256 all = _mm256_cvtepi32_ps(_mm256_add_epi32(sums, _mm256_set1_epi32(pixel_share)));
-    return _mm256_cvtps_epi32(_mm256_mul_ps(all, _mm256_loadu_ps(scale)));
+    return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sums), _mm256_loadu_ps(scale)));
 }
 
 typedef struct range {
@@ -99,11 +89,6 @@ INLINE void finish(const mseg_u8_gemm_args *g, size_t p, const int rows, const i
 {
     _Alignas(32) uint8_t x[SUMS * VEC];
     const range r = {_mm256_set1_epi16((short)g->zero), _mm256_set1_epi8((char)g->min), _mm256_set1_epi8((char)g->max)};
-    int32_t shares[SUMS];
-#pragma GCC unroll 12
-    for (int i = 0; i < 12; i++)
-        if (i < rows)
-            shares[i] = share(g, p + (size_t)i);
 #pragma GCC unroll 3
     for (int e = 0; e < 12; e += 4)
         if (e < rows * vectors) {
@@ -111,7 +96,7 @@ INLINE void finish(const mseg_u8_gemm_args *g, size_t p, const int rows, const i
 #pragma GCC unroll 4
             for (int f = 0; f < 4; f++)
                 if (e + f < rows * vectors)
-                    y[f] = scaled(acc[e + f], shares[(e + f) / vectors], g->scale + (e + f) % vectors * VEC);
+                    y[f] = scaled(acc[e + f], g->scale + (e + f) % vectors * VEC);
                 else
                     y[f] = _mm256_setzero_si256();
             _mm256_store_si256((__m256i *)(x + e * VEC), bytes(y, &r));
@@ -128,7 +113,7 @@ INLINE void finish(const mseg_u8_gemm_args *g, size_t p, const int rows, const i
     }
 }
 
-/* What a kernel defines: all taps' products are added to acc. */
+/* What a kernel defines: all terms' products are added to acc. */
 INLINE void multiply(const mseg_u8_gemm_args *g, size_t p, const int rows, const int vectors, __m256i acc[SUMS]);
 
 INLINE void tile(const mseg_u8_gemm_args *g, size_t p, const int rows, const int vectors)

@@ -20,7 +20,10 @@ static void make_conv(mseg_emitter *e, mseg_step *step, mseg_pass *pass, const m
 {
     const mseg_u8_conv work = {
         .packed = packed_at(e, layer), .bias_tensor = part->bias_tensor, .merged_columns = e->net->layers[layer].merged_columns};
-    mseg_emit_u8_conv(e, step, pass, stage, &work);
+    mseg_stage conv = *stage;
+    (void)step;
+    conv.run = mseg_stage_u8_conv;
+    mseg_emit_stage(e, pass, &conv, &work, sizeof work);
 }
 
 static int make_vector(mseg_emitter *e, int index)

@@ -10,15 +10,10 @@ typedef struct mseg_u8_conv {
     const mseg_packed_u8 *packed;
     int bias_tensor; /* >= 0: a tensor holds the bias, of 32 bits */
     bool merged_columns;
-    mseg_rows sums; /* of the inputs, when their weights are shifted: per row, every input's [width] (merged: from columns of
-                       padding on) */
 } mseg_u8_conv;
+void mseg_stage_u8_conv(const mseg_stage *stage, const mseg_bases *bases, int y0, int y1);
 
-/** Appends a convolution (stage: all but run and work), after a stage that sums its inputs when its weights need that. */
-void mseg_emit_u8_conv(mseg_emitter *emitter, mseg_step *step, mseg_pass *pass, const mseg_stage *stage,
-                       const mseg_u8_conv *work);
-
-/** bias [channels] of 32 bits = a convolution's with the share of a vector. work: mseg_packed_u8. */
+/** bias [channels] of 32 bits = a convolution's with the share of a vector. work: const mseg_packed_u8 *. */
 void mseg_stage_u8_vector(const mseg_stage *stage, const mseg_bases *bases, int y0, int y1);
 
 typedef struct mseg_u8_depthwise {

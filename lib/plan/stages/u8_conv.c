@@ -14,24 +14,6 @@ typedef struct row_job {
     int n0, y;
 } row_job;
 
-static void tiles(const row_job *job, int pixels)
-{
-    const mseg_u8_gemm_kernel *gemm = &job->bases->kernels->u8.gemm;
-    int n = (pixels + gemm->mr - 1) / gemm->mr, larger = pixels % n;
-    for (int i = 0, p = 0, m; i < n; i++, p += m) {
-        m = pixels / n + (i < larger);
-        gemm->fn(&job->args, p, m);
-    }
-}
-
-/* The sums of a row of an input, at its pixel 0. */
-static const int32_t *sums_row(const row_job *job, int input, int y)
-{
-    const mseg_rows *in = &job->stage->in[input];
-    const int32_t *row = mseg_row(&job->work->sums, job->bases, y);
-    return row + (job->work->merged_columns ? in->pad : input * in->width);
-}
-
 /* Takes the share of a tap that is outside out of the bias, which is a copy. */
 static void leave_out(const row_job *job, int tap, int32_t *bias)
 {
@@ -41,41 +23,54 @@ static void leave_out(const row_job *job, int tap, int32_t *bias)
         bias[j] -= outside[j];
 }
 
+/* Where the tap of an input begins for output pixel x0; NULL: outside of its map. */
+static const uint8_t *tap_at(const row_job *job, int tap, int x0, int columns)
+{
+    const mseg_stage *s = job->stage;
+    const mseg_window *w = &s->window;
+    const int kx = tap % columns, ky = tap / columns % w->kernel, i = tap / columns / w->kernel;
+    const int iy = job->y * w->stride - w->pad_y + ky * w->rate_y;
+    if (iy < 0 || iy >= s->in[i].height || (!job->work->merged_columns && !mseg_column_inside(s, x0, kx)))
+        return NULL;
+    const ptrdiff_t ix = (ptrdiff_t)x0 * w->stride - w->pad_x + (ptrdiff_t)kx * w->rate_x;
+    return (const uint8_t *)mseg_row(&s->in[i], job->bases, iy) + ix * (ptrdiff_t)s->in[i].pixel;
+}
+
 static void span(row_job *job, int x0, int x1, int columns)
 {
     const mseg_stage *s = job->stage;
-    const mseg_u8_conv *work = job->work;
-    const mseg_window *w = &s->window;
-    const uint8_t *a[MSEG_MAX_TAPS];
-    const void *b[MSEG_MAX_TAPS];
-    const int32_t *sums[MSEG_MAX_TAPS];
+    const mseg_u8_panels *panels = &job->work->packed->panels;
+    const int panel = job->n0 / panels->nr;
+    const uint8_t *a[MSEG_U8_MAX_TERMS], *taps[MSEG_MAX_TAPS];
+    const void *b[MSEG_U8_MAX_TERMS];
+    int k[MSEG_U8_MAX_TERMS], terms = 0;
     int32_t bias[MSEG_MAX_NR];
     mseg_u8_gemm_args *g = &job->args;
-    int taps = 0;
     g->bias = job->bias;
-    for (int tap = 0; tap < work->packed->panels.taps; tap++) {
-        const int kx = tap % columns, ky = tap / columns % w->kernel, i = tap / columns / w->kernel;
-        const int iy = job->y * w->stride - w->pad_y + ky * w->rate_y;
-        if (iy < 0 || iy >= s->in[i].height || (!work->merged_columns && !mseg_column_inside(s, x0, kx))) {
-            if (g->bias == job->bias)
-                g->bias = memcpy(bias, job->bias, (size_t)g->n * sizeof *bias);
-            leave_out(job, tap, bias);
+    for (int tap = 0; tap < panels->taps; tap++) {
+        taps[tap] = tap_at(job, tap, x0, columns);
+        if (taps[tap])
             continue;
-        }
-        const ptrdiff_t ix = (ptrdiff_t)x0 * w->stride - w->pad_x + (ptrdiff_t)kx * w->rate_x;
-        a[taps] = (const uint8_t *)mseg_row(&s->in[i], job->bases, iy) + ix * (ptrdiff_t)s->in[i].pixel;
-        b[taps] = mseg_u8_panel(&work->packed->panels, job->n0, tap);
-        sums[taps] = g->shift ? sums_row(job, i, iy) + ix : NULL;
-        taps++;
+        if (g->bias == job->bias)
+            g->bias = memcpy(bias, job->bias, (size_t)g->n * sizeof *bias);
+        leave_out(job, tap, bias);
+    }
+    for (int i = panel ? panels->ends[panel - 1] : 0; i < panels->ends[panel]; i++) {
+        const mseg_u8_term *term = &panels->terms[i];
+        if (!taps[term->tap])
+            continue;
+        a[terms] = taps[term->tap] + term->first;
+        b[terms] = panels->data + term->at;
+        k[terms++] = term->k;
     }
     g->a = a;
     g->b = b;
-    g->sums = sums;
-    g->taps = taps;
+    g->k = k;
+    g->terms = terms;
     g->c = (uint8_t *)mseg_row(&s->out, job->bases, job->y) + (size_t)x0 * g->c_stride + job->n0;
     if (s->has_add)
         g->add = (const uint8_t *)mseg_row(&s->add, job->bases, job->y) + (size_t)x0 * g->add_stride + job->n0;
-    tiles(job, x1 - x0);
+    job->bases->kernels->u8.gemm.fn(g, x1 - x0);
 }
 
 static void translate(const mseg_u8_conv *work, const mseg_rows *out, uint8_t *row)
@@ -85,17 +80,14 @@ static void translate(const mseg_u8_conv *work, const mseg_rows *out, uint8_t *r
             row[c] = work->packed->table[row[c]];
 }
 
-static void run(const mseg_stage *s, const mseg_bases *bases, int y0, int y1)
+void mseg_stage_u8_conv(const mseg_stage *s, const mseg_bases *bases, int y0, int y1)
 {
     const mseg_u8_conv *work = s->work;
     const mseg_packed_u8 *p = work->packed;
     row_job job = {.stage = s, .work = work, .bases = bases};
     const int columns = work->merged_columns ? 1 : s->window.kernel, nr = p->panels.nr;
     const int32_t *bias = work->bias_tensor >= 0 ? (const int32_t *)(const void *)bases->tensors[work->bias_tensor] : p->bias;
-    job.args = (mseg_u8_gemm_args){.k = p->panels.k,
-                                   .a_stride = (size_t)s->window.stride * s->in[0].pixel,
-                                   .sums_stride = (size_t)s->window.stride,
-                                   .shift = p->panels.shift,
+    job.args = (mseg_u8_gemm_args){.a_stride = (size_t)s->window.stride * s->in[0].pixel,
                                    .zero = p->zero,
                                    .min = p->min,
                                    .max = p->max,
@@ -119,50 +111,6 @@ static void run(const mseg_stage *s, const mseg_bases *bases, int y0, int y1)
             translate(work, &s->out, row);
         mseg_clear_pads(&s->out, row);
     }
-}
-
-/* ---- sums of inputs ---- */
-
-/* work: mseg_u8_conv. */
-static void run_sums(const mseg_stage *s, const mseg_bases *bases, int y0, int y1)
-{
-    const mseg_u8_conv *work = s->work;
-    const int k = work->packed->panels.k;
-    for (int y = y0; y < y1; y++) {
-        int32_t *out = mseg_row(&s->out, bases, y);
-        for (int i = 0; i < s->n_in; i++) {
-            const mseg_rows *in = &s->in[i];
-            const uint8_t *row = mseg_row(in, bases, y);
-            const int before = work->merged_columns ? in->pad : 0;
-            bases->kernels->u8.sums(row - (size_t)before * in->pixel, in->pixel, k, in->width + before, out);
-            out += in->width;
-        }
-    }
-}
-
-/* Gives conv's inputs' sums a ring when its weights are shifted. */
-static void add_sums(mseg_emitter *e, mseg_step *step, mseg_pass *pass, const mseg_stage *conv, mseg_u8_conv *work)
-{
-    const mseg_rows *in = &conv->in[0];
-    if (!work->packed->panels.shift)
-        return;
-    mseg_stage sums = {
-        .run = run_sums, .n_in = conv->n_in, .window = {.kernel = 1, .stride = 1, .rate_y = 1, .rate_x = 1}, .rows = conv->rows};
-    for (int i = 0; i < conv->n_in; i++)
-        sums.in[i] = conv->in[i];
-    const int width = conv->n_in * in->width + (work->merged_columns ? in->pad : 0);
-    work->sums = sums.out =
-        mseg_emit_ring(step, width, in->height, sizeof(int32_t), 0, mseg_window_span(&conv->window, conv->rows));
-    mseg_emit_stage(e, pass, &sums, work, sizeof *work);
-}
-
-void mseg_emit_u8_conv(mseg_emitter *e, mseg_step *step, mseg_pass *pass, const mseg_stage *stage, const mseg_u8_conv *work)
-{
-    mseg_stage conv = *stage;
-    mseg_u8_conv full = *work;
-    conv.run = run;
-    add_sums(e, step, pass, &conv, &full);
-    mseg_emit_stage(e, pass, &conv, &full, sizeof full);
 }
 
 void mseg_stage_u8_vector(const mseg_stage *s, const mseg_bases *bases, int y0, int y1)
