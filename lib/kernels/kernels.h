@@ -110,22 +110,23 @@ typedef struct mseg_u8_add {
  * even. s fits 32 bits and rint its int, whoever calls sees to that. With how, that is x of the sum with add, which out becomes.
  */
 typedef struct mseg_u8_gemm_args {
-    const uint8_t *const *a; /* per term: first input of pixel 0; k rounded up to 4 bytes of every pixel are read */
+    const uint8_t *const *a; /* per term: first input of pixel 0; of every pixel k bytes are read, rounded up to 4 */
     const void *const *b;    /* per term: a panel, packed by the kernel's kr, weights behind k are 0 */
-    const int *k;            /* per term */
-    int terms;
-    int n; /* output channels, 1 .. nr */
+    const int *k;            /* per term, at least 1 */
+    int terms;               /* 0: s is bias */
+    int n;                   /* output channels, 1 .. nr */
     size_t a_stride;
     const int32_t *bias; /* n, rounded up to vec */
     const float *scale;  /* the same */
     int zero, min, max;
     const mseg_u8_add *how; /* NULL: no sum */
-    const uint8_t *add;     /* pixel p at p * add_stride */
+    const uint8_t *add;     /* pixel p at p * add_stride; none of it is c's, as none of the inputs is */
     size_t add_stride;
     uint8_t *c; /* the n channels of a pixel are written and nothing else */
     size_t c_stride;
 } mseg_u8_gemm_args;
 
+/** Computes any number of pixels, from 1 on. */
 typedef void (*mseg_u8_gemm_fn)(const mseg_u8_gemm_args *args, int pixels);
 
 /* kr says how weights are packed, of width = n rounded up to vec: 1: int16_t [k][width]; 2: int16_t [k / 4][2][width][2], inputs

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "kernels/rows.h"
+#include "plan/panels.h"
 
 /* Which kernels the sets are made of, on this machine and on others: what MSEG_CPU's names mean. */
 
@@ -90,22 +91,11 @@ static const struct {
     since since;
     mseg_u8_gemm_kernel kernel;
 } u8_gemms[] = {
-    {{MSEG_CPU_SCALAR, MSEG_ISA_SCALAR}, {"mseg_u8_gemm_4x8__scalar", mseg_u8_gemm_4x8__scalar, 4, 8, 4, 1}},
+    {{MSEG_CPU_SCALAR, MSEG_ISA_SCALAR}, {"mseg_u8_gemm_1x8__scalar", mseg_u8_gemm_1x8__scalar, 8, 4, 1}},
 #if defined(__x86_64__)
-    {{MSEG_CPU_AVX2, MSEG_ISA_AVX2}, {"mseg_u8_gemm_4x16__avx2", mseg_u8_gemm_4x16__avx2, 4, 16, 8, 2}},
-    {{MSEG_CPU_AVXVNNI, MSEG_ISA_AVXVNNI}, {"mseg_u8_gemm_6x16__avxvnni", mseg_u8_gemm_6x16__avxvnni, 6, 16, 8, 4}},
-    {{MSEG_CPU_AVX512, MSEG_ISA_AVX512VNNI}, {"mseg_u8_gemm_14x32__avx512vnni", mseg_u8_gemm_14x32__avx512vnni, 14, 32, 16, 4}},
-#endif
-};
-
-static const struct {
-    since since;
-    mseg_u8_sums_fn fn;
-} u8_sums[] = {
-    {{MSEG_CPU_SCALAR, MSEG_ISA_SCALAR}, mseg_u8_sums__scalar},
-#if defined(__x86_64__)
-    {{MSEG_CPU_AVX2, MSEG_ISA_AVX2}, mseg_u8_sums__avx2},
-    {{MSEG_CPU_AVX512, MSEG_ISA_AVX512}, mseg_u8_sums__avx512},
+    {{MSEG_CPU_AVX2, MSEG_ISA_AVX2}, {"mseg_u8_gemm_4x16__avx2", mseg_u8_gemm_4x16__avx2, 16, 8, 2}},
+    {{MSEG_CPU_AVXVNNI, MSEG_ISA_AVXVNNI}, {"mseg_u8_gemm_6x16__avxvnni", mseg_u8_gemm_6x16__avxvnni, 16, 8, 4}},
+    {{MSEG_CPU_AVX512, MSEG_ISA_AVX512VNNI}, {"mseg_u8_gemm_14x32__avx512vnni", mseg_u8_gemm_14x32__avx512vnni, 32, 16, 4}},
 #endif
 };
 
@@ -166,9 +156,8 @@ static void check_u8(const mseg_cpu *cpu, const mseg_kernels *set)
 {
     const mseg_u8_gemm_kernel *gemm = &LAST(u8_gemms, cpu)->kernel;
     assert_string_equal(set->u8.gemm.name, gemm->name);
-    assert_true(set->u8.gemm.fn == gemm->fn && set->u8.gemm.mr == gemm->mr && set->u8.gemm.nr == gemm->nr);
+    assert_true(set->u8.gemm.fn == gemm->fn && set->u8.gemm.nr == gemm->nr);
     assert_true(set->u8.gemm.vec == gemm->vec && set->u8.gemm.kr == gemm->kr);
-    assert_true(set->u8.sums == LAST(u8_sums, cpu)->fn);
     const mseg_u8_dwconv_kernel *dwconv = &LAST(u8_dwconvs, cpu)->kernel;
     assert_string_equal(set->u8.dwconv.name, dwconv->name);
     assert_true(set->u8.dwconv.fn == dwconv->fn && set->u8.dwconv.vec == dwconv->vec);
@@ -198,7 +187,9 @@ static void test_sets(void **state)
         }
 }
 
-/* What plans build on: groups of whole panels are whole vectors and whole fours. */
+/* What plans build on: groups of whole panels are whole vectors and whole fours. In 8 bits a whole panel is as wide as its
+ * channels are many, biases of a panel fit MSEG_MAX_NR, and pixels between the stages of a block are whole fours, all of which
+ * a gemm reads. */
 static void test_sizes(void **state)
 {
     (void)state;
@@ -209,6 +200,9 @@ static void test_sizes(void **state)
         assert_int_equal(set.gemm.nr % 4, 0);
         assert_int_equal(!set.gemm.paired, !set.gemm.pair_sums);
         assert_true(set.u8.gemm.kr == 1 || set.u8.gemm.kr == 2 || set.u8.gemm.kr == 4);
+        assert_int_equal(set.u8.gemm.nr % set.u8.gemm.vec, 0);
+        assert_true(set.u8.gemm.nr <= MSEG_MAX_NR);
+        assert_int_equal(set.u8.dwconv.vec % 4, 0);
     }
 }
 
