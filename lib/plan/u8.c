@@ -128,143 +128,17 @@ static mseg_status set_scales(mseg_packed_u8 *p, const mseg_net *net, const mseg
 
 /* ---- convolutions ---- */
 
-static size_t width_of(const mseg_u8_panels *panels, int n0)
-{
-    const int left = panels->n - n0;
-    return left >= panels->nr ? (size_t)panels->nr : mseg_round_up((size_t)left, (size_t)panels->vec);
-}
-
-/* Bytes of a channel's weights for k inputs. */
-static size_t line_of(int kr, int k)
-{
-    return kr == 1 ? (size_t)k * sizeof(int16_t) : mseg_round_up((size_t)k, 4) * (kr == 2 ? sizeof(int16_t) : 1);
-}
-
-/* Where input k of column j stands in a term, in elements. */
-static size_t place_of(int kr, size_t width, size_t k, size_t j)
-{
-    if (kr == 1)
-        return k * width + j;
-    if (kr == 2)
-        return ((k / 4 * 2 + k % 2) * width + j) * 2 + k % 4 / 2;
-    return (k / 4 * width + j) * 4 + k % 4;
-}
-
 typedef struct conv_source {
     const mseg_layer_bytes *bytes;
     const mseg_conv_taps *taps;
 } conv_source;
 
-static int16_t *weights_of(const conv_source *from, int tap, int channel)
+static const int16_t *weights_of(const conv_source *from, int tap, int channel)
 {
     return from->bytes->weight + (size_t)channel * from->taps->row + from->taps->offsets[tap];
 }
 
-/* What the kernel can take of a weight at once. */
-static int16_t part_of(int kr, int16_t weight)
-{
-    return kr < 4 ? weight : weight > 127 ? 127 : weight < -128 ? -128 : weight;
-}
-
-/* Panels being packed: how many terms and bytes there is room for. */
-typedef struct packing {
-    mseg_u8_panels *panels;
-    const conv_source *from;
-    int n_terms, terms_room;
-    int used, room; /* bytes */
-} packing;
-
-/* Columns of the panel that are channels. */
-static int columns_of(const mseg_u8_panels *panels, int n0)
-{
-    return panels->n - n0 < panels->nr ? panels->n - n0 : panels->nr;
-}
-
-/* Appends a term and takes it out of the weights. False: no memory. */
-static bool add_term(packing *p, int n0, int tap, int first, int k)
-{
-    mseg_u8_panels *panels = p->panels;
-    const size_t width = width_of(panels, n0), bytes = width * line_of(panels->kr, k);
-    if (!mseg_grow(&panels->terms, &p->terms_room, p->n_terms + 1, sizeof *panels->terms) ||
-        !mseg_grow(&panels->data, &p->room, p->used + (int)bytes, 1))
-        return false;
-    uint8_t *to = panels->data + p->used;
-    memset(to, 0, bytes);
-    for (int j = 0; j < columns_of(panels, n0); j++) {
-        int16_t *w = weights_of(p->from, tap, n0 + j) + first;
-        for (int i = 0; i < k; i++) {
-            const int16_t part = part_of(panels->kr, w[i]);
-            const size_t place = place_of(panels->kr, width, (size_t)i, (size_t)j);
-            w[i] = (int16_t)(w[i] - part);
-            if (panels->kr == 4)
-                to[place] = (uint8_t)part;
-            else
-                memcpy(to + place * sizeof part, &part, sizeof part);
-        }
-    }
-    panels->terms[p->n_terms++] = (mseg_u8_term){tap, first, k, (size_t)p->used};
-    p->used += (int)bytes;
-    return true;
-}
-
-/* Whether something is left of the panel's weights of inputs first ... first + k - 1. */
-static bool is_left(const packing *p, int n0, int tap, int first, int k)
-{
-    for (int j = 0; j < columns_of(p->panels, n0); j++) {
-        const int16_t *w = weights_of(p->from, tap, n0 + j) + first;
-        for (int i = 0; i < k; i++)
-            if (w[i])
-                return true;
-    }
-    return false;
-}
-
-/* The terms of one tap: one of all its inputs, then of those of which something is left, four at a time or, where these are many,
- * all again. */
-static bool add_tap(packing *p, int n0, int tap)
-{
-    enum { FEW = 4 };
-    const int k = p->panels->k;
-    bool good = add_term(p, n0, tap, 0, k);
-    while (good && is_left(p, n0, tap, 0, k)) {
-        int fours = 0;
-        for (int first = 0; first < k; first += 4)
-            fours += is_left(p, n0, tap, first, k - first < 4 ? k - first : 4);
-        if (fours > FEW)
-            good = add_term(p, n0, tap, 0, k);
-        for (int first = 0; first < k && fours <= FEW && good; first += 4)
-            if (is_left(p, n0, tap, first, k - first < 4 ? k - first : 4))
-                good = add_term(p, n0, tap, first, k - first < 4 ? k - first : 4);
-    }
-    return good;
-}
-
-/* Spoils the weights. */
-static mseg_status fill_panels(mseg_u8_panels *panels, const conv_source *from)
-{
-    packing p = {.panels = panels, .from = from};
-    panels->ends = mseg_alloc_array((size_t)(panels->n + panels->nr - 1) / (size_t)panels->nr, sizeof *panels->ends);
-    if (!panels->ends)
-        return MSEG_NOMEM;
-    for (int n0 = 0; n0 < panels->n; n0 += panels->nr) {
-        const int before = p.n_terms;
-        for (int t = 0; t < panels->taps; t++)
-            if (!add_tap(&p, n0, t))
-                return MSEG_NOMEM;
-        if (p.n_terms - before > MSEG_U8_MAX_TERMS)
-            return MSEG_UNSUPPORTED;
-        panels->ends[n0 / panels->nr] = p.n_terms;
-    }
-    panels->bytes = (size_t)p.used;
-    uint8_t *data = mseg_alloc(panels->bytes); /* of that size */
-    if (!data)
-        return MSEG_NOMEM;
-    memcpy(data, panels->data, panels->bytes);
-    mseg_free(&panels->data);
-    panels->data = data;
-    return MSEG_OK;
-}
-
+/* Folds the input's zero point into the biases. */
 static void sum_channels(mseg_packed_u8 *p, int64_t *bound, const conv_source *from, int channels, int zero)
 {
     for (int c = 0; c < channels; c++) {
@@ -334,9 +208,7 @@ mseg_status mseg_u8_pack_conv(mseg_packed_u8 *p, const mseg_net *net, mseg_value
     sum_channels(p, bound, &from, layer->channels, mseg_u8_input(net, layer, layer->n_in - 1).zero);
     if (taps->vector_in >= 0 && (status = keep_vector(p, net, layer, &from, bound, err)))
         goto done;
-    p->panels = (mseg_u8_panels){
-        .taps = taps->n, .k = taps->k, .n = layer->channels, .nr = kernel->nr, .vec = kernel->vec, .kr = kernel->kr};
-    if ((status = fill_panels(&p->panels, &from))) {
+    if ((status = mseg_u8_panels_pack(&p->panels, kernel, bytes.weight, taps, layer->channels))) {
         mseg_fail(err, status, status == MSEG_NOMEM ? NULL : "%s cannot be run in 8 bits: too many taps", layer->name);
         goto done;
     }
@@ -389,9 +261,7 @@ done:
 
 void mseg_packed_u8_free(mseg_packed_u8 *p)
 {
-    mseg_free(&p->panels.data);
-    mseg_free(&p->panels.terms);
-    mseg_free(&p->panels.ends);
+    mseg_u8_panels_free(&p->panels);
     mseg_free(&p->vector);
     mseg_free(&p->depthwise);
     mseg_free(&p->bias);

@@ -1,32 +1,11 @@
 #ifndef MSEG_PLAN_U8_H
 #define MSEG_PLAN_U8_H
 
-#include "kernels/kernels.h"
-#include "net/net.h"
-#include "plan/panels.h"
+#include "plan/u8_panels.h"
 #include "weights/weights.h"
 
 /* In: layers of a net in 8 bits and their tensors. Out: numbers as the kernels of lib/kernels/u8 read them, zero points folded
  * into biases. The arithmetic is TensorFlow Lite's (docs/numerics.md, "8 bits"). */
-
-/* Inputs first ... first + k - 1 of a tap, times the weights that begin at byte at. Panels have a term for each tap, of all its
- * inputs; what signed bytes cannot hold of a weight is in further ones. */
-typedef struct mseg_u8_term {
-    int tap, first, k;
-    size_t at;
-} mseg_u8_term;
-
-/* A convolution's weights: panels of nr output channels (the last one n % nr, rounded up to vec), each a sum of terms. */
-typedef struct mseg_u8_panels {
-    uint8_t *data;
-    int taps, k, n;
-    int nr, vec, kr;     /* of the kernel they are for */
-    mseg_u8_term *terms; /* of all panels, one after the other */
-    int *ends;           /* how many terms there are to the end of each panel */
-    size_t bytes;        /* of data */
-} mseg_u8_panels;
-
-enum { MSEG_U8_MAX_TERMS = 512 /* of a panel */ };
 
 /* A layer; which members there are follows from its kind. Free with mseg_packed_u8_free. */
 typedef struct mseg_packed_u8 {
@@ -51,15 +30,6 @@ mseg_quant mseg_u8_value(const mseg_net *net, mseg_value value);
 
 /** The byte that stands for a real number, saturated: rounded to the nearest step, ties to even. */
 uint8_t mseg_u8_byte(mseg_quant quant, float real);
-
-/* Where in the weights of an output channel, row of them in all, the k inputs of each tap are, one tap per map and kernel
- * position (or kernel row), and those of the vector vector_in (-1: none) beside them. */
-typedef struct mseg_conv_taps {
-    size_t offsets[MSEG_MAX_TAPS], row;
-    int n, k;
-    mseg_value vector_in;
-    size_t vector_offset;
-} mseg_conv_taps;
 
 /** Packs convolution or depthwise layer index of net. Errors: MSEG_NOMEM, MSEG_MISMATCH, MSEG_UNSUPPORTED (quantisation that sums
  * of 32 bits cannot follow). */
