@@ -39,13 +39,14 @@ INLINE void multiply(const mseg_u8_gemm_args *g, size_t p, const int rows, const
 /* Tiles of MR pixels or one less, all about as large. */
 INLINE void tiles(const mseg_u8_gemm_args *g, int pixels, const int vectors)
 {
+    const panel r = load_panel(g, vectors);
     const int n = (pixels + MR - 1) / MR, larger = pixels % n;
     for (int i = 0, p = 0, rows; i < n; i++, p += rows) {
         rows = pixels / n + (i < larger);
         switch (rows) {
 #define CASE(rows)                                                                                                               \
     case rows:                                                                                                                   \
-        tile(g, (size_t)p, rows, vectors);                                                                                       \
+        tile(g, &r, (size_t)p, rows, vectors);                                                                                       \
         break;
             CASE(1)
             CASE(2)
