@@ -3,7 +3,8 @@
 
 enum { MR = 6 };
 
-/* Loops and pixels' addresses as in the float AVX2 kernel. */
+/* Loops and pixels' addresses as in the float AVX2 kernel. With the intrinsic gcc would keep sums in memory;
+ * vex: the processor may have no AVX-512. */
 INLINE void multiply(const mseg_u8_gemm_args *g, size_t p, const int rows, const int vectors, __m256i acc[SUMS])
 {
     const size_t stride = g->a_stride;
@@ -26,7 +27,7 @@ INLINE void multiply(const mseg_u8_gemm_args *g, size_t p, const int rows, const
 #pragma GCC unroll 2
                     for (int v = 0; v < 2; v++)
                         if (v < vectors)
-                            acc[i * vectors + v] = _mm256_dpbusd_avx_epi32(acc[i * vectors + v], x, w[v]);
+                            __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(acc[i * vectors + v]) : "x"(x), "x"(w[v]));
                 }
             base[0] += 4;
             if (rows > 3)
@@ -39,13 +40,14 @@ INLINE void multiply(const mseg_u8_gemm_args *g, size_t p, const int rows, const
 /* Tiles of MR pixels or one less, all about as large. */
 INLINE void tiles(const mseg_u8_gemm_args *g, int pixels, const int vectors)
 {
+    const panel r = load_panel(g, vectors);
     const int n = (pixels + MR - 1) / MR, larger = pixels % n;
     for (int i = 0, p = 0, rows; i < n; i++, p += rows) {
         rows = pixels / n + (i < larger);
         switch (rows) {
 #define CASE(rows)                                                                                                               \
     case rows:                                                                                                                   \
-        tile(g, (size_t)p, rows, vectors);                                                                                       \
+        tile(g, &r, (size_t)p, rows, vectors);                                                                                   \
         break;
             CASE(1)
             CASE(2)

@@ -31,25 +31,81 @@ INLINE void start(const mseg_u8_gemm_args *g, const int rows, const int vectors,
             acc[e] = _mm256_loadu_si256((const __m256i *)(g->bias + e % vectors * VEC));
 }
 
-INLINE __m256i scaled(__m256i sums, const float *scale)
+INLINE __m256i scaled(__m256i sums, __m256 scale)
 {
-    return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sums), _mm256_loadu_ps(scale)));
+    return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sums), scale));
 }
 
-typedef struct range {
+/* What all pixels of a panel have in common. */
+typedef struct panel {
+    __m256 scale[2];
     __m256i zero, min, max; /* zero: of 16 bits, min and max: of 8 */
-} range;
+    bool whole;             /* 0 to 255, and zero is 0 */
+    bool direct;            /* all lanes are channels, and no map is added */
+} panel;
+
+INLINE panel load_panel(const mseg_u8_gemm_args *g, const int vectors)
+{
+    return (panel){.scale = {_mm256_loadu_ps(g->scale), vectors > 1 ? _mm256_loadu_ps(g->scale + VEC) : _mm256_setzero_ps()},
+                   .zero = _mm256_set1_epi16((short)g->zero),
+                   .min = _mm256_set1_epi8((char)g->min),
+                   .max = _mm256_set1_epi8((char)g->max),
+                   .whole = g->zero == 0 && g->min == 0 && g->max == 255,
+                   .direct = g->n == vectors * VEC && !g->how};
+}
 
 /* Four vectors of whole numbers, the zero point not yet added, as bytes. They saturate to 16 bits before zero is added, which is
  * 0 to 255: what was above 32767 stays at least 32767, for that sum saturates, too, and what was below -32768 becomes no more
  * than -32513. Clamped to a byte both are what they would have been, and min and max lie within bytes. Packing goes by halves of
  * registers: each then has four bytes of every vector. */
-INLINE __m256i bytes(const __m256i y[4], const range *r)
+INLINE __m256i bytes(__m256i a, __m256i b, __m256i c, __m256i d, const panel *r)
 {
-    const __m256i ab = _mm256_adds_epi16(_mm256_packs_epi32(y[0], y[1]), r->zero);
-    const __m256i cd = _mm256_adds_epi16(_mm256_packs_epi32(y[2], y[3]), r->zero);
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    __m256i ab = _mm256_packs_epi32(a, b), cd = _mm256_packs_epi32(c, d);
+    if (r->whole)
+        return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(ab, cd), order);
+    ab = _mm256_adds_epi16(ab, r->zero);
+    cd = _mm256_adds_epi16(cd, r->zero);
     const __m256i in_range = _mm256_min_epu8(_mm256_max_epu8(_mm256_packus_epi16(ab, cd), r->min), r->max);
-    return _mm256_permutevar8x32_epi32(in_range, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    return _mm256_permutevar8x32_epi32(in_range, order);
+}
+
+/* Of two pixels of 16 bytes or four of 8 the first ones. */
+INLINE void store_pixels(uint8_t *c, size_t stride, __m256i y, const int pixels, const int vectors)
+{
+    const __m128i low = _mm256_castsi256_si128(y), high = _mm256_extracti128_si256(y, 1);
+    if (vectors == 2) {
+        _mm_storeu_si128((__m128i *)c, low);
+        if (pixels > 1)
+            _mm_storeu_si128((__m128i *)(c + stride), high);
+        return;
+    }
+    _mm_storel_epi64((__m128i *)c, low);
+    if (pixels > 1)
+        _mm_storeh_pd((double *)(void *)(c + stride), _mm_castsi128_pd(low));
+    if (pixels > 2)
+        _mm_storel_epi64((__m128i *)(c + 2 * stride), high);
+    if (pixels > 3)
+        _mm_storeh_pd((double *)(void *)(c + 3 * stride), _mm_castsi128_pd(high));
+}
+
+/* The sums of rows pixels as bytes of whole vectors, in c. */
+INLINE void finish(const panel *r, const int rows, const int vectors, const __m256i acc[SUMS], uint8_t *c, size_t stride)
+{
+    __m256i y[SUMS];
+#pragma GCC unroll 12
+    for (int e = 0; e < 12; e++)
+        if (e < rows * vectors)
+            y[e] = scaled(acc[e], r->scale[e % vectors]);
+    const int last = rows * vectors - 1;
+#pragma GCC unroll 3
+    for (int e = 0; e < 12; e += 4)
+        if (e <= last) {
+            const int i = e / vectors;
+            const __m256i four =
+                bytes(y[e], y[e + 1 < last ? e + 1 : last], y[e + 2 < last ? e + 2 : last], y[e + 3 < last ? e + 3 : last], r);
+            store_pixels(c + (size_t)i * stride, stride, four, rows - i, vectors);
+        }
 }
 
 INLINE void copy(uint8_t *to, const uint8_t *from, int n)
@@ -73,55 +129,59 @@ INLINE __m128i sum_of_eight(const mseg_u8_add *how, __m128i x, __m128i y)
     return _mm_packus_epi16(words, words);
 }
 
-/* Adds a pixel of the other map to width bytes of x, a multiple of 8 that is no less than n. */
-static inline void add_pixel(const mseg_u8_add *how, uint8_t *x, const uint8_t *add, int n)
+INLINE __m128i load_some(const uint8_t *from, int n)
 {
-    for (int j = 0; j < n; j += VEC) {
-        uint8_t other[VEC] = {0};
-        copy(other, add + j, n - j < VEC ? n - j : VEC);
-        const __m128i y = _mm_loadl_epi64((const __m128i *)other);
-        _mm_storel_epi64((__m128i *)(x + j), sum_of_eight(how, _mm_loadl_epi64((const __m128i *)(x + j)), y));
+    uint8_t all[VEC] = {0};
+    if (n >= VEC)
+        return _mm_loadl_epi64((const __m128i *)from);
+    copy(all, from, n);
+    return _mm_loadl_epi64((const __m128i *)all);
+}
+
+INLINE void store_some(uint8_t *to, __m128i value, int n)
+{
+    uint8_t all[VEC];
+    if (n >= VEC) {
+        _mm_storel_epi64((__m128i *)to, value);
+    } else {
+        _mm_storel_epi64((__m128i *)all, value);
+        copy(to, all, n);
     }
 }
 
-/* The sums of rows pixels as bytes, to where they belong. In x the vectors lie as in acc, that is pixel by pixel. */
-INLINE void finish(const mseg_u8_gemm_args *g, size_t p, const int rows, const int vectors, const __m256i acc[SUMS])
+/* Writes m pixels of width bytes at x, and adds a map if there is one to add. */
+static inline void write_pixels(const mseg_u8_gemm_args *g, size_t p, int m, const uint8_t *x, int width)
 {
-    _Alignas(32) uint8_t x[SUMS * VEC];
-    const range r = {_mm256_set1_epi16((short)g->zero), _mm256_set1_epi8((char)g->min), _mm256_set1_epi8((char)g->max)};
-#pragma GCC unroll 3
-    for (int e = 0; e < 12; e += 4)
-        if (e < rows * vectors) {
-            __m256i y[4];
-#pragma GCC unroll 4
-            for (int f = 0; f < 4; f++)
-                if (e + f < rows * vectors)
-                    y[f] = scaled(acc[e + f], g->scale + (e + f) % vectors * VEC);
-                else
-                    y[f] = _mm256_setzero_si256();
-            _mm256_store_si256((__m256i *)(x + e * VEC), bytes(y, &r));
-        }
+    const bool adds = g->how;
+    const mseg_u8_add how = adds ? *g->how : (mseg_u8_add){0};
     const int n = g->n;
-    for (int i = 0; i < rows; i++, p++) {
-        uint8_t *pixel = x + i * vectors * VEC;
-        if (g->how)
-            add_pixel(g->how, pixel, g->add + p * g->add_stride, n);
-        if (n == vectors * VEC)
-            memcpy(g->c + p * g->c_stride, pixel, (size_t)vectors * VEC);
-        else
-            copy(g->c + p * g->c_stride, pixel, n);
-    }
+    const size_t c_stride = g->c_stride, add_stride = g->add_stride;
+    const uint8_t *add = adds ? g->add + p * add_stride : x;
+    uint8_t *c = g->c + p * c_stride;
+    for (int i = 0; i < m; i++, x += width, add += add_stride, c += c_stride)
+        for (int j = 0; j < n; j += VEC) {
+            __m128i y = _mm_loadl_epi64((const __m128i *)(x + j));
+            if (adds)
+                y = sum_of_eight(&how, y, load_some(add + j, n - j));
+            store_some(c + j, y, n - j);
+        }
 }
 
 /* What a kernel defines: all terms' products are added to acc. */
 INLINE void multiply(const mseg_u8_gemm_args *g, size_t p, const int rows, const int vectors, __m256i acc[SUMS]);
 
-INLINE void tile(const mseg_u8_gemm_args *g, size_t p, const int rows, const int vectors)
+INLINE void tile(const mseg_u8_gemm_args *g, const panel *r, size_t p, const int rows, const int vectors)
 {
     __m256i acc[SUMS];
     start(g, rows, vectors, acc);
     multiply(g, p, rows, vectors, acc);
-    finish(g, p, rows, vectors, acc);
+    if (r->direct) {
+        finish(r, rows, vectors, acc, g->c + p * g->c_stride, g->c_stride);
+    } else {
+        uint8_t x[SUMS * VEC];
+        finish(r, rows, vectors, acc, x, (size_t)vectors * VEC);
+        write_pixels(g, p, rows, x, vectors * VEC);
+    }
 }
 
 #endif
