@@ -13,8 +13,8 @@ TYPES = {0: '<f4', 1: '<f2', 2: '<i4', 3: 'u1', 4: '<i8', 9: 'i1'}
 RANGE = {'u1': (0, 255), 'i1': (-128, 127)}
 NAMES = {0: 'add', 1: 'average_pool', 2: 'concatenation', 3: 'conv', 4: 'depthwise', 6: 'dequantize', 9: 'dense', 19: 'relu',
          21: 'relu', 22: 'reshape', 23: 'resize', 25: 'softmax', 34: 'pad', 37: 'batch_to_space', 38: 'space_to_batch',
-         39: 'transpose', 40: 'mean', 43: 'reshape', 55: 'maximum', 56: 'arg_max', 57: 'minimum', 60: 'pad', 70: 'reshape',
-         114: 'quantize'}
+         39: 'transpose', 40: 'mean', 43: 'reshape', 45: 'sizes', 55: 'maximum', 56: 'arg_max', 57: 'minimum', 60: 'pad',
+         70: 'reshape', 77: 'sizes', 83: 'sizes', 114: 'quantize'}
 WEIGHTED = ('conv', 'depthwise', 'dense')
 f32 = np.float32
 
@@ -240,6 +240,9 @@ class Forward8:
 
     def reshape(self, op, x, out):
         return x[0]
+
+    def sizes(self, op, x, out):
+        return None  # each tensor has its own
 
     def transpose(self, op, x, out):
         return x[0].transpose(x[1])

@@ -485,16 +485,20 @@ def stored_picture(net, size, choices):
     return np.ascontiguousarray(x.transpose(2, 0, 1) if choices.get('channels_first') else x, NUMPY[t['kind']])
 
 
+def ranges_of(choices):
+    """Of the maps of a network in integers: those that the same has in floats."""
+    if choices.get('kind') not in QUANTIZED:
+        return None
+    fused = choices.get('relu6') in ('implicit', 'relu')
+    plain = dict(choices, kind='f32', ends=('f32', 'f32'), relu='fused', tail=())
+    twin = Form(**dict(plain, relu6='fused') if fused else plain)
+    values = Forward(twin.f, stored_picture(twin, choices['size'], plain)).values
+    return {name: (values[i].min(), values[i].max()) for i, name in twin.names.items() if i in values}
+
+
 def build(choices):
-    """The network; one in integers with the ranges that the same has in floats."""
-    ranges = None
-    if choices.get('kind') in QUANTIZED:
-        fused = choices.get('relu6') in ('implicit', 'relu')
-        plain = dict(choices, kind='f32', ends=('f32', 'f32'), relu='fused', tail=())
-        twin = Form(**dict(plain, relu6='fused') if fused else plain)
-        values = Forward(twin.f, stored_picture(twin, choices['size'], plain)).values
-        ranges = {name: (values[i].min(), values[i].max()) for i, name in twin.names.items() if i in values}
-    return Form(ranges=ranges, **choices)
+    """The network."""
+    return Form(ranges=ranges_of(choices), **choices)
 
 
 def quants(net):
