@@ -26,9 +26,9 @@ typedef enum mseg_layer_kind {
     MSEG_JOIN
 } mseg_layer_kind;
 
-/* How a concatenation takes a map that is held in other bytes than its own: as they are, as TensorFlow Lite's QUANTIZE turns them
- * into others, or as its CONCATENATION does. */
-typedef enum mseg_joining { MSEG_JOINS_AS_IT_IS, MSEG_JOINS_BY_QUANTIZE, MSEG_JOINS_BY_CONCATENATION } mseg_joining;
+/* How a concatenation takes a map that is held in other bytes than its own: as they are, or as TensorFlow Lite's QUANTIZE turns
+ * them into others. */
+typedef enum mseg_joining { MSEG_JOINS_AS_IT_IS, MSEG_JOINS_BY_QUANTIZE } mseg_joining;
 
 enum { MSEG_MAX_INPUTS = 5, MSEG_MAX_OUTPUTS = 8, MSEG_MAX_LAYER_NAME = 64 };
 

@@ -30,16 +30,12 @@ uint8_t mseg_u8_byte(mseg_quant quant, float real)
     return saturate(rintf(real * (1 / quant.scale)) + (float)quant.zero);
 }
 
-/* What is held as from becomes what is held as to, by the rule of QUANTIZE or of CONCATENATION. */
-static uint8_t translate(int byte, mseg_quant from, mseg_quant to, mseg_joining joining)
+/* What is held as from becomes what is held as to, by the rule of QUANTIZE. */
+static uint8_t translate(int byte, mseg_quant from, mseg_quant to)
 {
-    if (joining == MSEG_JOINS_BY_QUANTIZE) {
-        const int multiplier = (int)lrintf(256 * (from.scale / to.scale));
-        const int value = (((byte - from.zero) * multiplier + 128) >> 8) + to.zero;
-        return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
-    }
-    const float scale = from.scale * (1 / to.scale), bias = (float)-from.zero * scale;
-    return saturate(roundf((float)byte * scale + bias) + (float)to.zero);
+    const int multiplier = (int)lrintf(256 * (from.scale / to.scale));
+    const int value = (((byte - from.zero) * multiplier + 128) >> 8) + to.zero;
+    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
 /* ---- what follows a sum ---- */
@@ -48,11 +44,11 @@ static uint8_t translate(int byte, mseg_quant from, mseg_quant to, mseg_joining 
  * range. */
 static bool add_of(mseg_u8_add *how, mseg_quant x, mseg_quant y, mseg_quant out)
 {
-    const float rx = x.scale / out.scale, ry = y.scale / out.scale, larger = rx > ry ? rx : ry;
+    const float rx = x.scale / out.scale, ry = y.scale / out.scale, larger = rx > ry ? rx : ry, smaller = rx > ry ? ry : rx;
     int exponent;
     frexpf(larger, &exponent); /* larger = m * 2^exponent, m from 0.5 to 1 */
     const int shift = 20 - (exponent - 1);
-    if (!(larger > 0) || shift < 13 || shift > 30)
+    if (!(smaller >= 0x1p-10f) || !(larger < 256))
         return false;
     *how = (mseg_u8_add){.x_mul = (int32_t)lrintf(ldexpf(rx, shift)),
                          .y_mul = (int32_t)lrintf(ldexpf(ry, shift)),
@@ -89,13 +85,13 @@ static mseg_status finish(mseg_packed_u8 *p, const mseg_net *net, mseg_value ind
         if (!add_of(&p->how, out, mseg_u8_value(net, layer->add), layer->sum))
             return unsupported(layer, "the scales of a sum are too far apart", err);
     }
-    if (layer->joined.scale > 0 && layer->joining != MSEG_JOINS_AS_IT_IS) {
+    if (layer->joined.scale > 0 && layer->joining == MSEG_JOINS_BY_QUANTIZE) {
         p->join_translates = reader_joins(net, index);
         p->translates = !p->join_translates;
         if (p->translates && (mseg_net_readers(net, index) > 1 || layer->kind == MSEG_DEPTHWISE))
             return unsupported(layer, "its output is held in two ways", err);
         for (int i = 0; i < 256; i++)
-            p->table[i] = translate(i, mseg_u8_value(net, index), layer->joined, layer->joining);
+            p->table[i] = translate(i, mseg_u8_value(net, index), layer->joined);
     }
     return MSEG_OK;
 }

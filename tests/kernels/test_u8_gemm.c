@@ -5,6 +5,7 @@
 #include "kernels/guard.h"
 #include "kernels/random.h"
 #include "kernels/rows.h"
+#include "kernels/u8_place.h"
 
 /* The gemm kernels of 8 bits against sums in int64_t: every bit, every buffer between guard pages. */
 
@@ -65,16 +66,6 @@ static int rounded_up(int value, int to)
     return (value + to - 1) / to * to;
 }
 
-/* The place of weight (i, j) in a panel, as kernels.h has it. */
-static int place(int kr, int width, int i, int j)
-{
-    if (kr == 1)
-        return i * width + j;
-    if (kr == 2)
-        return ((i / 4 * 2 + i % 2) * width + j) * 2 + i % 4 / 2;
-    return (i / 4 * width + j) * 4 + i % 4;
-}
-
 /* [k][n] weights, packed. */
 static const void *packed(guard *g, guard_side side, const mseg_u8_gemm_kernel *kernel, const int16_t *weights, int k, int n)
 {
@@ -84,7 +75,7 @@ static const void *packed(guard *g, guard_side side, const mseg_u8_gemm_kernel *
     memset(panel, 0, bytes);
     for (int i = 0; i < k; i++)
         for (int j = 0; j < n; j++) {
-            const int at = place(kernel->kr, width, i, j);
+            const int at = u8_place(kernel->kr, width, i, j);
             if (kernel->kr == 4)
                 ((int8_t *)panel)[at] = (int8_t)weights[i * n + j];
             else

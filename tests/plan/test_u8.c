@@ -192,7 +192,7 @@ static mseg_value add_block(random_net *r, const char *name, mseg_value in)
 static void join_as(random_net *r, mseg_value value, mseg_quant shared)
 {
     mseg_net_layer *layer = &r->t.net.layers[value];
-    layer->joining = (mseg_joining)pick(&r->keep, MSEG_JOINS_AS_IT_IS, MSEG_JOINS_BY_CONCATENATION);
+    layer->joining = (mseg_joining)pick(&r->keep, MSEG_JOINS_AS_IT_IS, MSEG_JOINS_BY_QUANTIZE);
     layer->joined = shared;
 }
 
@@ -326,12 +326,8 @@ static int joined(const random_net *r, mseg_value value, int byte)
     const mseg_quant from = held(r, value), to = layer->joined;
     if (to.scale <= 0 || layer->joining == MSEG_JOINS_AS_IT_IS)
         return byte;
-    if (layer->joining == MSEG_JOINS_BY_QUANTIZE) {
-        const long factor = lrint(256.0 * (double)(from.scale / to.scale));
-        return clamp(floor((double)((byte - from.zero) * factor + 128) / 256) + to.zero, 0, 255);
-    }
-    const float scale = from.scale * (1 / to.scale), bias = (float)-from.zero * scale;
-    return clamp((double)roundf((float)byte * scale + bias) + to.zero, 0, 255);
+    const long factor = lrint(256.0 * (double)(from.scale / to.scale));
+    return clamp(floor((double)((byte - from.zero) * factor + 128) / 256) + to.zero, 0, 255);
 }
 
 static int requantise(int64_t sum, float scale, int zero)
