@@ -6,11 +6,10 @@
 #include <string.h>
 
 #include "kernels/kernels.h"
+#include "kernels/u8/bytes_ymm.h"
 
 /* What the kernels of 256 bits have in common: the way from a tile's sums to bytes. A tile is rows pixels of vectors times 8
  * channels, both constants; acc[i * vectors + v] are its sums, at most twelve, in registers as the float kernels' are. */
-
-#define INLINE static inline __attribute__((always_inline))
 
 enum { SUMS = 12, VEC = 8 };
 
@@ -31,62 +30,18 @@ INLINE void start(const mseg_u8_gemm_args *g, const int rows, const int vectors,
             acc[e] = _mm256_loadu_si256((const __m256i *)(g->bias + e % vectors * VEC));
 }
 
-INLINE __m256i scaled(__m256i sums, __m256 scale)
-{
-    return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sums), scale));
-}
-
 /* What all pixels of a panel have in common. */
 typedef struct panel {
     __m256 scale[2];
-    __m256i zero, min, max; /* zero: of 16 bits, min and max: of 8 */
-    bool whole;             /* 0 to 255, and zero is 0 */
-    bool direct;            /* all lanes are channels, and no map is added */
+    range range;
+    bool direct; /* all lanes are channels, and no map is added */
 } panel;
 
 INLINE panel load_panel(const mseg_u8_gemm_args *g, const int vectors)
 {
     return (panel){.scale = {_mm256_loadu_ps(g->scale), vectors > 1 ? _mm256_loadu_ps(g->scale + VEC) : _mm256_setzero_ps()},
-                   .zero = _mm256_set1_epi16((short)g->zero),
-                   .min = _mm256_set1_epi8((char)g->min),
-                   .max = _mm256_set1_epi8((char)g->max),
-                   .whole = g->zero == 0 && g->min == 0 && g->max == 255,
+                   .range = make_range(g->zero, g->min, g->max),
                    .direct = g->n == vectors * VEC && !g->how};
-}
-
-/* Four vectors of whole numbers, the zero point not yet added, as bytes. They saturate to 16 bits before zero is added, which is
- * 0 to 255: what was above 32767 stays at least 32767, for that sum saturates, too, and what was below -32768 becomes no more
- * than -32513. Clamped to a byte both are what they would have been, and min and max lie within bytes. Packing goes by halves of
- * registers: each then has four bytes of every vector. */
-INLINE __m256i bytes(__m256i a, __m256i b, __m256i c, __m256i d, const panel *r)
-{
-    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-    __m256i ab = _mm256_packs_epi32(a, b), cd = _mm256_packs_epi32(c, d);
-    if (r->whole)
-        return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(ab, cd), order);
-    ab = _mm256_adds_epi16(ab, r->zero);
-    cd = _mm256_adds_epi16(cd, r->zero);
-    const __m256i in_range = _mm256_min_epu8(_mm256_max_epu8(_mm256_packus_epi16(ab, cd), r->min), r->max);
-    return _mm256_permutevar8x32_epi32(in_range, order);
-}
-
-/* Of two pixels of 16 bytes or four of 8 the first ones. */
-INLINE void store_pixels(uint8_t *c, size_t stride, __m256i y, const int pixels, const int vectors)
-{
-    const __m128i low = _mm256_castsi256_si128(y), high = _mm256_extracti128_si256(y, 1);
-    if (vectors == 2) {
-        _mm_storeu_si128((__m128i *)c, low);
-        if (pixels > 1)
-            _mm_storeu_si128((__m128i *)(c + stride), high);
-        return;
-    }
-    _mm_storel_epi64((__m128i *)c, low);
-    if (pixels > 1)
-        _mm_storeh_pd((double *)(void *)(c + stride), _mm_castsi128_pd(low));
-    if (pixels > 2)
-        _mm_storel_epi64((__m128i *)(c + 2 * stride), high);
-    if (pixels > 3)
-        _mm_storeh_pd((double *)(void *)(c + 3 * stride), _mm_castsi128_pd(high));
 }
 
 /* The sums of rows pixels as bytes of whole vectors, in c. */
@@ -102,8 +57,8 @@ INLINE void finish(const panel *r, const int rows, const int vectors, const __m2
     for (int e = 0; e < 12; e += 4)
         if (e <= last) {
             const int i = e / vectors;
-            const __m256i four =
-                bytes(y[e], y[e + 1 < last ? e + 1 : last], y[e + 2 < last ? e + 2 : last], y[e + 3 < last ? e + 3 : last], r);
+            const __m256i four = bytes(y[e], y[e + 1 < last ? e + 1 : last], y[e + 2 < last ? e + 2 : last],
+                                       y[e + 3 < last ? e + 3 : last], &r->range);
             store_pixels(c + (size_t)i * stride, stride, four, rows - i, vectors);
         }
 }
