@@ -22,6 +22,14 @@ MSEG, U8_MAPS = (os.path.abspath(sys.argv.pop(1)) for _ in range(2))
 SETS = ('scalar', 'avx2', 'avxvnni', 'avx512', 'zen4')
 DATA = os.path.join(HERE, '../weights/data')
 MASKS, CLASSIFIERS = ('acuity', 'pertensor', 'stuffed8', 'decoder'), ('convdense', 'mobilenet1u8', 'computed')
+UNSIGNED = (('u8', 1 / 128, 128), 'u8')
+MORE_MASKS = {'mean': dict(make_forms.FORMS['pertensor'], output_stride=8, pooling='mean', relu='fused'),
+              'unsigned': dict(make_forms.FORMS['decoder'], kind='u8', ends=UNSIGNED, padding='explicit', pooling='mean')}
+MORE_CLASSIFIERS = {'dense': dict(make_forms.FORMS['convdense'], dense=['fc', 'fc', 'fc'], tail=('softmax',)),
+                    'flat': dict(make_forms.FORMS['mobilenet1u8'], pooling='flat', dense=['fc', 'fc'], last_bias=False,
+                                 tail=('softmax',)),
+                    'per tensor': dict(make_forms.FORMS['convdense'], kind='i8t', padding='padv2', dense=['conv', 'fc'],
+                                       tail=('softmax',), codes=make_forms.MORE_CODES)}
 REAL_MASKS = ('models/deeplabv3_mnv2_dm05_pascal_quant', 'models-more/deeplabv3_mnv2_ade20k_int8',
               'models-more/st_deeplabv3_257_int8_per_tensor')  # test_golden_u8 has the default
 REAL_CLASSIFIERS = ('models/mobilenet_v2_1.0_224_quant', 'models-more/nnst_mobilenet_v2_1.0_224_quant',
@@ -166,24 +174,31 @@ class Exact(unittest.TestCase):
 
 
 class Forms(Exact):
-    def test_every_map_of_every_form(self):
-        sets = kernel_sets()
-        for name in MASKS + CLASSIFIERS:
-            model = os.path.join(DATA, name + '.tflite')
-            self.check_precision(model)
-            with open(model, 'rb') as file:
-                data = file.read()
-            check = self.check_mask if name in MASKS else self.check_chances
-            for threads in (1, 3):
-                picture = noise(make_forms.FORMS[name]['size'], threads)
-                truth, photo = Truth(data, picture), self.photo(picture)
-                for kernels in sets:
-                    self.assertGreater(self.check_maps(truth, model, photo, kernels, threads), 25)
-                    check(truth, model, photo, kernels, threads)
+    sets = kernel_sets()
+
+    def check_form(self, name, choices, is_mask):
+        data = make_forms.build(choices).f.bytes()
+        model = self.keep(name + '.tflite', data)
+        self.check_precision(model)
+        check = self.check_mask if is_mask else self.check_chances
+        for threads in (1, 3):
+            picture = noise(choices['size'], threads)
+            truth, photo = Truth(data, picture), self.photo(picture)
+            for kernels in self.sets:
+                self.assertGreater(self.check_maps(truth, model, photo, kernels, threads), 25)
+                check(truth, model, photo, kernels, threads)
+
+    def test_every_map_of_masks(self):
+        for name, choices in [(name, make_forms.FORMS[name]) for name in MASKS] + list(MORE_MASKS.items()):
+            self.check_form(name, choices, True)
+
+    def test_every_map_of_classifiers(self):
+        for name, choices in [(name, make_forms.FORMS[name]) for name in CLASSIFIERS] + list(MORE_CLASSIFIERS.items()):
+            self.check_form(name, choices, False)
 
     def test_other_output_strides_and_sizes(self):
         """The file's weights at another output stride and size are a file of their own."""
-        sets, turn = kernel_sets(), 0
+        sets, turn = self.sets, 0
         for name in MASKS:
             choices = make_forms.FORMS[name]
             model, ranges = os.path.join(DATA, name + '.tflite'), make_forms.ranges_of(choices)

@@ -5,6 +5,7 @@
 #include "kernels/levels.h"
 #include "kernels/random.h"
 #include "net/sampling.h"
+#include "plan/stages/u8.h"
 
 /* Random networks in 8 bits, fused with one and with three threads and layer by layer, against sums in 64 bits written down here:
  * every byte is the same. Zero points, scales, sizes, strides and rates are random, and so is how files keep weights. */
@@ -418,7 +419,7 @@ static void run_pool(const random_net *r, mseg_value value, map *maps)
         if (layer->mean)
             out->data[c] =
                 (uint8_t)requantise((int64_t)sum - (int64_t)pixels * held(r, layer->in[0]).zero,
-                                    held(r, layer->in[0]).scale / layer->quant.scale / (float)pixels, layer->quant.zero);
+                                    held(r, layer->in[0]).scale / ((float)pixels * layer->quant.scale), layer->quant.zero);
         else
             out->data[c] = (uint8_t)(round((sum - (double)middle * pixels) / pixels) + middle);
     }
@@ -548,8 +549,39 @@ static void check_level(void *unused, mseg_cpu_level level)
 
 LEVELS(DEFINE_LEVEL_TEST)
 
+/* Averages that lie between two bytes as near as floats can, as Google's runtime had them for unsigned and signed bytes: the
+ * scale is si / (n * so), and (si / so) / n would give each another byte. */
+static void means_have_one_scale(void **state)
+{
+    (void)state;
+    static const struct {
+        int height, width;
+        float in, out;
+        int sum, expected;
+    } cases[] = {{5, 9, 0.05715110898017883f, 0.005748201161623001f, 912, 202},
+                 {9, 13, 0.07367736101150513f, 0.08154098689556122f, 23243, 179},
+                 {33, 33, 0.054799120873212814f, 0.06614582240581512f, 193887, 148},
+                 {33, 33, 0.0989350974559784f, 0.07818128913640976f, 84765, 98},
+                 {65, 65, 0.0934571847319603f, 0.07000210881233215f, 362352, 115},
+                 {65, 65, 0.0932181179523468f, 0.07702446728944778f, 207717, 59}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        enum { MOST_PIXELS = 65 * 65 };
+        uint8_t in[MOST_PIXELS], out;
+        const int width = cases[i].width, pixels = cases[i].height * width;
+        for (int p = 0; p < pixels; p++)
+            in[p] = (uint8_t)(cases[i].sum / pixels + (p < cases[i].sum % pixels));
+        const mseg_u8_average work = {{cases[i].in, 0, false}, {cases[i].out, 0, false}, true};
+        const mseg_step step = {
+            .work = &work,
+            .in = {.height = cases[i].height, .width = width, .slots = cases[i].height, .pixel = 1, .row = (size_t)width},
+            .out = {.tensor = 1, .height = 1, .width = 1, .slots = 1, .pixel = 1, .row = 1}};
+        mseg_step_u8_average(&step, &(mseg_bases){.tensors = (uint8_t *[]){in, &out}}, 0, 1);
+        assert_int_equal(out, cases[i].expected);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {LEVELS(LEVEL_TEST)};
+    const struct CMUnitTest tests[] = {LEVELS(LEVEL_TEST) cmocka_unit_test(means_have_one_scale)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,7 @@
 /* MEAN: from the sum of differences by one scale, as a convolution of ones. */
 static int mean_of(const mseg_u8_average *work, int32_t sum, int pixels)
 {
-    const float scale = work->in.scale / work->out.scale / (float)pixels;
+    const float scale = work->in.scale / ((float)pixels * work->out.scale);
     const float value = rintf((float)(sum - work->in.zero * pixels) * scale) + (float)work->out.zero;
     return (int)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
