@@ -173,7 +173,7 @@ class Documents(unittest.TestCase):
         for name in ['mnv2:0.1:aspp', 'mnv2:0.1:decoder', 'mnv1:0.25:separable:nopool', 'resnet14:beta', 'resnet50', 'mnv2:0.1:imagenet']:
             texts.append(self.mseg('info', '--json', name, '--os', '32', '--size', '65'))
         photos.write(self.path('blank.tflite'), relabelled(os.path.join(WEIGHTS, 'labelled.tflite'), 'a\n\nc\nd\ne\nf\n'))
-        texts += [self.mseg('info', '--json', os.path.join(WEIGHTS, name)) for name in ['uint8.tflite', 'dense.tflite', 'toco.tflite']]
+        texts += [self.mseg('info', '--json', os.path.join(WEIGHTS, name)) for name in ['uint8.tflite', 'dense.tflite', 'stuffed8.tflite']]
         texts.append(self.mseg('info', '--json', 'blank.tflite'))
         self.check('info', texts)
         self.check('paper', [self.mseg('info', '--paper', '--json')])

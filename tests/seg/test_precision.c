@@ -41,7 +41,7 @@ static void what_is_chosen(void **state)
         const char *path;
         bool quantised, signed_bytes;
         const char *reason; /* a part of it, NULL: in integers */
-    } files[] = {{MODEL("toco"), true, false, NULL},
+    } files[] = {{MODEL("stuffed8"), true, false, NULL},
                  {MODEL("pertensor"), true, true, NULL},
                  {MODEL("mobilenet1u8"), true, false, NULL},
                  {MODEL("uint8"), true, false, "a bias of another scale"},
@@ -74,7 +74,7 @@ static void check_unable(mseg_status status, const mseg_model *model, const mseg
 static void integers_or_not_at_all(void **state)
 {
     (void)state;
-    static const char *const able[] = {MODEL("toco"), MODEL("pertensor"), MODEL("mobilenet1u8")};
+    static const char *const able[] = {MODEL("stuffed8"), MODEL("pertensor"), MODEL("mobilenet1u8")};
     const mseg_model_options options = asking_for(MSEG_PRECISION_INT8);
     mseg_model *model;
     mseg_error err = {0};
@@ -101,7 +101,7 @@ static void other_values(void **state)
         mseg_model *model;
         mseg_error err = {0};
         const mseg_model_options options = asking_for((mseg_precision)values[i]);
-        assert_int_equal(mseg_model_open(&model, MODEL("toco"), &options, &err), MSEG_INVAL);
+        assert_int_equal(mseg_model_open(&model, MODEL("stuffed8"), &options, &err), MSEG_INVAL);
         snprintf(wanted, sizeof wanted, "precision %d is not one of mseg_precision", values[i]);
         assert_string_equal(err.text, wanted);
         assert_null(model);
@@ -115,7 +115,7 @@ static void options_of_before(void **state)
     mseg_model *model;
     mseg_model_options options = asking_for((mseg_precision)77);
     options.struct_size = offsetof(mseg_model_options, precision);
-    assert_int_equal(mseg_model_open(&model, MODEL("toco"), &options, NULL), MSEG_OK);
+    assert_int_equal(mseg_model_open(&model, MODEL("stuffed8"), &options, NULL), MSEG_OK);
     assert_int_equal(mseg_model_describe(model).precision, MSEG_PRECISION_INT8);
     mseg_model_close(&model);
 }
@@ -127,7 +127,7 @@ static void bytes_of_the_input(void **state)
         const char *path;
         float scale;
         int zero_point;
-    } cases[] = {{MODEL("toco"), 1.0f / 128, 128}, {MODEL("pertensor"), 2.0f / 255, -1}, {MODEL("float16"), 0, 0}};
+    } cases[] = {{MODEL("stuffed8"), 1.0f / 128, 128}, {MODEL("pertensor"), 2.0f / 255, -1}, {MODEL("float16"), 0, 0}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mseg_model *model = open_as(cases[i].path, MSEG_PRECISION_FLOAT);
         const mseg_model_info info = mseg_model_describe(model);
@@ -191,7 +191,7 @@ static void check_layers(const char *name, int shift)
 static void bytes_of_the_layers(void **state)
 {
     (void)state;
-    check_layers("toco", 0);
+    check_layers("stuffed8", 0);
     check_layers("pertensor", 128); /* .quants has unsigned bytes */
 }
 
