@@ -314,7 +314,7 @@ class Streams(Folder):
         with open(self.path('log'), 'wb') as log:
             self.mseg(*RUN, '-v', '--json', '/dev/stderr', 'good', stderr=log)
         lines = self.read('log').decode().splitlines()
-        self.assertEqual([line[0] for line in lines], ['g', '{'] * 4 + ['s'])
+        self.assertEqual([line[0] for line in lines], ['g', '{'] * 4 + ['s', 'o'])
         self.one_line(*RUN, '--json', '/dev/fd/77', 'good', says='/dev/fd/77: Bad file descriptor')
         with open(os.devnull, 'rb') as nothing:
             self.one_line(*RUN, '--json', '/dev/stdin', 'good', stdin=nothing, says='/dev/stdin: not open for writing')

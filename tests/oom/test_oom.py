@@ -21,6 +21,7 @@ import photos  # noqa: E402
 
 MODELS = os.path.join(HERE, '../weights/data')
 SEGMENTER, CLASSIFIER = os.path.join(MODELS, 'uint8.tflite'), os.path.join(MODELS, 'dense.tflite')
+INTEGERS = os.path.join(MODELS, 'stuffed8.tflite')
 LABELLED, NAMED = os.path.join(MODELS, 'labelled.tflite'), os.path.join(MODELS, 'named.tflite')  # stored, deflated
 EVERYTHING = bool(os.environ.get('MSEG_OOM_ALL'))
 LIMIT, FIRST = 36, 12  # tried of each job and way: about so many, and all of the first ones
@@ -37,6 +38,8 @@ JOBS = {
     'run_list': RUN + ['-', '-o', 'out', '--json', 'out/r.jsonl'],
     'run_verbose': RUN + ['-v', 'in', '-r', '-o', 'out', '--json', '-'],
     'run_scales': RUN + ['--scales', '1,1.5', '--flip', 'a.png', '-o', 'out'],
+    'run_integers': ['run', '-q', '-j1', '-m', 'i.tflite', '--precision', 'int8', '--size', '33', 'a.png', '-o', 'out', '--scores', 'out/scores',
+                     '--json', 'out/r.jsonl'],
     'run_tiles': RUN[:5] + ['--palette', 'p', '--tile', '33', 'a.png', 'b.jpg', '-o', 'out', '--overlay=out/over'],
     'eval_pred': EVAL + ['--pred', 'pred', '--images', 'in', *REPORTS],
     'eval_model': EVAL + ['-m', 'm.tflite', '--size', '17', '--resize', 'fit', '--images', 'in', *REPORTS],
@@ -71,6 +74,7 @@ def make_inputs(folder):
     photos.picture(20, 20, 3).save(os.path.join(folder, 'in/sub/c.png'))
     shutil.copy(SEGMENTER, os.path.join(folder, 'm.tflite'))
     shutil.copy(CLASSIFIER, os.path.join(folder, 'c.tflite'))
+    shutil.copy(INTEGERS, os.path.join(folder, 'i.tflite'))
     shutil.copy(LABELLED, os.path.join(folder, 'l.tflite'))
     shutil.copy(NAMED, os.path.join(folder, 'n.tflite'))
     for name, text in [('p', PALETTE), ('map', '* 0\n1 2\n2 ignore\n'), ('list', 'a\nb\na\n'),
