@@ -73,7 +73,7 @@ static void close_net(test_net *t)
 
 /* ---- weights that signed bytes cannot hold ---- */
 
-/* Weights are low to high at random, but value at the first input of so many of the last tap's fours of channel 0. terms: of the
+/* Weights are low to high at random, but value at the last input of so many of the last tap's fours of channel 0. terms: of the
  * last tap of the first panel; everywhere: of all taps of all panels. */
 typedef struct weight_case {
     const char *what;
@@ -114,7 +114,7 @@ static const uint8_t *fill_weights(const weight_case *w, double *squares)
     for (int c = 0, i = 0; c < OUT; c++)
         for (int tap = 0; tap < TAPS; tap++)
             for (int k = 0; k < IN; k++, i++) {
-                const bool wide = c == 0 && tap == TAPS - 1 && k % 4 == 0 && k / 4 > (IN - 1) / 4 - w->fours;
+                const bool wide = c == 0 && tap == TAPS - 1 && (k % 4 == 3 || k == IN - 1) && k / 4 > (IN - 1) / 4 - w->fours;
                 const int value = random_int(&state, w->low, w->high);
                 differences[c][tap][k] = (int16_t)(wide ? w->value : value);
                 stored[i] = (uint8_t)(differences[c][tap][k] + w->zero);
@@ -399,7 +399,7 @@ static void test_maps_of_floats(void **state)
     add_layer(&t, "layer", conv_of(first, (mseg_quant){0}), zeros, 0, no_bias);
     check_refused(&t, MSEG_CPU_SCALAR, "layer cannot be run in 8 bits: its maps are not in 8 bits");
     first = open_net(&t, 4);
-    t.net.layers[first].quant.scale = 0;
+    t.net.input.quant.scale = 0;
     add_layer(&t, "layer", conv_of(first, (mseg_quant){.scale = 1}), zeros, 0, no_bias);
     check_refused(&t, MSEG_CPU_SCALAR, "first cannot be run in 8 bits: its maps are not in 8 bits");
 }
