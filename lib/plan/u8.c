@@ -177,11 +177,9 @@ static mseg_status keep_vector(mseg_packed_u8 *p, const mseg_net *net, const mse
 static bool inputs_agree(const mseg_net *net, const mseg_net_layer *layer)
 {
     const mseg_quant first = mseg_u8_input(net, layer, 0);
-    for (int i = 1; i < layer->n_in; i++) {
-        const mseg_quant other = mseg_u8_input(net, layer, i);
-        if (other.scale < first.scale || other.scale > first.scale || other.zero != first.zero)
+    for (int i = 1; i < layer->n_in; i++)
+        if (!mseg_quant_same(first, mseg_u8_input(net, layer, i)))
             return false;
-    }
     return true;
 }
 

@@ -93,7 +93,7 @@ static const struct {
 } u8_gemms[] = {
     {{MSEG_CPU_SCALAR, MSEG_ISA_SCALAR}, {"mseg_u8_gemm_1x8__scalar", mseg_u8_gemm_1x8__scalar, 8, 4, 1}},
 #if defined(__x86_64__)
-    {{MSEG_CPU_AVX2, MSEG_ISA_AVX2}, {"mseg_u8_gemm_4x16__avx2", mseg_u8_gemm_4x16__avx2, 16, 8, 2}},
+    {{MSEG_CPU_AVX2, MSEG_ISA_AVX2}, {"mseg_u8_gemm_6x16__avx2", mseg_u8_gemm_6x16__avx2, 16, 8, 2}},
     {{MSEG_CPU_AVXVNNI, MSEG_ISA_AVXVNNI}, {"mseg_u8_gemm_6x16__avxvnni", mseg_u8_gemm_6x16__avxvnni, 16, 8, 4}},
     {{MSEG_CPU_AVX512, MSEG_ISA_AVX512VNNI}, {"mseg_u8_gemm_14x32__avx512vnni", mseg_u8_gemm_14x32__avx512vnni, 32, 16, 4}},
 #endif

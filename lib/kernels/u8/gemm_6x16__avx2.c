@@ -90,7 +90,7 @@ INLINE void tiles(const mseg_u8_gemm_args *g, int pixels, const int vectors)
     }
 }
 
-void mseg_u8_gemm_4x16__avx2(const mseg_u8_gemm_args *g, int pixels)
+void mseg_u8_gemm_6x16__avx2(const mseg_u8_gemm_args *g, int pixels)
 {
     if (g->n > VEC)
         tiles(g, pixels, 2);
