@@ -41,12 +41,9 @@ static void what_is_chosen(void **state)
         const char *path;
         bool quantised, signed_bytes;
         const char *reason; /* a part of it, NULL: in integers */
-    } files[] = {{MODEL("stuffed8"), true, false, NULL},
-                 {MODEL("pertensor"), true, true, NULL},
-                 {MODEL("mobilenet1u8"), true, false, NULL},
-                 {MODEL("uint8"), true, false, "a bias of another scale"},
-                 {MODEL("float16"), false, false, NOT_QUANTISED},
-                 {MODEL("dynamic"), false, false, "weights are quantised"}};
+    } files[] = {{MODEL("stuffed8"), true, false, NULL},          {MODEL("pertensor"), true, true, NULL},
+                 {MODEL("mobilenet1u8"), true, false, NULL},      {MODEL("uint8"), true, false, "a bias of another scale"},
+                 {MODEL("float16"), false, false, NOT_QUANTISED}, {MODEL("dynamic"), false, false, "weights are quantised"}};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         for (mseg_precision asked = MSEG_PRECISION_AUTO; asked <= MSEG_PRECISION_FLOAT; asked++) {
             const bool integers = asked == MSEG_PRECISION_AUTO && !files[i].reason;
