@@ -53,11 +53,11 @@ INLINE void store_pixels(uint8_t *c, size_t stride, __m256i y, const int pixels,
     }
     _mm_storel_epi64((__m128i *)c, low);
     if (pixels > 1)
-        _mm_storeh_pd((double *)(void *)(c + stride), _mm_castsi128_pd(low));
+        _mm_storel_epi64((__m128i *)(c + stride), _mm_unpackhi_epi64(low, low));
     if (pixels > 2)
         _mm_storel_epi64((__m128i *)(c + 2 * stride), high);
     if (pixels > 3)
-        _mm_storeh_pd((double *)(void *)(c + 3 * stride), _mm_castsi128_pd(high));
+        _mm_storel_epi64((__m128i *)(c + 3 * stride), _mm_unpackhi_epi64(high, high));
 }
 
 #endif
