@@ -90,6 +90,9 @@ static mseg_status finish(mseg_packed_u8 *p, const mseg_net *net, mseg_value ind
         p->translates = !p->join_translates;
         if (p->translates && (mseg_net_readers(net, index) > 1 || layer->kind == MSEG_DEPTHWISE))
             return unsupported(layer, "its output is held in two ways", err);
+        const float ratio = mseg_u8_value(net, index).scale / layer->joined.scale;
+        if (!(ratio >= 0x1p-8f && ratio <= 0x1p7f)) /* XNNPACK's range, in which the factor fits */
+            return unsupported(layer, "the scales of a QUANTIZE are too far apart", err);
         for (int i = 0; i < 256; i++)
             p->table[i] = translate(i, mseg_u8_value(net, index), layer->joined);
     }

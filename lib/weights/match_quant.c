@@ -172,6 +172,9 @@ static bool join(const mseg_matcher *m, const mseg_node *concat, int i, const ms
         return refuse(m, concat, "joins bytes of another scale, which versions of TensorFlow Lite do differently");
     if (before && behind)
         return refuse(m, concat, "reads bytes that are changed more than once since %s", (*layer)->what);
+    const float ratio = (*layer)->quant.scale / concat->quant.scale;
+    if (*joining == MSEG_JOINS_BY_QUANTIZE && !(ratio >= 0x1p-8f && ratio <= 0x1p7f)) /* XNNPACK's range */
+        return refuse(m, concat, "reads bytes that a QUANTIZE scales by %g", (double)ratio);
     return true;
 }
 

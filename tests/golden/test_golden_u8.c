@@ -73,7 +73,7 @@ static mseg_packed_net *pack(const mseg_model *model, const char *file)
     mseg_error err;
     mseg_net net;
     mseg_weights *weights;
-    mseg_packed_net *packed;
+    mseg_packed_net *packed = NULL;
     assert_int_equal(mseg_net_copy(&net, &model->net->net), MSEG_OK);
     net.n_outputs = 0;
     for (int i = 0; i < MAPS; i++)
