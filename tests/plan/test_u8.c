@@ -195,6 +195,9 @@ static void join_as(random_net *r, mseg_value value, mseg_quant shared)
     mseg_net_layer *layer = &r->t.net.layers[value];
     layer->joining = (mseg_joining)pick(&r->keep, MSEG_JOINS_AS_IT_IS, MSEG_JOINS_BY_QUANTIZE);
     layer->joined = shared;
+    const float ratio = held(r, value).scale / shared.scale; /* a QUANTIZE has limits */
+    if (!(ratio >= 0x1p-8f && ratio <= 0x1p7f))
+        layer->joining = MSEG_JOINS_AS_IT_IS;
 }
 
 static mseg_value add_pool(random_net *r, mseg_value in)

@@ -366,6 +366,32 @@ static void test_inputs_held_alike(void **state)
     check_two_inputs(same, (mseg_quant){.scale = 50, .zero = 128}, why);
 }
 
+/* A map of that scale beside one that is held as both are read, by a QUANTIZE. */
+static void check_quantize(float scale, const char *why)
+{
+    test_net t;
+    const mseg_quant shared = {.scale = 1, .zero = 128};
+    mseg_net_layer both = conv_of(0, (mseg_quant){.scale = 200}), branch = conv_of(open_net(&t, 4), shared);
+    both.in[0] = add_layer(&t, "a", branch, zeros, 0, no_bias);
+    branch.quant.scale = scale;
+    branch.joined = shared;
+    branch.joining = MSEG_JOINS_BY_QUANTIZE;
+    both.in[1] = add_layer(&t, "b", branch, zeros, 0, no_bias);
+    both.n_in = 2;
+    add_layer(&t, "layer", both, zeros, 0, no_bias);
+    check_refused(&t, MSEG_CPU_SCALAR, why);
+}
+
+static void test_scales_of_a_quantize(void **state)
+{
+    (void)state;
+    const char *why = "b cannot be run in 8 bits: the scales of a QUANTIZE are too far apart";
+    check_quantize(0x1p-8f, NULL);
+    check_quantize(0x1p7f, NULL);
+    check_quantize(0x1p-9f, why);
+    check_quantize(0x1p8f, why);
+}
+
 /* A map that one reader sees in other bytes and another one as it is. */
 static void test_held_in_two_ways(void **state)
 {
@@ -437,6 +463,7 @@ int main(void)
                                        cmocka_unit_test(test_scales_of_sums),
                                        cmocka_unit_test(test_max_pool),
                                        cmocka_unit_test(test_inputs_held_alike),
+                                       cmocka_unit_test(test_scales_of_a_quantize),
                                        cmocka_unit_test(test_held_in_two_ways),
                                        cmocka_unit_test(test_maps_of_floats)};
     return cmocka_run_group_tests(tests, NULL, NULL);
