@@ -171,6 +171,18 @@ static void describe_input(mseg_model_info *info, const mseg_input *input)
     info->sampling = input->sampling;
 }
 
+/* Notes why the network cannot run in integers. Errors: MSEG_NOMEM, MSEG_UNSUPPORTED when it was asked to. */
+static mseg_status run_in_float(mseg_model *model, const char *reason, mseg_precision asked, mseg_error *err)
+{
+    model->info.no_integers = model->no_integers = copy_text(reason, strlen(reason));
+    if (!model->no_integers)
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    if (asked == MSEG_PRECISION_INT8)
+        return mseg_fail(err, MSEG_UNSUPPORTED, "cannot run in integers: %s; precision float runs it", reason);
+    model->info.precision = MSEG_PRECISION_FLOAT;
+    return MSEG_OK;
+}
+
 /* How the file holds its maps, and what the network is to run in. */
 static mseg_status choose_precision(mseg_model *model, const mseg_net *net, const mseg_weights *weights, mseg_precision precision,
                                     mseg_error *err)
@@ -187,13 +199,8 @@ static mseg_status choose_precision(mseg_model *model, const mseg_net *net, cons
         info->quant_scale = input->scale;
         info->quant_zero_point = mseg_zero_point(input);
     }
-    if (reason && !(model->no_integers = copy_text(reason, strlen(reason))))
-        return mseg_fail(err, MSEG_NOMEM, NULL);
-    info->no_integers = model->no_integers;
-    if (reason && precision == MSEG_PRECISION_INT8)
-        return mseg_fail(err, MSEG_UNSUPPORTED, "cannot run in integers: %s; precision float runs it", reason);
-    info->precision = reason || precision == MSEG_PRECISION_FLOAT ? MSEG_PRECISION_FLOAT : MSEG_PRECISION_INT8;
-    return MSEG_OK;
+    info->precision = precision == MSEG_PRECISION_FLOAT ? MSEG_PRECISION_FLOAT : MSEG_PRECISION_INT8;
+    return reason ? run_in_float(model, reason, precision, err) : MSEG_OK;
 }
 
 /* Copies the file's names of the classes, which go with the weights, when they are as many as the classes; a blank line too many
@@ -250,6 +257,24 @@ static mseg_status build(mseg_net *net, mseg_model_info *info, const mseg_weight
     return MSEG_OK;
 }
 
+/* Packing sees the numbers, and so may find what the file's operators do not tell. */
+static mseg_status pack(mseg_model *model, const mseg_net *net, const mseg_weights *weights, const mseg_model_options *options,
+                        mseg_error *err)
+{
+    mseg_error why = {0};
+    mseg_status status = MSEG_UNSUPPORTED;
+    if (model->info.precision == MSEG_PRECISION_INT8) {
+        status = mseg_packed_net_open(&model->net, net, weights, model->kernels, options->unfused, true, &why);
+        if (status == MSEG_UNSUPPORTED)
+            status = run_in_float(model, why.text, options->precision, err);
+        else if (status)
+            return mseg_fail(err, status, "%s", why.text);
+    }
+    if (model->info.precision == MSEG_PRECISION_FLOAT)
+        status = mseg_packed_net_open(&model->net, net, weights, model->kernels, options->unfused, false, err);
+    return status;
+}
+
 /* What a model is made of: a file, a description of a network, or a file in memory. */
 typedef struct source {
     const char *name;
@@ -290,8 +315,7 @@ static mseg_status open_model(mseg_model **out, const source *from, const mseg_m
     if (!status)
         status = choose_precision(model, &net, weights, options->precision, err);
     if (!status)
-        status = mseg_packed_net_open(&model->net, &net, weights, model->kernels, options->unfused,
-                                      model->info.precision == MSEG_PRECISION_INT8, err);
+        status = pack(model, &net, weights, options, err);
     if (status)
         mseg_model_close(&model);
     mseg_net_free(&net);

@@ -170,7 +170,7 @@ static mseg_status pack_u8_layer(mseg_packed_net *p, int index, const mseg_weigh
         status = mseg_u8_pack_depthwise(&packed->u8, &p->run, index, weights, &p->kernels->u8.dwconv, err);
         p->bytes += packed->u8.depthwise_bytes;
     } else if (layer->kind == MSEG_MAX_POOL) {
-        status = mseg_fail(err, MSEG_UNSUPPORTED, "%s cannot be run in 8 bits: a max pool", layer->name);
+        status = mseg_fail(err, MSEG_UNSUPPORTED, "%s is a max pool", layer->name);
     }
     return status;
 }

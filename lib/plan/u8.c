@@ -61,7 +61,7 @@ static bool add_of(mseg_u8_add *how, mseg_quant x, mseg_quant y, mseg_quant out)
 
 static mseg_status unsupported(const mseg_net_layer *layer, const char *what, mseg_error *err)
 {
-    return mseg_fail(err, MSEG_UNSUPPORTED, "%s cannot be run in 8 bits: %s", layer->name, what);
+    return mseg_fail(err, MSEG_UNSUPPORTED, "%s: %s", layer->name, what);
 }
 
 static bool reader_joins(const mseg_net *net, mseg_value value)
@@ -206,7 +206,7 @@ mseg_status mseg_u8_pack_conv(mseg_packed_u8 *p, const mseg_net *net, mseg_value
     if (taps->vector_in >= 0 && (status = keep_vector(p, net, layer, &from, bound, err)))
         goto done;
     if ((status = mseg_u8_panels_pack(&p->panels, kernel, bytes.weight, taps, layer->channels))) {
-        mseg_fail(err, status, status == MSEG_NOMEM ? NULL : "%s cannot be run in 8 bits: too many taps", layer->name);
+        mseg_fail(err, status, status == MSEG_NOMEM ? NULL : "%s: too many taps", layer->name);
         goto done;
     }
     status = set_scales(p, net, layer, &bytes, bound, err);

@@ -117,6 +117,15 @@ static bool resize_fits(const mseg_matcher *m, const mseg_node *node)
            refuse(m, node, "changes what bytes stand for: TensorFlow Lite then runs older kernels, which round otherwise");
 }
 
+/* XNNPACK's range for the quotient of scales that a MEAN multiplies by. */
+static bool pool_fits(const mseg_matcher *m, const mseg_node *node)
+{
+    const float ratio = node->reads[0].quant.scale / node->quant.scale;
+    if (!node->mean && !mseg_quant_same(node->quant, node->reads[0].quant))
+        return refuse(m, node, "makes bytes of another scale than it reads");
+    return (ratio >= 0x1p-8f && ratio < 256) || refuse(m, node, "averages numbers of %g times its own scale", (double)ratio);
+}
+
 static bool node_fits(const mseg_matcher *m, const mseg_node *node)
 {
     if (*node->apart)
@@ -146,8 +155,7 @@ static bool node_fits(const mseg_matcher *m, const mseg_node *node)
     case MSEG_NODE_ADD:
         return sum_fits(m, node);
     case MSEG_NODE_POOL:
-        return node->mean || mseg_quant_same(node->quant, node->reads[0].quant) ||
-               refuse(m, node, "makes bytes of another scale than it reads");
+        return pool_fits(m, node);
     case MSEG_NODE_RESIZE:
         return resize_fits(m, node);
     default:

@@ -13,7 +13,7 @@ mseg_quant mseg_tfl_quant(const tfl_tensor *t)
         return (mseg_quant){0};
     const float scale = mseg_load_f32(t->scales);
     const int64_t zero = t->n_zero_points ? (int64_t)mseg_load_u64(t->zero_points) : 0;
-    if (!isfinite(scale) || scale <= 0 || zero < least || zero > least + 255)
+    if (!isnormal(scale) || scale <= 0 || zero < least || zero > least + 255) /* XNNPACK wants normal ones, too */
         return (mseg_quant){0};
     return (mseg_quant){.scale = scale, .zero = (int)zero - least, .is_signed = is_signed};
 }

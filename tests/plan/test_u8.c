@@ -1,6 +1,7 @@
 #include <math.h>
 
 #include "plan/nets.h"
+#include "plan/stages/u8.h"
 
 #include "kernels/levels.h"
 #include "kernels/random.h"
@@ -550,6 +551,23 @@ static void check_level(void *unused, mseg_cpu_level level)
     }
 }
 
+/* More than 2^31 / 255 pixels, which here are one and the same. */
+static void averages_of_many_pixels(void **state)
+{
+    (void)state;
+    uint8_t byte = 200, out = 0, *tensors[] = {&byte, &out};
+    const mseg_bases bases = {.tensors = tensors};
+    for (int mean = 0; mean < 2; mean++) {
+        const mseg_quant quant = {.scale = 1, .zero = 3};
+        const mseg_u8_average work = {quant, quant, mean};
+        const mseg_step step = {.in = {.height = 9, .width = 2000000, .slots = 1},
+                                .out = {.tensor = 1, .height = 1, .width = 1, .slots = 1},
+                                .work = &work};
+        mseg_step_u8_average(&step, &bases, 0, 1);
+        assert_int_equal(out, 200);
+    }
+}
+
 LEVELS(DEFINE_LEVEL_TEST)
 
 /* Averages that lie between two bytes as near as floats can, as Google's runtime had them for unsigned and signed bytes: the
@@ -585,6 +603,7 @@ static void means_have_one_scale(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {LEVELS(LEVEL_TEST) cmocka_unit_test(means_have_one_scale)};
+    const struct CMUnitTest tests[] = {LEVELS(LEVEL_TEST) cmocka_unit_test(averages_of_many_pixels),
+                                       cmocka_unit_test(means_have_one_scale)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

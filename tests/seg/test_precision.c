@@ -89,6 +89,54 @@ static void integers_or_not_at_all(void **state)
     check_unable(mseg_model_open_random(&model, "mnv2:0.1", &options, &err), model, &err, NOT_QUANTISED);
 }
 
+static float scale_of(const mseg_weights *weights, const char *layer)
+{
+    return mseg_weights_quant(weights, layer)->quant.scale;
+}
+
+/* Makes the classifier's sums, of which one is large, 100 steps of its bytes each: nothing that operators tell one by one. */
+static void patch(file *f)
+{
+    static const int32_t large = 1 << 30;
+    mseg_weights *weights;
+    mseg_error err;
+    float weight;
+    assert_int_equal(mseg_weights_open_memory(&weights, f->bytes, f->size, &err), MSEG_OK);
+    const mseg_tensor *bias = mseg_weights_find(weights, "head.classifier.bias");
+    const float from = scale_of(weights, "head.classifier");
+    assert_int_equal(bias->dtype, MSEG_S32);
+    memcpy(&weight, mseg_weights_find(weights, "head.classifier.weight")->scales, sizeof weight);
+    const float to = scale_of(weights, "head.projection") * weight / 100;
+    memcpy(f->bytes + (bias->data - f->bytes), &large, sizeof large);
+    for (size_t i = 0; i + sizeof to <= f->size; i += sizeof to) /* also of what stands behind it */
+        if (!memcmp(f->bytes + i, &from, sizeof from))
+            memcpy(f->bytes + i, &to, sizeof to);
+    mseg_weights_close(&weights);
+}
+
+/* In integers what packing refuses is an error, otherwise the network runs in float. */
+static void what_packing_finds(void **state)
+{
+    (void)state;
+    static const char reason[] = "head.classifier: its sums would not fit 32 bits";
+    file f = load(MODEL("stuffed8"));
+    mseg_model *model;
+    mseg_error err = {0};
+    patch(&f);
+    for (mseg_precision asked = MSEG_PRECISION_AUTO; asked <= MSEG_PRECISION_FLOAT; asked++) {
+        const mseg_model_options options = asking_for(asked);
+        assert_int_equal(mseg_model_open_memory(&model, f.bytes, f.size, "patched", &options, &err), MSEG_OK);
+        const mseg_model_info info = mseg_model_describe(model);
+        assert_int_equal(info.precision, MSEG_PRECISION_FLOAT);
+        if (asked == MSEG_PRECISION_AUTO)
+            assert_string_equal(info.no_integers, reason);
+        mseg_model_close(&model);
+    }
+    const mseg_model_options options = asking_for(MSEG_PRECISION_INT8);
+    check_unable(mseg_model_open_memory(&model, f.bytes, f.size, "patched", &options, &err), model, &err, reason);
+    free(f.bytes);
+}
+
 static void other_values(void **state)
 {
     (void)state;
@@ -195,7 +243,8 @@ static void bytes_of_the_layers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(what_is_chosen),     cmocka_unit_test(integers_or_not_at_all),
-                                       cmocka_unit_test(other_values),       cmocka_unit_test(options_of_before),
-                                       cmocka_unit_test(bytes_of_the_input), cmocka_unit_test(bytes_of_the_layers)};
+                                       cmocka_unit_test(what_packing_finds), cmocka_unit_test(other_values),
+                                       cmocka_unit_test(options_of_before),  cmocka_unit_test(bytes_of_the_input),
+                                       cmocka_unit_test(bytes_of_the_layers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
