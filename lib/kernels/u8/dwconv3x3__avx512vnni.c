@@ -111,7 +111,69 @@ INLINE void load_block(const mseg_u8_dwconv_args *g, int c, int i, block *b)
     }
 }
 
-#include "kernels/u8/dwconv_frame.h"
+#include "kernels/u8/dwconv_strips.h"
+
+enum { COLUMNS = 2 * PIXELS + 1 };
+
+/* Columns from to to of a span are the strip's next ones. */
+INLINE void next_columns(strip *s, const block *b, column *columns, const int from, const int to, const int lines)
+{
+#pragma GCC unroll 9
+    for (int x = 0; x < COLUMNS; x++)
+        if (from + x < to)
+            columns[from + x] = load_column(s->in, (size_t)x * s->tap_step, b, lines);
+#pragma GCC unroll 4
+    for (int y = 0; y < 4; y++)
+        if (y < 2 + lines)
+            s->in[y] += (size_t)(to - from) * s->tap_step;
+}
+
+/* Pixels whose columns are there. Those of more pixels are loaded before the sums are rounded, which keeps multipliers busy. */
+INLINE void span(strip *s, const block *b, column *columns, const int pixels, const int lines, const int step, const int wide,
+                 const int more)
+{
+    sums sum;
+    start(b, &sum);
+    multiply(b, columns, &sum, 0, pixels, lines, step);
+    for (int part = 1; wide && part < b->parts; part++)
+        multiply(b, columns, &sum, part, pixels, lines, step);
+    const int shared = 3 - step;
+#pragma GCC unroll 2
+    for (int x = 0; x < 2; x++)
+        if (x < shared)
+            columns[x] = columns[pixels * step + x];
+    if (more)
+        next_columns(s, b, columns, shared, shared + more * step, lines);
+#pragma GCC unroll 2
+    for (int l = 0; l < 2; l++)
+        if (l < lines) {
+            store(b, &sum, l, s->out[l], s->out_stride, pixels);
+            s->out[l] += (size_t)pixels * s->out_stride;
+        }
+}
+
+INLINE void whole_strip(strip *s, const block *b, const int lines, const int step, const int wide)
+{
+    column columns[COLUMNS];
+    const int shared = 3 - step;
+    int left = s->pixels;
+    next_columns(s, b, columns, 0, shared, lines);
+    if (step < 3 && left >= PIXELS) {
+        next_columns(s, b, columns, shared, shared + PIXELS * step, lines);
+        for (; left >= 2 * PIXELS; left -= PIXELS)
+            span(s, b, columns, PIXELS, lines, step, wide, PIXELS);
+        span(s, b, columns, PIXELS, lines, step, wide, 0);
+        left -= PIXELS;
+    }
+    for (; left > 0; left--) {
+        next_columns(s, b, columns, shared, 3, lines);
+        span(s, b, columns, 1, lines, step, wide, 0);
+#pragma GCC unroll 4
+        for (int y = 0; y < 4; y++)
+            if (y < 2 + lines && step == 3)
+                s->in[y] += (ptrdiff_t)(s->pixel_step - 3 * s->tap_step);
+    }
+}
 
 void mseg_u8_dwconv3x3__avx512vnni(const mseg_u8_dwconv_args *g)
 {
