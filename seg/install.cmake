@@ -4,7 +4,7 @@ file(RELATIVE_PATH MSEG_PREFIX_UP /x/${CMAKE_INSTALL_LIBDIR}/pkgconfig /x) # so 
 
 # The shared library names itself what it needs; for the static one pkg-config --static says it. libzip's own file would ask for what a
 # static libzip needs (bzip2, OpenSSL), which Debian has not and whose packages libzip-dev does not bring.
-set(MSEG_REQUIRES "libpng libjpeg libcjson nettle")
+set(MSEG_REQUIRES "libpng libjpeg libcjson nettle libprotobuf-c")
 set(MSEG_LIBS "-lzip -pthread -lm")
 configure_file(seg/mseg.pc.in mseg.pc @ONLY)
 

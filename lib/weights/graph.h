@@ -13,6 +13,7 @@ typedef enum mseg_node_kind {
     MSEG_NODE_DEPTHWISE,
     MSEG_NODE_ADD,
     MSEG_NODE_POOL, /* mean over the whole map */
+    MSEG_NODE_MAX_POOL,
     MSEG_NODE_RESIZE,
     MSEG_NODE_CONCAT, /* along channels */
     MSEG_NODE_TAIL,   /* what may stand behind scores without changing their order: softmax, largest index, other layouts */
@@ -20,6 +21,14 @@ typedef enum mseg_node_kind {
 } mseg_node_kind;
 
 enum { MSEG_NODE_INPUTS = 16, MSEG_NODE_FAULT = 96 };
+
+typedef enum mseg_node_norm {
+    MSEG_NODE_GAMMA,
+    MSEG_NODE_BETA,
+    MSEG_NODE_MEAN,
+    MSEG_NODE_VARIANCE,
+    MSEG_NODE_NORMS
+} mseg_node_norm;
 
 /* How an operator reads one of its inputs: what the bytes of that tensor stand for (scale 0: no bytes, or made in a way that mseg
  * does not follow), and whether a QUANTIZE made them of other bytes, those of the input's node. */
@@ -42,8 +51,13 @@ typedef struct mseg_node {
     int in_height, in_width; /* convolutions: of the map before any padding */
     /* Convolutions: [out, kh, kw, in] or [1, kh, kw, channels], and [out]; data NULL: none. Names are not set. */
     mseg_tensor weight, bias;
+    /* Batch norm behind that: [out] each, data NULL: left out; variance's: none at all. */
+    mseg_tensor norm[MSEG_NODE_NORMS];
+    float epsilon;
+    int kernel_h, kernel_w; /* of a max pool */
     int stride_h, stride_w, rate_h, rate_w;
     int pad_h, pad_w; /* rows above and columns left of the map that the first output sees */
+    bool pads_given;  /* as numbers, not by the rule of SAME */
     mseg_activation activation;
     mseg_tensor caps;       /* upper bounds of the output behind that, one or one for each channel; data NULL: none */
     float low, high;        /* bounds of the numbers that the output's format can hold */

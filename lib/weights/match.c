@@ -195,6 +195,8 @@ static mseg_status apply_caps(const mseg_matcher *m, const mseg_node *node, cons
     const mseg_node *source = mseg_match_source(m, node);
     if (source->kind == MSEG_NODE_POOL)
         source = mseg_match_source(m, source);
+    if (node->norm[MSEG_NODE_VARIANCE].data && (node->caps.data || source->caps.data))
+        return mseg_match_fail(m, node, layer, "has batch norm apart and bounds");
     const float *before = source->caps.data ? caps_of(m, source, layer, &status) : NULL;
     const float *caps = node->caps.data && !status ? caps_of(m, node, layer, &status) : NULL;
     if (caps && !readers_multiply(m, node))
@@ -227,6 +229,29 @@ static mseg_status check_tensor(const mseg_matcher *m, const char *layer, const 
     return mseg_weights_check(m->weights, t, m->err);
 }
 
+/* Batch norm, which mseg_weights_load makes a part of the convolution. */
+static mseg_status add_norm(const mseg_matcher *m, const mseg_node *node, const char *layer)
+{
+    static const char *const parts[MSEG_NODE_NORMS] = {"norm.gamma", "norm.beta", "norm.mean", "norm.variance"};
+    mseg_status status = MSEG_OK;
+    if (!node->norm[MSEG_NODE_VARIANCE].data)
+        return MSEG_OK;
+    for (int i = 0; i < MSEG_NODE_NORMS && !status; i++) {
+        mseg_tensor part = node->norm[i];
+        if (part.data && (part.rank != 1 || part.shape[0] != node->channels))
+            return mseg_match_fail(m, node, layer, "has a %s that is not one value for each of its %d channels", parts[i],
+                                   node->channels);
+        if (part.data)
+            status = add_tensor(m, layer, parts[i], &part);
+    }
+    uint8_t *epsilon = status ? NULL : mseg_weights_room(m->weights, sizeof node->epsilon, m->err);
+    if (!epsilon)
+        return status ? status : MSEG_NOMEM;
+    memcpy(epsilon, &node->epsilon, sizeof node->epsilon);
+    mseg_tensor one = {.dtype = MSEG_F32, .rank = 1, .shape = {1}, .data = epsilon, .bytes = sizeof node->epsilon};
+    return add_tensor(m, layer, "norm.epsilon", &one);
+}
+
 static mseg_status add_tensors(const mseg_matcher *m, const mseg_node *node, const char *layer)
 {
     mseg_tensor weight = node->weight, bias = node->bias;
@@ -239,7 +264,9 @@ static mseg_status add_tensors(const mseg_matcher *m, const mseg_node *node, con
         status = apply_caps(m, node, layer, &weight, &bias);
     if (!status)
         status = add_tensor(m, layer, "weight", &weight);
-    return status || !bias.data ? status : add_tensor(m, layer, "bias", &bias);
+    if (!status && bias.data)
+        status = add_tensor(m, layer, "bias", &bias);
+    return status ? status : add_norm(m, node, layer);
 }
 
 static mseg_status check_weight_shape(const mseg_matcher *m, mseg_node *node, const char *layer, int kernel)
@@ -286,6 +313,7 @@ static mseg_status check_geometry(mseg_matcher *m, const mseg_node *node, const 
                                want->rate ? ", not what this output stride has" : "");
     if (kernel == 1)
         rate = 1;
+    m->given = m->given || (node->pads_given && kernel > 1 && stride > 1);
     if (node->block > 1 || !note_padding(m, node->in_height, node->height, kernel, stride, rate, node->pad_h) ||
         !note_padding(m, node->in_width, node->width, kernel, stride, rate, node->pad_w))
         return mseg_match_fail(m, node, layer,
@@ -382,7 +410,9 @@ static mseg_status match(mseg_matcher *m)
         status = mseg_match_head(m);
     if (status != MSEG_OK)
         return status;
-    m->weights->padding = m->same ? MSEG_SAME : MSEG_SYMMETRIC;
+    /* What fits both rules at this size and is given as numbers is the same at every size. */
+    if (!(m->same && m->symmetric && m->weights->described))
+        m->weights->padding = m->same && !(m->symmetric && m->given) ? MSEG_SAME : MSEG_SYMMETRIC;
     status = take_tail(m);
     if (!status)
         status = check_all_taken(m);

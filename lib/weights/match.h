@@ -18,6 +18,7 @@ typedef struct mseg_matcher {
     const mseg_node *low_level;                               /* the network's, NULL: not found */
     int strides[MSEG_MATCH_BLOCKS], rates[MSEG_MATCH_BLOCKS]; /* of the blocks so far */
     bool same, symmetric;                                     /* every padding so far is that of SAME; is equal on both sides */
+    bool given;                                               /* one of a convolution with a stride was given as numbers */
     int taken;                                                /* convolutions so far */
     const mseg_node *resize;                                  /* that told the sampling; NULL: none so far */
 } mseg_matcher;

@@ -23,6 +23,7 @@ struct mseg_weights {
     mseg_weights_block *room;
     size_t room_bytes; /* in all blocks */
     mseg_padding padding;
+    bool described; /* mseg has written the file: its padding is the rule where a graph leaves it open */
     mseg_input input;
     mseg_weights_origin origin;
     char *label_text;    /* what the labels point into */

@@ -309,25 +309,31 @@ static mseg_status check_network(const tfl_model *model, mseg_error *err)
     return MSEG_OK;
 }
 
+mseg_status mseg_tfl_model_match(mseg_weights *weights, const tfl_model *model, mseg_error *err)
+{
+    mseg_graph graph;
+    mseg_status status = mseg_tfl_graph_build(&graph, &weights->input, model, err);
+    if (status == MSEG_OK)
+        status = mseg_graph_match(&graph, weights, err);
+    if (status == MSEG_OK)
+        status = mseg_tfl_check(model, err);
+    if (status == MSEG_UNSUPPORTED)
+        mseg_tfl_say_kind(model, err);
+    mseg_free(&graph.nodes);
+    return status;
+}
+
 mseg_status mseg_tflite_read(mseg_weights *weights, mseg_error *err)
 {
     mseg_fb fb = {.data = weights->data, .size = weights->size};
     tfl_model model = {0};
-    mseg_graph graph = {0};
     mseg_status status = mseg_tfl_model_read(&model, &fb, err);
-    if (status == MSEG_OK)
-        status = check_network(&model, err);
+    if (status == MSEG_OK && (status = check_network(&model, err)) == MSEG_UNSUPPORTED)
+        mseg_tfl_say_kind(&model, err);
     if (status == MSEG_OK)
         status = mseg_tfl_metadata_read(weights, &fb, mseg_fb_root(&fb), model.tensors[model.input].type == TFL_FLOAT32, err);
     if (status == MSEG_OK)
-        status = mseg_tfl_graph_build(&graph, &weights->input, &model, err);
-    if (status == MSEG_OK)
-        status = mseg_graph_match(&graph, weights, err);
-    if (status == MSEG_OK)
-        status = mseg_tfl_check(&model, err);
-    if (status == MSEG_UNSUPPORTED)
-        mseg_tfl_say_kind(&model, err);
-    mseg_free(&graph.nodes);
+        status = mseg_tfl_model_match(weights, &model, err);
     mseg_tfl_model_free(&model);
     return status;
 }

@@ -1,9 +1,11 @@
 #ifndef MSEG_WEIGHTS_TFLITE_H
 #define MSEG_WEIGHTS_TFLITE_H
 
-/* Inside lib/weights only. A TensorFlow Lite file in two steps: its tables as plain structs (tflite.c), its operators reduced to
- * nodes for the matcher (tflite_graph.c, tflite_absorb.c, tflite_input.c). Numbers of operators, types and fields:
- * tensorflow/lite/schema/schema.fbs, version 3. */
+/* Inside lib/weights only. A file in two steps: its tables as plain structs (tflite.c), its operators reduced to nodes for the
+ * matcher (tflite_graph.c, tflite_absorb.c, tflite_input.c). Numbers of operators, types and fields:
+ * tensorflow/lite/schema/schema.fbs, version 3. The readers of ONNX and GraphDef say what their files hold in the same operators,
+ * with maps as [batch, height, width, channels] and weights in TensorFlow Lite's order, and add a few that TensorFlow Lite has
+ * not. */
 
 #include "weights/flatbuffer.h"
 #include "weights/graph.h"
@@ -17,6 +19,7 @@ enum {
     TFL_MAX_STRIDE = 1 << 12, /* and dilation */
     TFL_MAX_KERNEL = 16,
     TFL_FAULT = MSEG_NODE_FAULT,
+    TFL_DESCRIPTION = 96,
 };
 
 typedef enum tfl_type { TFL_FLOAT32 = 0, TFL_FLOAT16 = 1, TFL_INT32 = 2, TFL_UINT8 = 3, TFL_INT64 = 4, TFL_INT8 = 9 } tfl_type;
@@ -29,6 +32,7 @@ typedef enum tfl_code {
     TFL_OP_DEPTHWISE_CONV_2D = 4,
     TFL_OP_DEQUANTIZE = 6,
     TFL_OP_FULLY_CONNECTED = 9,
+    TFL_OP_MAX_POOL_2D = 17,
     TFL_OP_MUL = 18,
     TFL_OP_RELU = 19,
     TFL_OP_RELU6 = 21,
@@ -55,11 +59,15 @@ typedef enum tfl_code {
     TFL_OP_RESIZE_NEAREST_NEIGHBOR = 97,
     TFL_OP_QUANTIZE = 114,
     TFL_OP_BROADCAST_TO = 130,
+    /* Of other formats. */
+    TFL_OP_BATCH_NORM = 10000, /* inputs: map, gamma, beta, mean, variance, each [channels]; gamma and beta may be left out */
+    TFL_OP_FOREIGN,            /* any other operator of theirs */
 } tfl_code;
 
 typedef enum tfl_activation { TFL_NONE = 0, TFL_RELU = 1, TFL_RELU6 = 3 } tfl_activation;
 
-typedef enum tfl_padding { TFL_SAME = 0, TFL_VALID = 1 } tfl_padding;
+/* TFL_GIVEN, of other formats: as .pads say. */
+typedef enum tfl_padding { TFL_SAME = 0, TFL_VALID = 1, TFL_GIVEN = 2 } tfl_padding;
 
 typedef struct tfl_tensor {
     int rank; /* -1: more than 4 dimensions, or one that is unknown or too large */
@@ -81,12 +89,16 @@ typedef struct tfl_operator {
     int output;                 /* the first of n_outputs */
     int n_outputs;
     int padding, activation;
+    int pads[4]; /* of TFL_GIVEN: top, bottom, left, right */
     int stride_h, stride_w, dilation_h, dilation_w, filter_h, filter_w;
     int multiplier;                 /* depthwise: output channels per input channel */
     int axis;                       /* concatenation */
     bool align_corners, half_pixel; /* resizes */
     float beta;                     /* softmax: of exp(beta * x) */
-    char custom[40];                /* the beginning of a custom operator's name, printable; "": it is none */
+    float epsilon;                  /* batch norm: added to the variance */
+    char
+        custom[40]; /* the beginning of a custom operator's name, printable; "": it is none. Of other formats: their name of it */
+    char label[48]; /* of other formats: what messages call it, "node Conv_12 (Conv)"; "": by its place and code */
 } tfl_operator;
 
 typedef struct tfl_model {
@@ -148,6 +160,9 @@ const tfl_view *mseg_tfl_input(const tfl_builder *b, const tfl_operator *op, int
 /** Whether nothing has become part of the node since. */
 bool mseg_tfl_current(const tfl_builder *b, const tfl_view *v);
 
+/** Whether zeros have been put around the node's output. */
+bool mseg_tfl_padded(const tfl_view *v);
+
 /** A node's output as the next node may take it: not padded, not split, with everything that belongs to it. */
 bool mseg_tfl_whole(const tfl_builder *b, const tfl_view *v);
 
@@ -196,7 +211,16 @@ bool mseg_tfl_absorb_arithmetic(tfl_builder *b, const tfl_operator *op);
  * neither tells is as in rule before. */
 void mseg_tfl_input_rule(const tfl_builder *b, mseg_input *rule);
 
+/** What messages call operator op of the model. */
+void mseg_tfl_describe(char text[TFL_DESCRIPTION], const tfl_model *model, const tfl_operator *op);
+
 /** The nodes of the model and its input rule. The caller frees graph->nodes. On failure *graph is all zero. */
 mseg_status mseg_tfl_graph_build(mseg_graph *graph, mseg_input *rule, const tfl_model *model, mseg_error *err);
+
+/** Finds the network that the model's operators are: tensors, padding, input rule and origin of weights (match.c), after which
+ * every check of mseg_tfl_check has passed. weights->input is what the file says elsewhere of the picture. The model's data must
+ * live as long as the weights. Errors: MSEG_UNSUPPORTED, naming what the network is where that can be told; those of
+ * mseg_weights_add. */
+mseg_status mseg_tfl_model_match(mseg_weights *weights, const tfl_model *model, mseg_error *err);
 
 #endif

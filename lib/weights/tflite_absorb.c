@@ -2,7 +2,7 @@
 
 #include "weights/tflite.h"
 
-static bool padded(const tfl_view *v)
+bool mseg_tfl_padded(const tfl_view *v)
 {
     return v->pad[0] || v->pad[1] || v->pad[2] || v->pad[3];
 }
@@ -14,7 +14,7 @@ bool mseg_tfl_current(const tfl_builder *b, const tfl_view *v)
 
 bool mseg_tfl_whole(const tfl_builder *b, const tfl_view *v)
 {
-    return mseg_tfl_current(b, v) && v->block == 1 && !padded(v) && !v->channels_first;
+    return mseg_tfl_current(b, v) && v->block == 1 && !mseg_tfl_padded(v) && !v->channels_first;
 }
 
 /* The output of op is the same node as v, which may have grown. */
@@ -30,7 +30,7 @@ static void pass(tfl_builder *b, const tfl_operator *op, const tfl_view *v)
 /* The node of v when it is a convolution of which more may become part; NULL: it is none. */
 static mseg_node *open_convolution(const tfl_builder *b, const tfl_view *v)
 {
-    if (!mseg_tfl_current(b, v) || padded(v))
+    if (!mseg_tfl_current(b, v) || mseg_tfl_padded(v))
         return NULL;
     mseg_node *node = &b->nodes[v->node];
     return (node->kind == MSEG_NODE_CONV || node->kind == MSEG_NODE_DEPTHWISE) && !node->uses ? node : NULL;
@@ -180,7 +180,7 @@ static bool absorb_batch_to_space(tfl_builder *b, const tfl_operator *op)
 {
     const tfl_view *v = mseg_tfl_input(b, op, 0);
     int block[2], crops[4];
-    if (!mseg_tfl_current(b, v) || v->block == 1 || padded(v) || !mseg_tfl_ints(b, op, 1, 2, block) ||
+    if (!mseg_tfl_current(b, v) || v->block == 1 || mseg_tfl_padded(v) || !mseg_tfl_ints(b, op, 1, 2, block) ||
         !mseg_tfl_ints(b, op, 2, 4, crops) || block[0] != v->block || block[1] != v->block ||
         b->nodes[v->node].block != v->block || !mseg_tfl_in_range(crops, 4, 0, TFL_MAX_DIMENSION))
         return false;
@@ -244,13 +244,34 @@ static bool absorb_bias(tfl_builder *b, const tfl_operator *op)
     mseg_activation activation;
     char fault[TFL_FAULT];
     if (!node || !c || c->constant < 0 || node->activation != MSEG_LINEAR || node->caps.data ||
-        (node->bias.data && !all_zero(&node->bias)) ||
+        (node->bias.data && !all_zero(&node->bias)) || node->norm[MSEG_NODE_VARIANCE].data ||
         !mseg_tfl_constant(&b->model->tensors[c->constant], "bias", &bias, fault) || bias.rank != 1 ||
         bias.shape[0] != node->channels || !mseg_tfl_activation(op->activation, &activation))
         return false;
     node->bias = bias;
     node->activation = activation;
     mseg_tfl_set_apart(b, op, node, "gets its bias by");
+    b->versions[v->node]++;
+    pass(b, op, v);
+    return true;
+}
+
+static bool absorb_norm(tfl_builder *b, const tfl_operator *op)
+{
+    static const char *const parts[MSEG_NODE_NORMS] = {"gamma", "beta", "mean", "variance"};
+    const tfl_view *v = mseg_tfl_input(b, op, 0);
+    mseg_node *node = mseg_tfl_whole(b, v) ? open_convolution(b, v) : NULL;
+    if (!node || node->activation != MSEG_LINEAR || node->caps.data || node->norm[MSEG_NODE_VARIANCE].data)
+        return false;
+    for (int i = 0; i < MSEG_NODE_NORMS; i++) {
+        const tfl_view *part = mseg_tfl_input(b, op, 1 + i);
+        if (part ? part->constant < 0 : i >= MSEG_NODE_MEAN)
+            return false;
+        if (part)
+            mseg_tfl_constant(&b->model->tensors[part->constant], parts[i], &node->norm[i], node->fault);
+    }
+    node->epsilon = op->epsilon;
+    mseg_tfl_set_apart(b, op, node, "is normalised by");
     b->versions[v->node]++;
     pass(b, op, v);
     return true;
@@ -273,6 +294,8 @@ bool mseg_tfl_absorb(tfl_builder *b, const tfl_operator *op)
         return absorb_minimum(b, op);
     case TFL_OP_MAXIMUM:
         return absorb_maximum(b, op);
+    case TFL_OP_BATCH_NORM:
+        return absorb_norm(b, op);
     case TFL_OP_PAD:
         return absorb_pad(b, op);
     case TFL_OP_PADV2:

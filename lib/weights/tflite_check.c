@@ -28,8 +28,9 @@ static bool ints_of(const tfl_model *model, const tfl_operator *op, int input, i
 
 static mseg_status fail(const tfl_model *model, const tfl_operator *op, const char *what, mseg_error *err)
 {
-    return mseg_fail(err, MSEG_UNSUPPORTED, "operator %d (%s, code %d) %s", (int)(op - model->operators),
-                     mseg_tfl_operator_name(op), op->code, what);
+    char operator[TFL_DESCRIPTION];
+    mseg_tfl_describe(operator, model, op);
+    return mseg_fail(err, MSEG_UNSUPPORTED, "%s %s", operator, what);
 }
 
 /* ---- the input --------------------------------------------------------------------------------------------------------- */
@@ -67,19 +68,29 @@ static bool same_shape(const tfl_tensor *a, const tfl_tensor *b)
     return a->rank == b->rank && (a->rank < 0 || memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape) == 0);
 }
 
-static int64_t slid(const tfl_operator *op, int in, int kernel, int stride, int dilation)
+/* Positions of a kernel along an axis of in elements, where pads are zeros that the operator puts on either end. */
+static int64_t slid(const tfl_operator *op, int in, const int *pads, int kernel, int stride, int dilation)
 {
-    const int64_t size = (int64_t)(kernel - 1) * dilation + 1;
+    const int64_t size = (int64_t)(kernel - 1) * dilation + 1, wide = (int64_t)in + pads[0] + pads[1];
     if (stride < 1)
         return 0;
-    return op->padding == TFL_SAME ? ((int64_t)in + stride - 1) / stride : in < size ? 0 : (in - size) / stride + 1;
+    if (op->padding == TFL_SAME)
+        return ((int64_t)in + stride - 1) / stride;
+    return wide < size ? 0 : (wide - size) / stride + 1;
 }
 
 static bool convolution_fits(const tfl_operator *op, const tfl_tensor *in, const tfl_tensor *kernel, const tfl_tensor *out)
 {
     return in->rank == 4 && kernel && kernel->rank == 4 && out->rank == 4 && out->shape[0] == in->shape[0] &&
-           out->shape[1] == slid(op, in->shape[1], kernel->shape[1], op->stride_h, op->dilation_h) &&
-           out->shape[2] == slid(op, in->shape[2], kernel->shape[2], op->stride_w, op->dilation_w);
+           out->shape[1] == slid(op, in->shape[1], op->pads, kernel->shape[1], op->stride_h, op->dilation_h) &&
+           out->shape[2] == slid(op, in->shape[2], op->pads + 2, kernel->shape[2], op->stride_w, op->dilation_w);
+}
+
+static bool pool_fits(const tfl_operator *op, const tfl_tensor *in, const tfl_tensor *out)
+{
+    return in->rank == 4 && out->rank == 4 && out->shape[0] == in->shape[0] && out->shape[3] == in->shape[3] &&
+           out->shape[1] == slid(op, in->shape[1], op->pads, op->filter_h, op->stride_h, 1) &&
+           out->shape[2] == slid(op, in->shape[2], op->pads + 2, op->filter_w, op->stride_w, 1);
 }
 
 static bool pad_fits(const tfl_model *model, const tfl_operator *op, const tfl_tensor *in, const tfl_tensor *out)
@@ -148,6 +159,8 @@ static bool output_fits(const tfl_model *model, const tfl_operator *op)
     case TFL_OP_CONV_2D:
     case TFL_OP_DEPTHWISE_CONV_2D:
         return convolution_fits(op, in, input_of(model, op, 1), out);
+    case TFL_OP_MAX_POOL_2D:
+        return pool_fits(op, in, out);
     case TFL_OP_PAD:
     case TFL_OP_PADV2:
         return pad_fits(model, op, in, out);
@@ -167,6 +180,7 @@ static bool output_fits(const tfl_model *model, const tfl_operator *op)
     case TFL_OP_DEQUANTIZE:
     case TFL_OP_RELU:
     case TFL_OP_RELU6:
+    case TFL_OP_BATCH_NORM:
         return same_shape(in, out);
     case TFL_OP_ADD:
     case TFL_OP_SUB:

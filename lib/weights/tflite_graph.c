@@ -148,7 +148,11 @@ static bool make_convolution(tfl_builder *b, const tfl_operator *op, mseg_node *
     node->rate_w = op->dilation_w * in->block;
     node->pad_h = in->pad[0];
     node->pad_w = in->pad[2];
-    if (op->padding == TFL_SAME) {
+    node->pads_given = op->padding == TFL_GIVEN || mseg_tfl_padded(in);
+    if (op->padding == TFL_GIVEN) {
+        node->pad_h += op->pads[0];
+        node->pad_w += op->pads[2];
+    } else if (op->padding == TFL_SAME) {
         node->pad_h += in->block * mseg_pad_before(MSEG_SAME, map->shape[1], w->shape[1], op->stride_h, op->dilation_h);
         node->pad_w += in->block * mseg_pad_before(MSEG_SAME, map->shape[2], w->shape[2], op->stride_w, op->dilation_w);
     }
@@ -199,6 +203,32 @@ static bool make_pool(tfl_builder *b, const tfl_operator *op, mseg_node *node)
     node->kind = MSEG_NODE_POOL;
     node->height = node->width = 1;
     node->channels = source->channels;
+    node->inputs[node->n_inputs++] = in->node;
+    return true;
+}
+
+static bool make_max_pool(tfl_builder *b, const tfl_operator *op, mseg_node *node)
+{
+    const tfl_view *in = mseg_tfl_input(b, op, 0);
+    const int geometry[4] = {op->stride_h, op->stride_w, op->filter_h, op->filter_w};
+    if (!mseg_tfl_whole(b, in) || op->activation != TFL_NONE || !mseg_tfl_in_range(geometry, 4, 1, TFL_MAX_KERNEL) ||
+        !mseg_tfl_map_size(&b->model->tensors[op->output], node))
+        return false;
+    node->kind = MSEG_NODE_MAX_POOL;
+    node->in_height = b->nodes[in->node].height;
+    node->in_width = b->nodes[in->node].width;
+    node->kernel_h = op->filter_h;
+    node->kernel_w = op->filter_w;
+    node->stride_h = op->stride_h;
+    node->stride_w = op->stride_w;
+    node->rate_h = node->rate_w = 1;
+    node->pads_given = op->padding == TFL_GIVEN;
+    node->pad_h = op->pads[0];
+    node->pad_w = op->pads[2];
+    if (op->padding == TFL_SAME) {
+        node->pad_h = mseg_pad_before(MSEG_SAME, node->in_height, op->filter_h, op->stride_h, 1);
+        node->pad_w = mseg_pad_before(MSEG_SAME, node->in_width, op->filter_w, op->stride_w, 1);
+    }
     node->inputs[node->n_inputs++] = in->node;
     return true;
 }
@@ -269,6 +299,8 @@ static bool make_known(tfl_builder *b, const tfl_operator *op, mseg_node *node)
     case TFL_OP_AVERAGE_POOL_2D:
     case TFL_OP_MEAN:
         return make_pool(b, op, node);
+    case TFL_OP_MAX_POOL_2D:
+        return make_max_pool(b, op, node);
     case TFL_OP_ADD:
         return op->activation == TFL_NONE && make_plain(b, op, node, MSEG_NODE_ADD, 2);
     case TFL_OP_CONCATENATION:
@@ -313,7 +345,7 @@ static void add_node(tfl_builder *b, int index)
     mseg_node *node = &b->nodes[b->count];
     if (!make_known(b, op, node))
         make_other(b, op, node);
-    snprintf(node->what, sizeof node->what, "operator %d (%s, code %d)", index, mseg_tfl_operator_name(op), op->code);
+    mseg_tfl_describe(node->what, b->model, op);
     node->low = -INFINITY;
     node->high = INFINITY;
     mseg_tfl_narrow(node, &b->model->tensors[op->output]);
@@ -333,19 +365,17 @@ static void add_node(tfl_builder *b, int index)
 static mseg_status check_operator(const tfl_builder *b, int index, mseg_error *err)
 {
     const tfl_operator *op = &b->model->operators[index];
-    const char *name = mseg_tfl_operator_name(op);
+    char what[TFL_DESCRIPTION];
+    mseg_tfl_describe(what, b->model, op);
     if (op->n_inputs > TFL_MAX_INPUTS || op->n_outputs > 1)
-        return mseg_fail(err, MSEG_UNSUPPORTED, "operator %d (%s, code %d) has %d inputs and %d outputs", index, name, op->code,
-                         op->n_inputs, op->n_outputs);
+        return mseg_fail(err, MSEG_UNSUPPORTED, "%s has %d inputs and %d outputs", what, op->n_inputs, op->n_outputs);
     const tfl_view *out = &b->views[op->output];
     if (out->node >= 0 || out->constant >= 0 || out->size)
-        return mseg_fail(err, MSEG_FORMAT, "operator %d (%s) writes tensor %d, which has a value already", index, name,
-                         op->output);
+        return mseg_fail(err, MSEG_FORMAT, "%s writes tensor %d, which has a value already", what, op->output);
     for (int i = 0; i < op->n_inputs; i++) {
         const tfl_view *in = op->inputs[i] >= 0 ? &b->views[op->inputs[i]] : NULL;
         if (in && in->node < 0 && in->constant < 0 && !in->size)
-            return mseg_fail(err, MSEG_FORMAT, "operator %d (%s) reads tensor %d before anything writes it", index, name,
-                             op->inputs[i]);
+            return mseg_fail(err, MSEG_FORMAT, "%s reads tensor %d before anything writes it", what, op->inputs[i]);
     }
     return MSEG_OK;
 }

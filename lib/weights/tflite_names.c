@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "weights/tflite.h"
 
 /* BuiltinOperator of tensorflow/lite/schema/schema.fbs: the code is the place in this list. */
@@ -219,6 +221,15 @@ enum { NAMES = sizeof names / sizeof *names };
 const char *mseg_tfl_code_name(int code)
 {
     return code >= 0 && code < NAMES ? names[code] : "operator";
+}
+
+void mseg_tfl_describe(char text[TFL_DESCRIPTION], const tfl_model *model, const tfl_operator *op)
+{
+    if (*op->label)
+        snprintf(text, TFL_DESCRIPTION, "%s", op->label);
+    else
+        snprintf(text, TFL_DESCRIPTION, "operator %d (%s, code %d)", (int)(op - model->operators), mseg_tfl_operator_name(op),
+                 op->code);
 }
 
 const char *mseg_tfl_operator_name(const tfl_operator *op)

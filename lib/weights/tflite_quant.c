@@ -51,7 +51,9 @@ mseg_node_read mseg_tfl_read(const tfl_builder *b, const tfl_operator *op, int i
 
 void mseg_tfl_set_apart(const tfl_builder *b, const tfl_operator *op, mseg_node *node, const char *what)
 {
-    if (!*node->apart)
+    if (!*node->apart && *op->label)
+        snprintf(node->apart, sizeof node->apart, "%s %s", what, op->label);
+    else if (!*node->apart)
         snprintf(node->apart, sizeof node->apart, "%s operator %d (%s)", what, (int)(op - b->model->operators),
                  mseg_tfl_operator_name(op));
 }
