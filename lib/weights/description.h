@@ -18,9 +18,9 @@ typedef struct mseg_description {
 /** The JSON text; the caller frees it with free(). NULL with *err set: MSEG_NOMEM. Every number reads back as it was. */
 char *mseg_description_text(const mseg_description *description, mseg_error *err);
 
-/** Reads such a text into weights: input rule (from: MSEG_INPUT_METADATA), padding, labels and origin. Fields that it does not know
- * are left alone. Called before a graph is matched, which then has the last word on everything but the input rule, the labels and
- * what padding means where its size leaves that open. Errors: MSEG_FORMAT, with what is wrong; MSEG_NOMEM. */
+/** Reads such a text into weights: input rule (from: MSEG_INPUT_METADATA), padding, labels and origin. Fields that it does not
+ * know are left alone. Called before a graph is matched, which then has the last word on everything but the input rule, the
+ * labels and what padding means where its size leaves that open. Errors: MSEG_FORMAT, with what is wrong; MSEG_NOMEM. */
 mseg_status mseg_description_read(mseg_weights *weights, const char *text, size_t length, mseg_error *err);
 
 #endif
