@@ -6,7 +6,7 @@
 #include <zip.h>
 
 #include "base/alloc.h"
-#include "base/json.h"
+#include "weights/label.h"
 
 /* Field numbers: of the model's tables, then of the metadata's. */
 enum { MODEL_BUFFERS = 4, MODEL_METADATA = 6 };
@@ -20,7 +20,7 @@ enum { FILE_NAME, FILE_DESCRIPTION, FILE_TYPE, FILE_LOCALE };
 
 enum { NORMALISATION = 1 };                 /* member of the union of process units */
 enum { AXIS_LABELS = 2, VALUE_LABELS = 3 }; /* types of associated files */
-enum { MAX_NAME = 255, MAX_TEXT = 1 << 20, MAX_LABELS = 65536, MAX_LABEL = 255 };
+enum { MAX_NAME = 255 };
 
 /* ---- the FlatBuffer ---------------------------------------------------------------------------------------------------- */
 
@@ -92,14 +92,6 @@ static int rank_of(mseg_fb *meta, mseg_fb_table file)
     return (type == AXIS_LABELS ? 2 : 0) + (mseg_fb_list(meta, file, FILE_LOCALE, 1).count == 0 ? 1 : 0) + 1;
 }
 
-static bool is_line(const char *text)
-{
-    for (const char *c = text; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            return false;
-    return mseg_is_utf8(text);
-}
-
 /* Which file of the archive holds the labels; "": none. */
 static void find_labels(char name[MAX_NAME + 1], mseg_fb *meta, mseg_fb_table subgraph)
 {
@@ -123,7 +115,7 @@ static void find_labels(char name[MAX_NAME + 1], mseg_fb *meta, mseg_fb_table su
     if (best.count > 0 && best.count <= MAX_NAME)
         memcpy(name, meta->data + best.position, best.count);
     name[best.count <= MAX_NAME ? best.count : 0] = 0;
-    if (best.count == 0 || strlen(name) != best.count || !is_line(name))
+    if (best.count == 0 || strlen(name) != best.count || !mseg_is_line(name))
         mseg_fb_damage(meta, best.position, "a file of labels has no proper name");
 }
 
@@ -172,7 +164,7 @@ static mseg_status read_entry(char **text, zip_t *zip, const char *name, mseg_er
         return MSEG_OK;
     if (index < 0 || zip_stat_index(zip, (zip_uint64_t)index, 0, &entry))
         return fail_zip(name, zip_get_error(zip), err);
-    if (entry.size > MAX_TEXT)
+    if (entry.size > MSEG_MAX_LABEL_TEXT)
         return mseg_fail(err, MSEG_LIMIT, "the labels inside (%.80s) are larger than 1 MiB", name);
     zip_file_t *file = zip_fopen_index(zip, (zip_uint64_t)index, 0);
     if (!file)
@@ -223,8 +215,8 @@ static mseg_status split(const char ***names, int *count, char *text, const char
     int lines = 0;
     for (const char *c = line; *c; c++)
         lines += *c == '\n' || !c[1];
-    if (lines > MAX_LABELS)
-        return mseg_fail(err, MSEG_LIMIT, "the labels inside (%.80s) are more than %d lines", file, MAX_LABELS);
+    if (lines > MSEG_MAX_LABELS)
+        return mseg_fail(err, MSEG_LIMIT, "the labels inside (%.80s) are more than %d lines", file, MSEG_MAX_LABELS);
     *names = mseg_alloc_array((size_t)lines, sizeof **names);
     if (!*names)
         return mseg_fail(err, MSEG_NOMEM, NULL);
@@ -237,10 +229,10 @@ static mseg_status split(const char ***names, int *count, char *text, const char
             end--;
         next += *next ? 1 : 0;
         *end = 0;
-        if (end - line > MAX_LABEL)
+        if (end - line > MSEG_MAX_LABEL_BYTES)
             return mseg_fail(err, MSEG_LIMIT, "the labels inside (%.80s): line %d is longer than %d bytes", file, i + 1,
-                             MAX_LABEL);
-        if (!is_line(line))
+                             MSEG_MAX_LABEL_BYTES);
+        if (!mseg_is_line(line))
             return mseg_fail(err, MSEG_FORMAT, "the labels inside (%.80s): line %d is not text in UTF-8", file, i + 1);
         (*names)[i] = line;
         line = next;
