@@ -1,0 +1,1 @@
+mseg_program(write/write_onnx.c write weights net heads seg plan kernels image base)
