@@ -89,7 +89,7 @@ MSEG_API mseg_status mseg_model_open(mseg_model **model, const char *path, const
 
 /** The same from a model file in memory: size bytes at any address, which are only read during the call (the weights are copied
  * as they are packed). name: that of the file it would be; of that the model is called what is behind the last '/', without
- * ".tflite". MSEG_INVAL also when bytes or name is NULL. */
+ * ".tflite", ".pb", ".onnx" or ".safetensors". MSEG_INVAL also when bytes or name is NULL. */
 MSEG_API mseg_status mseg_model_open_memory(mseg_model **model, const void *bytes, size_t size, const char *name,
                                             const mseg_model_options *options, mseg_error *err);
 
@@ -103,7 +103,7 @@ MSEG_API void mseg_model_close(mseg_model **model);
 
 /* The texts belong to the model. */
 typedef struct mseg_model_info {
-    const char *name;        /* of its file, without folder and ".tflite"; a random model's description */
+    const char *name;        /* of its file, without folder and extension; a random model's description */
     const char *sha256;      /* of its file, in hexadecimal; "": made without a file */
     bool builtin;            /* the model of mseg_model_open_builtin */
     const char *network;     /* "MobileNetV2" */
@@ -117,7 +117,7 @@ typedef struct mseg_model_info {
     int logits_stride;   /* canvas pixels from one point of the logits to the next: output_stride, 4 with a decoder */
     int64_t params;      /* folded parameters (weights and biases) */
     const char *kernels; /* name of the kernel set in use */
-    const char *format;  /* of the file, "tflite" */
+    const char *format;  /* of the file: "tflite", "graphdef", "onnx", "safetensors"; "seeded": a random model */
     int trained_output_stride, trained_width, trained_height; /* what the file's own graph uses; 0 = unknown */
     int labels; /* names of classes inside the file, 0: none; they are used (mseg_model_label) when they are as many as classes */
     float input_scale[3], input_offset[3]; /* channel c enters as byte * input_scale[c] + input_offset[c] */
