@@ -20,7 +20,7 @@ ALLOWED = {
     'heads': ['lib/base', 'lib/net', 'lib/weights'],
     'palettes': [],
     'seg': ['lib/base', 'lib/image', 'lib/kernels', 'lib/net', 'lib/weights', 'lib/write', 'lib/plan', 'heads',
-            'seg/backbones'],
+            'seg/backbones', 'seg/run/options.h'],
     'seg/backbones': ['lib/base', 'lib/net', 'lib/weights', 'heads'],
     'seg/run': ['lib/base', 'lib/image', 'lib/kernels', 'lib/net', 'lib/plan', 'seg/mseg.h', 'seg/model.h'],
     'seg/draw': ['lib/base', 'lib/image', 'seg/mseg.h'],
