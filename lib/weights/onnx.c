@@ -6,11 +6,12 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "weights/description.h"
 #include "weights/foreign_inside.h"
 #include "weights/torchvision.h"
 
 /* Numbers of fields of ModelProto and GraphProto. */
-enum { MODEL_GRAPH = 7, MODEL_OPERATOR_SET = 8 };
+enum { MODEL_GRAPH = 7, MODEL_OPERATOR_SET = 8, MODEL_METADATA = 14 };
 enum { GRAPH_NODE = 1, GRAPH_INITIALIZER = 5, GRAPH_INPUT = 11, GRAPH_OUTPUT = 12, GRAPH_SPARSE = 15 };
 enum { TENSOR_NAME = 8 };
 
@@ -195,12 +196,24 @@ static void visit_first(mseg_onnx_reader *r, const mseg_wire_field *f)
         mseg_onnx_fail(r, NULL, MSEG_UNSUPPORTED, "the ONNX file has sparse tensors; save them as dense ones");
 }
 
+/* Our own description. */
+static void read_entry(mseg_onnx_reader *r, mseg_wire m)
+{
+    MsegOnnx__Entry *entry = (MsegOnnx__Entry *)mseg_onnx_unpack(r, &mseg_onnx__entry__descriptor, m, "an entry of the metadata");
+    if (entry && entry->key && entry->value && strcmp(entry->key, "mseg") == 0)
+        r->status = mseg_description_read(r->weights, entry->value, strlen(entry->value), r->err);
+    if (entry)
+        free_message(r, &entry->base);
+}
+
 static void visit_model(mseg_onnx_reader *r, const mseg_wire_field *f)
 {
     if (f->number == MODEL_GRAPH)
         walk(r, f->bytes, visit_first);
     else if (f->number == MODEL_OPERATOR_SET)
         read_operator_set(r, f->bytes);
+    else if (f->number == MODEL_METADATA)
+        read_entry(r, f->bytes);
 }
 
 /* ---- the graph's ends ----------------------------------------------------------------------------------------------------- */
@@ -343,7 +356,7 @@ mseg_status mseg_onnx_read(mseg_weights *weights, mseg_error *err)
     mseg_onnx_reader r = {.weights = weights, .err = err, .input = -1, .output = -1};
     r.allocator = (ProtobufCAllocator){take_memory, free_memory, &r};
     read_file(&r);
-    if (!r.status && r.torchvision)
+    if (!r.status && r.torchvision && weights->input.from == MSEG_INPUT_ASSUMED)
         mseg_torchvision_input(&weights->input);
     if (!r.status)
         r.status = mseg_tfl_model_match(weights, &r.model, err);
