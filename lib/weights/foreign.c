@@ -175,7 +175,6 @@ static const foreign kinds[] = {
     {MAGIC(0, "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"), MODEL("a PyTorch file (.pt, .pth)")},
     {FITS(is_pickle), MODEL("a Python pickle")},
     {FITS(is_safetensors), MODEL("a safetensors file")},
-    {FITS(mseg_foreign_is_onnx), MODEL("an ONNX model")},
     {FITS(mseg_foreign_is_saved_model), MODEL("a TensorFlow SavedModel (.pb)")},
     {FITS(mseg_foreign_is_meta_graph), MODEL("the graph of a TensorFlow checkpoint (.meta)")},
     {FITS(mseg_foreign_is_graphdef), MODEL("a TensorFlow GraphDef (.pb)")},
