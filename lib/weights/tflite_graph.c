@@ -410,15 +410,16 @@ static mseg_status build(tfl_builder *b, mseg_error *err)
         status = check_operator(b, i, err);
         if (!status && !mseg_tfl_absorb(b, &model->operators[i]))
             add_node(b, i);
+        status = status ? status : b->status;
     }
     return status;
 }
 
-mseg_status mseg_tfl_graph_build(mseg_graph *graph, mseg_input *rule, const tfl_model *model, mseg_error *err)
+mseg_status mseg_tfl_graph_build(mseg_graph *graph, mseg_weights *weights, const tfl_model *model, mseg_error *err)
 {
     *graph = (mseg_graph){0};
     mseg_status status = MSEG_NOMEM;
-    tfl_builder b = {.model = model, .before = {.scale = {1, 1, 1}}, .quantized_input = -1};
+    tfl_builder b = {.model = model, .weights = weights, .err = err, .before = {.scale = {1, 1, 1}}, .quantized_input = -1};
     b.nodes = mseg_alloc_array((size_t)model->n_operators + 1, sizeof *b.nodes);
     b.versions = mseg_alloc_array((size_t)model->n_operators + 1, sizeof *b.versions);
     b.views = mseg_alloc_array((size_t)model->n_tensors, sizeof *b.views);
@@ -427,7 +428,7 @@ mseg_status mseg_tfl_graph_build(mseg_graph *graph, mseg_input *rule, const tfl_
     else
         status = build(&b, err);
     if (status == MSEG_OK) {
-        mseg_tfl_input_rule(&b, rule);
+        mseg_tfl_input_rule(&b, &weights->input);
         *graph = (mseg_graph){.nodes = b.nodes, .count = b.count};
         b.nodes = NULL;
     }
