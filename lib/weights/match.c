@@ -188,6 +188,15 @@ static bool readers_multiply(const mseg_matcher *m, const mseg_node *node)
     return true;
 }
 
+/* Bounds of 6 are ReLU6's own. */
+static bool all_six(const float *caps, int channels)
+{
+    for (int c = 0; c < channels; c++)
+        if (caps[c] != 6)
+            return false;
+    return true;
+}
+
 static mseg_status apply_caps(const mseg_matcher *m, const mseg_node *node, const char *layer, mseg_tensor *weight,
                               mseg_tensor *bias)
 {
@@ -195,10 +204,13 @@ static mseg_status apply_caps(const mseg_matcher *m, const mseg_node *node, cons
     const mseg_node *source = mseg_match_source(m, node);
     if (source->kind == MSEG_NODE_POOL)
         source = mseg_match_source(m, source);
-    if (node->norm[MSEG_NODE_VARIANCE].data && (node->caps.data || source->caps.data))
-        return mseg_match_fail(m, node, layer, "has batch norm apart and bounds");
     const float *before = source->caps.data ? caps_of(m, source, layer, &status) : NULL;
     const float *caps = node->caps.data && !status ? caps_of(m, node, layer, &status) : NULL;
+    if (node->norm[MSEG_NODE_VARIANCE].data && !status) {
+        if ((before && !all_six(before, source->channels)) || (caps && !all_six(caps, node->channels)))
+            return mseg_match_fail(m, node, layer, "has batch norm apart and bounds");
+        return MSEG_OK;
+    }
     if (caps && !readers_multiply(m, node))
         return mseg_match_fail(m, node, layer, "is bounded where no convolution follows");
     if (status || (!before && !caps))
