@@ -1,1 +1,4 @@
 mseg_program(write/convert_file.c base net weights write heads seg image kernels plan)
+mseg_program(write/run_file.c base net weights write heads seg image kernels plan)
+add_test(NAME write_node COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/write/test_node.py $<TARGET_FILE:convert_file>
+                                 $<TARGET_FILE:run_file>)
