@@ -1,7 +1,7 @@
 /* convert_file IN OUT SIZE OUTPUT_STRIDE float|half|int8 [RULE...]: writes IN, a model file or the description of a network
  * (architecture.h), as a .tflite file for pictures of SIZE x SIZE. SIZE and OUTPUT_STRIDE 0: as IN has them, else 513 and 16.
  * int8: ranges of maps are made up (bytes.h). RULE, of seeded networks: half_pixel,
- * legacy or symmetric. Prints the size. */
+ * legacy, symmetric or unbiased (the classifier). Prints the size. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +23,8 @@ static void set_rule(mseg_weights *weights, const char *rule)
 {
     if (!strcmp(rule, "symmetric"))
         weights->padding = MSEG_SYMMETRIC;
+    else if (!strcmp(rule, "unbiased"))
+        weights->count--; /* the classifier's bias is the last tensor */
     else
         weights->input.sampling = !strcmp(rule, "legacy") ? MSEG_LEGACY : MSEG_HALF_PIXEL;
 }

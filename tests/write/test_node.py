@@ -20,7 +20,7 @@ NETWORKS = [  # description, size, output stride, rules
     ('mnv2:0.35', 65, 16, []), ('mnv2:0.35', 64, 32, ['half_pixel']), ('mnv2:0.35', 72, 8, ['legacy', 'symmetric']),
     ('mnv2:0.35:aspp', 65, 8, []), ('mnv2:0.35:separable', 50, 8, ['half_pixel', 'symmetric']),
     ('mnv2:0.35:decoder', 65, 16, []), ('mnv2:0.35:decoder', 80, 16, ['half_pixel']), ('mnv2:0.35:decoder:aspp', 64, 16, ['legacy']),
-    ('mnv2:0.35:nopool', 65, 16, ['symmetric']), ('mnv2:0.35:imagenet', 64, 32, []), ('mnv1:0.25', 65, 16, []),
+    ('mnv2:0.35:nopool', 65, 16, ['symmetric']), ('mnv2:0.35:imagenet', 64, 32, []), ('mnv1:0.25', 65, 16, ['unbiased']),
     ('mnv1:0.25:imagenet', 64, 32, ['symmetric'])]
 SAMPLINGS = ['align_corners', 'half_pixel', 'legacy']
 
