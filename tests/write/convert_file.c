@@ -65,7 +65,7 @@ int main(int argc, char **argv)
                                                    : origin.output_stride ? origin.output_stride
                                                                           : 16,
                                   .half = !strcmp(argv[5], "half"),
-                                  .name = argv[1],
+                                  .name = "a network",
                                   .labels = labels,
                                   .n_labels = n_labels};
     for (int i = 0; labels && i < n_labels; i++)
