@@ -6,3 +6,4 @@ mseg_program(write/run_file.c base net weights write heads seg image kernels pla
 add_test(NAME write_node COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/write/test_node.py $<TARGET_FILE:convert_file>
                                  $<TARGET_FILE:run_file>)
 add_test(NAME write_flatc COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/write/test_flatc.py $<TARGET_FILE:convert_file>)
+mseg_program(write/write_onnx.c write weights net heads seg plan kernels image base)
