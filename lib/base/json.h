@@ -54,5 +54,7 @@ const char *mseg_json_text(const mseg_json *value);
 bool mseg_json_is_null(const mseg_json *value);
 /** Whether value is a whole number from 0 to MSEG_JSON_MAX_COUNT; then *count is it. */
 bool mseg_json_count(const mseg_json *value, uint64_t *count);
+/** Whether value is a number; then *number is it. Infinite where the text's is too large. */
+bool mseg_json_number(const mseg_json *value, double *number);
 
 #endif

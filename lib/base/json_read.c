@@ -58,3 +58,11 @@ bool mseg_json_count(const mseg_json *value, uint64_t *count)
     *count = (uint64_t)number;
     return (double)*count == number;
 }
+
+bool mseg_json_number(const mseg_json *value, double *number)
+{
+    if (!cJSON_IsNumber(value))
+        return false;
+    *number = value->valuedouble;
+    return true;
+}

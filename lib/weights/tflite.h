@@ -1,11 +1,11 @@
 #ifndef MSEG_WEIGHTS_TFLITE_H
 #define MSEG_WEIGHTS_TFLITE_H
 
-/* Inside lib/weights only. A file in two steps: its tables as plain structs (tflite.c), its operators reduced to nodes for the
- * matcher (tflite_graph.c, tflite_absorb.c, tflite_input.c). Numbers of operators, types and fields:
- * tensorflow/lite/schema/schema.fbs, version 3. The readers of ONNX and GraphDef say what their files hold in the same operators,
- * with maps as [batch, height, width, channels] and weights in TensorFlow Lite's order, and add a few that TensorFlow Lite has
- * not. */
+/* Inside lib/weights only, but for what an operator is, which lib/write takes. A file in two steps: its tables as plain structs
+ * (tflite.c), its operators reduced to nodes for the matcher (tflite_graph.c, tflite_absorb.c, tflite_input.c). Numbers of
+ * operators and types, and of fields (tflite_schema.h): tensorflow/lite/schema/schema.fbs, version 3. The readers of ONNX and
+ * GraphDef say what their files hold in the same operators, with maps as [batch, height, width, channels] and weights in
+ * TensorFlow Lite's order, and add a few that TensorFlow Lite has not. */
 
 #include "weights/flatbuffer.h"
 #include "weights/graph.h"

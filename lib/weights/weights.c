@@ -19,6 +19,7 @@
 
 static const mseg_weights_reader readers[] = {
     {"tflite", mseg_tflite_probe, mseg_tflite_read},
+    {"graphdef", mseg_graphdef_probe, mseg_graphdef_read},
 };
 
 enum { READERS = sizeof readers / sizeof *readers };

@@ -9,6 +9,4 @@
         return mseg_fail(err, MSEG_UNSUPPORTED, "writing " #format " is not there yet");                                         \
     }
 
-STUB(tflite)
-STUB(onnx)
 STUB(safetensors)

@@ -35,7 +35,10 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 
 
 def resolve(root, file, name):
-    """The included file, looked for where the compiler looks; programs have seg/mseg.h from the build's folder."""
+    """The included file, looked for where the compiler looks; programs have seg/mseg.h from the build's folder. What protoc-c makes
+    of a message's file stands for that."""
+    if name.endswith('.pb-c.h'):
+        name = 'weights/' + name.replace('.pb-c.h', '.proto')
     for folder in [os.path.dirname(file)] + (['apps', 'seg', 'lib'] if file.startswith('apps/') else ['', 'lib']):
         path = os.path.normpath(os.path.join(folder, name))
         if os.path.isfile(os.path.join(root, path)):
