@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import shared
 
 MSEG = os.path.abspath(sys.argv.pop(1))
-GIVE = '; give a TensorFlow Lite file (.tflite)'
+GIVE = '; give a .tflite, .pb, .onnx or .safetensors file'
 FILES = [  # file, how the line begins, how it ends
     ('deeplabv3_mnv2_dm05_pascal_quant_edgetpu.tflite',
      'compiled for the Edge TPU (edgetpu-custom-op at operator 0): ', '; give the file that it was compiled from'),

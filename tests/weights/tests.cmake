@@ -6,4 +6,6 @@ mseg_test(weights/test_metadata.c weights net base)
 mseg_test(weights/test_forms.c weights net base)
 mseg_test(weights/test_quant.c weights net base)
 mseg_test(weights/test_description.c weights net base)
+add_test(NAME weights_safetensors COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/weights/test_safetensors.py
+                                          $<TARGET_FILE:mseg>)
 add_test(NAME weights_forward_u8 COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/weights/test_forward_u8.py)
