@@ -83,7 +83,8 @@ static void mark_wanted(onnx_reader *r)
     r->values[r->output].wanted = true;
     for (int i = r->n_nodes - 1; i >= 0; i--) {
         const onnx_node *n = &r->nodes[i];
-        for (size_t k = 0; k < n->message->n_input && any_wanted(r, n); k++)
+        const size_t inputs = any_wanted(r, n) ? n->message->n_input : 0;
+        for (size_t k = 0; k < inputs; k++)
             if (n->inputs[k] >= 0)
                 r->values[n->inputs[k]].wanted = true;
     }

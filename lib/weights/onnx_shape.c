@@ -72,6 +72,14 @@ typedef struct shape {
     int rank, dims[ONNX_RANK];
 } shape;
 
+static double elements_of(int rank, const int *dims)
+{
+    double count = 1;
+    for (int i = 0; i < rank; i++)
+        count *= dims[i];
+    return count;
+}
+
 static bool add_dim(shape *s, int64_t size)
 {
     if (s->rank == ONNX_RANK || size < 0 || size > INT32_MAX)
@@ -85,6 +93,8 @@ static bool flattened(const onnx_node *n, const onnx_value *v, shape *out)
     const int64_t given = mseg_ox_int(n, "axis", 1);
     const int axis = given == v->rank ? v->rank : mseg_ox_axis(given, v->rank);
     int64_t before = 1, behind = 1;
+    if (elements_of(v->rank, v->dims) > INT32_MAX)
+        return false;
     for (int i = 0; i < v->rank; i++)
         *(i < axis ? &before : &behind) *= v->dims[i];
     return axis >= 0 && add_dim(out, before) && add_dim(out, behind);
@@ -93,12 +103,11 @@ static bool flattened(const onnx_node *n, const onnx_value *v, shape *out)
 static bool reshaped(onnx_reader *r, const onnx_node *n, const onnx_value *v, shape *out)
 {
     int count, rest = -1;
-    int64_t product = 1, elements = 1;
+    int64_t product = 1;
+    const double elements = elements_of(v->rank, v->dims);
     const double *sizes = mseg_ox_numbers(r, n, 1, &count);
-    if (!sizes || count > ONNX_RANK)
+    if (!sizes || count > ONNX_RANK || elements > INT32_MAX)
         return false;
-    for (int i = 0; i < v->rank; i++)
-        elements *= v->dims[i];
     for (int i = 0; i < count; i++) {
         const bool same = sizes[i] == 0 && !mseg_ox_int(n, "allowzero", 0);
         if (!(sizes[i] >= -1 && sizes[i] <= INT32_MAX) || (same && i >= v->rank) || (sizes[i] == -1 && rest >= 0))
@@ -110,7 +119,7 @@ static bool reshaped(onnx_reader *r, const onnx_node *n, const onnx_value *v, sh
             return false;
     }
     if (rest >= 0 && product)
-        out->dims[rest] = (int)(elements / product);
+        out->dims[rest] = (int)((int64_t)elements / product);
     return true;
 }
 
@@ -159,14 +168,6 @@ static bool unsqueezed(onnx_reader *r, const onnx_node *n, const onnx_value *v, 
         add_dim(out, added ? 1 : v->dims[next++]);
     }
     return next == v->rank;
-}
-
-static double elements_of(int rank, const int *dims)
-{
-    double count = 1;
-    for (int i = 0; i < rank; i++)
-        count *= dims[i];
-    return count;
 }
 
 /* The map's view when only dimensions of 1 come or go: those stand in front in its tensor. False: others change. */
