@@ -43,6 +43,7 @@ class Net:
         self.count += 1
         name = name or f'constant_{self.count}'
         array = np.asarray(array, order='C')
+        array = array.astype('f2') if self.half and array.dtype == 'f4' else array
         if typed:
             kind = helper.NP_TYPE_TO_TENSOR_TYPE[array.dtype] if hasattr(helper, 'NP_TYPE_TO_TENSOR_TYPE') else TensorProto.FLOAT
             self.initializers.append(helper.make_tensor(name, kind, array.shape, array.ravel().tolist()))
@@ -102,11 +103,11 @@ class Net:
         b = self.floats(out)
         options = dict(kernel_shape=[kernel] * 2, strides=[stride] * 2, dilations=[rate] * 2, group=out if depthwise else 1)
         options.update(self.zeros(kernel, stride, rate) if kernel > 1 else {})
-        bounds = (0, 6) if activation == 'relu6' else (0, 9) if activation else (-4, 5)
+        bounds = (0, 6) if activation == 'relu6' else (0, 90) if activation else (-40, 50)
         if self.quant:
             return self.quantized_conv(x, layer, w, b, options, bounds)
         if self.half:
-            w = w.astype('f2')
+            w, b = w.astype('f2').astype('f4'), b.astype('f2').astype('f4')
         self.keep(layer + '.weight', (w.transpose(1, 2, 3, 0) if depthwise else w.transpose(0, 2, 3, 1)).astype('f4'))
         inputs = [x, self.constant(w, layer + '.weight', typed=layer == 'backbone.stem' and not self.half)]
         if not self.norm or scores:
@@ -144,8 +145,8 @@ class Net:
 
     def add(self, x, y):
         if self.quant != 'operators':
-            return self.around(self.node('Add', [x, y]), -5, 6)
-        out = [self.constant(np.array(0.05, 'f4')), self.constant(np.array(101, 'u1'))]
+            return self.around(self.node('Add', [x, y]), -50, 60)
+        out = [self.constant(np.array(0.5, 'f4')), self.constant(np.array(101, 'u1'))]
         z = self.node('QLinearAdd', [x, *self.scale[x], y, *self.scale[y], *out], domain=MICROSOFT)
         self.scale[z] = out
         return z
@@ -185,11 +186,11 @@ class Net:
         """The resizes' factors are those of maps of side 5 and 33."""
         height, width = (-(-n // output_stride) for n in self.size)
         x, channels = self.backbone(x, output_stride)
-        pooled = self.conv(self.around(self.mean(x, 'pool'), -4, 5), 'head.image_pooling', channels, HEAD, activation='relu')
+        pooled = self.conv(self.around(self.mean(x, 'pool'), -40, 50), 'head.image_pooling', channels, HEAD, activation='relu')
         self.of_scores = HEAD
         pooled = self.resize(pooled, height, width, align, float(height))
         x = self.node('Concat', [pooled, self.conv(x, 'head.aspp0', channels, HEAD, activation='relu')], axis=1)
-        x = self.around(x, 0, 9)
+        x = self.around(x, 0, 90)
         x = self.conv(x, 'head.projection', 2 * HEAD, HEAD, activation='relu')
         x = self.conv(x, 'head.classifier', HEAD, CLASSES, scores=True)
         self.of_scores = CLASSES
@@ -204,6 +205,9 @@ class Net:
         x, channels = self.backbone(x, 32)
         x = self.conv(x, 'backbone.last', channels, LAST, activation='relu6')
         w, b = self.floats(CLASSES, LAST), self.floats(CLASSES)
+        if self.half:
+            w, b = w.astype('f2').astype('f4'), b.astype('f2').astype('f4')
+            self.out = (TensorProto.FLOAT16, [None] * 2)
         if dense == 'gemm':  # the batch is computed: Shape, Gather, Unsqueeze, Concat, Reshape
             x = self.mean(x, 'pool')
             batch = self.node('Gather', [self.node('Shape', [x]), self.constant(np.array(0))])
@@ -259,7 +263,7 @@ def nhwc10():
     x = net.node('Cast', ['image'], to=TensorProto.FLOAT)
     x = net.node('Mul', [x, net.constant(np.array([2 / 255], 'f4'))])
     x = net.node('Sub', [x, net.constant(np.array([1, 0.5, 0.25], 'f4'))])
-    y = net.deeplab(net.node('Transpose', [x], 'transpose', perm=[0, 3, 1, 2]), 16)
+    y = net.deeplab(net.node('Transpose', [x], 'transpose', perm=[0, 3, 1, 2]), 32)
     net.keep('input', np.array([2 / 255] * 3 + [-1, -0.5, -0.25], 'f4'))
     return net, net.model('image', net.node('Transpose', [y], perm=[0, 2, 3, 1]), net.size, TensorProto.UINT8)
 
@@ -276,7 +280,7 @@ def gemm13():
 
 def matmul18():
     net = Net(18, 4, (33, 49), clip='min', half=True, norm=False)
-    return net, net.model('image', net.classifier('image', 'matmul'), net.size)
+    return net, net.model('image', net.classifier('image', 'matmul'), net.size, TensorProto.FLOAT16)
 
 
 def labels16():

@@ -107,7 +107,7 @@ FAULTS = [
     ('nhwc10', 'UNSUPPORTED', 'makes 16x16 of 33x33', attribute(STEM, 'auto_pad', 'VALID')),
     ('gemm13', 'UNSUPPORTED', 'node dense (Gemm)', attribute('dense', 'alpha', 0.5)),
     ('gemm13', 'UNSUPPORTED', 'node dense (Gemm)', attribute('dense', 'transA', 1)),
-    ('matmul18', 'FORMAT', 'node backbone.last (Conv): tensor backbone.last.bias has 36 bytes', dims('backbone.last.bias', 3)),
+    ('matmul18', 'FORMAT', 'node backbone.last (Conv): tensor backbone.last.bias has 18 bytes', dims('backbone.last.bias', 3)),
     ('labels16', 'UNSUPPORTED', 'ArgMax', lambda m: m.graph.node[-1].attribute.append(helper.make_attribute('select_last_index', 1))),
     ('qdq13', 'UNSUPPORTED', 'zero point changes from channel to channel',
      zero_points),

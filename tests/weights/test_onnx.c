@@ -19,7 +19,7 @@ static const struct {
     const char *reason; /* against integers */
 } files[] = {
     {"upsample8", 8, 33, 33, MSEG_INPUT_ASSUMED, MSEG_LEGACY, MSEG_SYMMETRIC, "the file is not quantised"},
-    {"nhwc10", 16, 33, 33, MSEG_INPUT_OPERATORS, MSEG_LEGACY, MSEG_SAME, "the file is not quantised"},
+    {"nhwc10", 32, 33, 33, MSEG_INPUT_OPERATORS, MSEG_LEGACY, MSEG_SAME, "the file is not quantised"},
     {"gemm13", 32, 0, 0, MSEG_INPUT_NAMES, MSEG_ALIGN_CORNERS, MSEG_SYMMETRIC, "the file is not quantised"},
     {"matmul18", 32, 49, 33, MSEG_INPUT_ASSUMED, MSEG_ALIGN_CORNERS, MSEG_SYMMETRIC, "the file is not quantised"},
     {"labels16", 16, 64, 64, MSEG_INPUT_ASSUMED, MSEG_HALF_PIXEL, MSEG_SYMMETRIC, "the file is not quantised"},
