@@ -352,7 +352,7 @@ FILES = {
     'export': dict(seed=1, size=[33, 49], output_stride=8, norm='apart', atrous='batches', before='export', tail='export'),
     'ranged': dict(seed=2, size=[33, 33], output_stride=16, norm='folded', before='ranged', tail='export', order='reversed',
                    mean=(120, 130, 140)),
-    'frozen': dict(seed=3, size=[33, 49], output_stride=16, norm='keras', store='listed', clip=True, explicit=True,
+    'frozen': dict(seed=3, size=[32, 48], output_stride=16, norm='keras', store='listed', clip=True, explicit=True,
                    order='shuffled'),
     'simulated': dict(seed=4, size=[33, 33], norm='bias', fake=True, store='once'),
     'matmul': dict(seed=5, size=[64, 64], norm='apart', store='once', before='fixed', head='matmul'),
