@@ -284,7 +284,7 @@ mseg_status mseg_tfl_model_match(mseg_weights *weights, const tfl_model *model, 
     if (status == MSEG_OK)
         status = mseg_graph_match(&graph, weights, err);
     if (status == MSEG_OK)
-        status = mseg_tfl_check(model, err);
+        status = mseg_tfl_check(model, graph.nodes[graph.scores].source, err);
     if (status == MSEG_UNSUPPORTED)
         mseg_tfl_say_kind(model, err);
     mseg_free(&graph.nodes);

@@ -98,7 +98,7 @@ typedef struct tfl_operator {
     float epsilon;                  /* batch norm: added to the variance */
     char
         custom[40]; /* the beginning of a custom operator's name, printable; "": it is none. Of other formats: their name of it */
-    char label[48]; /* of other formats: what messages call it, "node Conv_12 (Conv)"; "": by its place and code */
+    char label[80]; /* of other formats: what messages call it, "node Conv_12 (Conv)"; "": by its place and code */
 } tfl_operator;
 
 typedef struct tfl_model {

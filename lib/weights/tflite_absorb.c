@@ -26,12 +26,16 @@ void mseg_tfl_pass(tfl_builder *b, const tfl_operator *op, const tfl_view *v)
     mseg_tfl_narrow(&b->nodes[v->node], &b->model->tensors[op->output]);
 }
 
+/* The node of v when more may become part of it; NULL: none may. */
+static mseg_node *open_node(const tfl_builder *b, const tfl_view *v)
+{
+    return mseg_tfl_current(b, v) && !mseg_tfl_padded(v) && !b->nodes[v->node].uses ? &b->nodes[v->node] : NULL;
+}
+
 mseg_node *mseg_tfl_open_convolution(const tfl_builder *b, const tfl_view *v)
 {
-    if (!mseg_tfl_current(b, v) || mseg_tfl_padded(v))
-        return NULL;
-    mseg_node *node = &b->nodes[v->node];
-    return (node->kind == MSEG_NODE_CONV || node->kind == MSEG_NODE_DEPTHWISE) && !node->uses ? node : NULL;
+    mseg_node *node = open_node(b, v);
+    return node && (node->kind == MSEG_NODE_CONV || node->kind == MSEG_NODE_DEPTHWISE) ? node : NULL;
 }
 
 static bool is_integer_type(int type)
@@ -91,7 +95,7 @@ static bool is_zero(const tfl_builder *b, const tfl_operator *op, int input)
 static bool absorb_activation(tfl_builder *b, const tfl_operator *op, int input)
 {
     const tfl_view *v = mseg_tfl_input(b, op, input);
-    mseg_node *node = mseg_tfl_open_convolution(b, v);
+    mseg_node *sum = open_node(b, v), *node = sum && sum->kind == MSEG_NODE_ADD ? sum : mseg_tfl_open_convolution(b, v);
     const mseg_activation activation = op->code == TFL_OP_RELU6 ? MSEG_RELU6 : MSEG_RELU;
     if (!node || (node->activation != MSEG_LINEAR && node->activation != activation))
         return false;

@@ -248,6 +248,11 @@ static bool make_plain(tfl_builder *b, const tfl_operator *op, mseg_node *node, 
     return true;
 }
 
+static bool make_add(tfl_builder *b, const tfl_operator *op, mseg_node *node)
+{
+    return mseg_tfl_activation(op->activation, &node->activation) && make_plain(b, op, node, MSEG_NODE_ADD, 2);
+}
+
 static bool make_concat(tfl_builder *b, const tfl_operator *op, mseg_node *node)
 {
     return (op->axis == 3 || op->axis == -1) && op->activation == TFL_NONE &&
@@ -302,7 +307,7 @@ static bool make_known(tfl_builder *b, const tfl_operator *op, mseg_node *node)
     case TFL_OP_MAX_POOL_2D:
         return make_max_pool(b, op, node);
     case TFL_OP_ADD:
-        return op->activation == TFL_NONE && make_plain(b, op, node, MSEG_NODE_ADD, 2);
+        return make_add(b, op, node);
     case TFL_OP_CONCATENATION:
         return make_concat(b, op, node);
     case TFL_OP_RESIZE_BILINEAR:
@@ -346,6 +351,7 @@ static void add_node(tfl_builder *b, int index)
     if (!make_known(b, op, node))
         make_other(b, op, node);
     mseg_tfl_describe(node->what, b->model, op);
+    node->source = index;
     node->low = -INFINITY;
     node->high = INFINITY;
     mseg_tfl_narrow(node, &b->model->tensors[op->output]);
