@@ -17,6 +17,7 @@ static const command commands[] = {
     {"eval", "judge segmentations against annotations: mIOU and reports", cmd_eval},
     {"info", "show a model's layers, multiply-adds, parameters and memory", cmd_info},
     {"classify", "name what is in images with a classifier", cmd_classify},
+    {"convert", "write a model as another kind of file: .tflite, .onnx, .safetensors", cmd_convert},
     {"bench", "measure how fast a network runs here", cmd_bench},
     {"palettes", "print the built-in lists of classes and their colours", cmd_palettes},
 };

@@ -1,17 +1,10 @@
 #include "seg/model.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/options.h"
-#include "heads/classifier.h"
-#include "heads/deeplabv3plus.h"
 #include "seg/backbones/architecture.h"
-#include "seg/backbones/backbone.h"
-#include "seg/builtin.h"
-#include "weights/load.h"
+#include "seg/opened.h"
 
 #define TEXT_OF(number)              #number
 #define VERSION(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
@@ -24,36 +17,6 @@ const char *mseg_version(void)
 int mseg_version_number(void)
 {
     return MSEG_VERSION_NUMBER;
-}
-
-static const mseg_model_options default_options = {.struct_size = sizeof(mseg_model_options)};
-
-void mseg_model_options_init(mseg_model_options *options, size_t struct_size)
-{
-    mseg_options_init(options, struct_size, &default_options, sizeof default_options);
-}
-
-static bool is_given(const double values[3])
-{
-    return values[0] != 0 || values[1] != 0 || values[2] != 0; /* also of what is no number */
-}
-
-static mseg_status check_options(const mseg_model_options *options, mseg_error *err)
-{
-    if (options->output_stride && options->output_stride != 8 && options->output_stride != 16 && options->output_stride != 32)
-        return mseg_fail(err, MSEG_INVAL, "output stride %d: 8, 16 and 32 are possible", options->output_stride);
-    if (options->precision != MSEG_PRECISION_AUTO && options->precision != MSEG_PRECISION_FLOAT &&
-        options->precision != MSEG_PRECISION_INT8)
-        return mseg_fail(err, MSEG_INVAL, "precision %d is not one of mseg_precision", (int)options->precision);
-    if (!is_given(options->std))
-        return is_given(options->mean) ? mseg_fail(err, MSEG_INVAL, "mean is given without std") : MSEG_OK;
-    for (int c = 0; c < 3; c++) {
-        if (!(options->mean[c] >= -1e6 && options->mean[c] <= 1e6))
-            return mseg_fail(err, MSEG_INVAL, "mean[%d], %g, is not between -1e6 and 1e6", c, options->mean[c]);
-        if (!(options->std[c] >= 1e-6 && options->std[c] <= 1e6))
-            return mseg_fail(err, MSEG_INVAL, "std[%d], %g, is not between 1e-6 and 1e6", c, options->std[c]);
-    }
-    return MSEG_OK;
 }
 
 static mseg_status choose_kernels(mseg_model *model, const mseg_model_options *options, mseg_error *err)
@@ -74,47 +37,6 @@ static mseg_status choose_kernels(mseg_model *model, const mseg_model_options *o
     return MSEG_OK;
 }
 
-static mseg_status append_decoder(const mseg_builder *builder, const mseg_network *network, mseg_value features,
-                                  int output_stride, mseg_value *logits, mseg_head_info *head)
-{
-    if (!network->low_level)
-        return mseg_fail(builder->err, MSEG_UNSUPPORTED, "a decoder behind %s; mseg knows it behind MobileNetV2", network->name);
-    const mseg_value low = mseg_net_find(builder->net, network->low_level);
-    return mseg_head_deeplabv3plus(builder, features, low, output_stride, logits, head);
-}
-
-/* DeepLabv3's head when the weights have its branches, with DeepLabv3+'s decoder when they have that; else a classifier's. */
-static mseg_status append_head(const mseg_builder *builder, const mseg_network *network, mseg_value features, int output_stride,
-                               mseg_value *logits, mseg_model_info *info)
-{
-    mseg_head_info head = {0};
-    mseg_status status;
-    info->decoder = mseg_weights_has(builder->weights, "head.low_level");
-    info->classifier = !info->decoder && !mseg_weights_has(builder->weights, "head.aspp0");
-    if (info->decoder)
-        status = append_decoder(builder, network, features, output_stride, logits, &head);
-    else if (info->classifier)
-        status = mseg_head_classifier(builder, features, logits);
-    else
-        status = mseg_head_deeplabv3(builder, features, output_stride, logits, &head);
-    if (status)
-        return status;
-    info->classes = builder->net->layers[*logits].channels;
-    info->aspp = head.aspp;
-    info->image_pooling = head.image_pooling;
-    if (!info->classifier && info->classes > 256)
-        return mseg_fail(builder->err, MSEG_UNSUPPORTED, "%d classes, more than the 256 that a mask can hold", info->classes);
-    return MSEG_OK;
-}
-
-static double width_of(const mseg_weights *weights, const mseg_backbone *backbone)
-{
-    char name[64];
-    snprintf(name, sizeof name, "%s.weight", backbone->width_layer);
-    const mseg_tensor *weight = mseg_weights_find(weights, name);
-    return weight ? (double)weight->shape[0] / backbone->full_channels : 0;
-}
-
 static char *copy_text(const char *text, size_t length)
 {
     char *copy = mseg_alloc(length + 1);
@@ -123,52 +45,20 @@ static char *copy_text(const char *text, size_t length)
     return copy;
 }
 
-/* A copy of the file's name without its folder and without extension. */
-static char *name_of(const char *source)
-{
-    static const char extension[] = ".tflite";
-    const char *slash = strrchr(source, '/'), *name = slash ? slash + 1 : source;
-    size_t length = strlen(name), tail = sizeof extension - 1;
-    if (length > tail && !strcmp(name + length - tail, extension))
-        length -= tail;
-    return copy_text(name, length);
-}
-
 /* What the model is called and which file it was. */
 static mseg_status identify(mseg_model *model, const char *source, const mseg_weights *weights, mseg_error *err)
 {
-    const mseg_weights_origin origin = mseg_weights_origin_of(weights);
     mseg_model_info *info = &model->info;
-    model->name = name_of(source);
+    size_t length;
+    const char *name = mseg_model_stem(source, &length);
+    model->name = copy_text(name, length);
     if (!model->name)
         return mseg_fail(err, MSEG_NOMEM, NULL);
-    memcpy(model->sha256, origin.sha256, sizeof model->sha256);
+    memcpy(model->sha256, mseg_weights_origin_of(weights).sha256, sizeof model->sha256);
     info->name = model->name;
     info->sha256 = model->sha256;
     info->kernels = mseg_cpu_level_name(model->cpu.level);
-    info->format = origin.format;
-    info->trained_output_stride = origin.output_stride;
-    info->trained_width = origin.input_width;
-    info->trained_height = origin.input_height;
     return MSEG_OK;
-}
-
-/* The caller's mean and std, when they are given, instead of what the file tells. */
-static void take_input(mseg_input *input, const mseg_model_options *options)
-{
-    if (!is_given(options->std))
-        return;
-    for (int c = 0; c < 3; c++)
-        mseg_input_normalise(input, c, options->mean[c], options->std[c]);
-    input->from = MSEG_INPUT_GIVEN;
-}
-
-static void describe_input(mseg_model_info *info, const mseg_input *input)
-{
-    memcpy(info->input_scale, input->scale, sizeof info->input_scale);
-    memcpy(info->input_offset, input->offset, sizeof info->input_offset);
-    info->input_from = input->from;
-    info->sampling = input->sampling;
 }
 
 /* Notes why the network cannot run in integers. Errors: MSEG_NOMEM, MSEG_UNSUPPORTED when it was asked to. */
@@ -203,15 +93,11 @@ static mseg_status choose_precision(mseg_model *model, const mseg_net *net, cons
     return reason ? run_in_float(model, reason, precision, err) : MSEG_OK;
 }
 
-/* Copies the file's names of the classes, which go with the weights, when they are as many as the classes; a blank line too many
- * at the end is none. */
+/* Copies the file's names of the classes, which go with the weights, when they are as many as the classes. */
 static mseg_status copy_labels(mseg_model *model, const mseg_weights *weights, mseg_error *err)
 {
-    int count = mseg_weights_labels(weights);
+    const int count = model->info.labels;
     size_t bytes = 0;
-    if (count == model->info.classes + 1 && !*mseg_weights_label(weights, count - 1))
-        count--;
-    model->info.labels = count;
     if (count != model->info.classes)
         return MSEG_OK;
     for (int i = 0; i < count; i++)
@@ -226,34 +112,6 @@ static mseg_status copy_labels(mseg_model *model, const mseg_weights *weights, m
         model->labels[i] = memcpy(text, label, size);
         text += size;
     }
-    return MSEG_OK;
-}
-
-/* The network that the weights are of, as data. */
-static mseg_status build(mseg_net *net, mseg_model_info *info, const mseg_weights *weights, const mseg_model_options *options,
-                         mseg_error *err)
-{
-    mseg_value features, logits;
-    const int trained_stride = mseg_weights_origin_of(weights).output_stride;
-    const mseg_backbone *backbone = mseg_backbone_of(weights);
-    const mseg_builder builder = {net, weights, err};
-    info->output_stride = options->output_stride ? options->output_stride : trained_stride ? trained_stride : 16;
-    if (!backbone)
-        return mseg_fail(err, MSEG_UNSUPPORTED, "no backbone that mseg knows: MobileNetV2, MobileNetV1 or ResNet");
-    net->input = mseg_weights_input(weights);
-    take_input(&net->input, options);
-    describe_input(info, &net->input);
-    mseg_status status = backbone->build(&builder, info->output_stride, &features);
-    if (!status)
-        status = append_head(&builder, backbone->network, features, info->output_stride, &logits, info);
-    if (!status && (status = mseg_net_output(net, logits)))
-        mseg_fail(err, status, NULL);
-    if (status)
-        return status;
-    info->network = backbone->network->name;
-    info->width_multiplier = width_of(weights, backbone);
-    info->logits_stride = mseg_net_stride(net, logits);
-    info->params = mseg_net_params(net);
     return MSEG_OK;
 }
 
@@ -275,58 +133,40 @@ static mseg_status pack(mseg_model *model, const mseg_net *net, const mseg_weigh
     return status;
 }
 
-/* What a model is made of: a file, a description of a network, or a file in memory. */
-typedef struct source {
-    const char *name;
-    mseg_status (*open)(mseg_weights **weights, const char *name, mseg_error *err); /* NULL: in memory */
-    const uint8_t *bytes;
-    size_t size;
-} source;
-
-static mseg_status open_weights(mseg_weights **weights, const source *from, mseg_error *err)
-{
-    return from->open ? from->open(weights, from->name, err) : mseg_weights_open_memory(weights, from->bytes, from->size, err);
-}
-
-static mseg_status open_model(mseg_model **out, const source *from, const mseg_model_options *given, mseg_error *err)
+static mseg_status open_model(mseg_model **out, const mseg_source *from, const mseg_model_options *given, mseg_error *err)
 {
     *out = NULL;
-    mseg_model_options used = default_options;
-    const mseg_model_options *options = &used;
-    mseg_weights *weights = NULL;
-    mseg_net net = {0};
-    mseg_status status = mseg_options_take(&used, sizeof used, given, "mseg_model_options_init", err);
-    if (!status)
-        status = check_options(options, err);
+    mseg_model_options options;
+    mseg_opened opened = {0};
+    mseg_status status = mseg_model_options_take(&options, given, err);
     if (status)
         return status;
     mseg_model *model = mseg_alloc(sizeof *model);
     if (!model)
         return mseg_fail(err, MSEG_NOMEM, NULL);
-    status = choose_kernels(model, options, err);
+    status = choose_kernels(model, &options, err);
     if (!status)
-        status = open_weights(&weights, from, err);
+        status = mseg_opened_open(&opened, from, &options, err);
+    model->info = opened.info;
     if (!status)
-        status = identify(model, from->name, weights, err);
+        status = identify(model, from->name, opened.weights, err);
     if (!status)
-        status = build(&net, &model->info, weights, options, err);
+        status = copy_labels(model, opened.weights, err);
     if (!status)
-        status = copy_labels(model, weights, err);
+        status = choose_precision(model, &opened.net, opened.weights, options.precision, err);
     if (!status)
-        status = choose_precision(model, &net, weights, options->precision, err);
-    if (!status)
-        status = pack(model, &net, weights, options, err);
+        status = pack(model, &opened.net, opened.weights, &options, err);
     if (status)
         mseg_model_close(&model);
-    mseg_net_free(&net);
-    mseg_weights_close(&weights);
+    mseg_opened_close(&opened);
     *out = model;
     return status;
 }
 
 mseg_status mseg_model_open(mseg_model **model, const char *path, const mseg_model_options *options, mseg_error *err)
 {
-    return open_model(model, &(source){.name = path, .open = mseg_weights_open}, options, err);
+    const mseg_source from = mseg_source_file(path);
+    return open_model(model, &from, options, err);
 }
 
 mseg_status mseg_model_open_memory(mseg_model **model, const void *bytes, size_t size, const char *name,
@@ -335,19 +175,19 @@ mseg_status mseg_model_open_memory(mseg_model **model, const void *bytes, size_t
     *model = NULL;
     if (!name || (!bytes && size))
         return mseg_fail(err, MSEG_INVAL, "%s is NULL", name ? "bytes" : "name");
-    return open_model(model, &(source){.name = name, .bytes = bytes, .size = size}, options, err);
+    return open_model(model, &(mseg_source){.name = name, .bytes = bytes, .size = size}, options, err);
 }
 
 mseg_status mseg_model_open_random(mseg_model **model, const char *architecture, const mseg_model_options *options,
                                    mseg_error *err)
 {
-    return open_model(model, &(source){.name = architecture, .open = mseg_architecture_weights}, options, err);
+    return open_model(model, &(mseg_source){.name = architecture, .open = mseg_architecture_weights}, options, err);
 }
 
 mseg_status mseg_model_open_builtin(mseg_model **model, const mseg_model_options *options, mseg_error *err)
 {
-    mseg_status status =
-        mseg_model_open_memory(model, mseg_builtin_model, mseg_builtin_model_size, MSEG_BUILTIN_MODEL_NAME, options, err);
+    const mseg_source from = mseg_source_builtin();
+    mseg_status status = open_model(model, &from, options, err);
     if (status)
         return status;
     mseg_model_info *info = &(*model)->info;

@@ -89,7 +89,7 @@ MSEG_API mseg_status mseg_model_open(mseg_model **model, const char *path, const
 
 /** The same from a model file in memory: size bytes at any address, which are only read during the call (the weights are copied
  * as they are packed). name: that of the file it would be; of that the model is called what is behind the last '/', without
- * ".tflite". MSEG_INVAL also when bytes or name is NULL. */
+ * ".tflite", ".pb", ".onnx" or ".safetensors". MSEG_INVAL also when bytes or name is NULL. */
 MSEG_API mseg_status mseg_model_open_memory(mseg_model **model, const void *bytes, size_t size, const char *name,
                                             const mseg_model_options *options, mseg_error *err);
 
@@ -103,7 +103,7 @@ MSEG_API void mseg_model_close(mseg_model **model);
 
 /* The texts belong to the model. */
 typedef struct mseg_model_info {
-    const char *name;        /* of its file, without folder and ".tflite"; a random model's description */
+    const char *name;        /* of its file, without folder and extension; a random model's description */
     const char *sha256;      /* of its file, in hexadecimal; "": made without a file */
     bool builtin;            /* the model of mseg_model_open_builtin */
     const char *network;     /* "MobileNetV2" */
@@ -117,7 +117,7 @@ typedef struct mseg_model_info {
     int logits_stride;   /* canvas pixels from one point of the logits to the next: output_stride, 4 with a decoder */
     int64_t params;      /* folded parameters (weights and biases) */
     const char *kernels; /* name of the kernel set in use */
-    const char *format;  /* of the file, "tflite" */
+    const char *format;  /* of the file: "tflite", "graphdef", "onnx", "safetensors"; "seeded": a random model */
     int trained_output_stride, trained_width, trained_height; /* what the file's own graph uses; 0 = unknown */
     int labels; /* names of classes inside the file, 0: none; they are used (mseg_model_label) when they are as many as classes */
     float input_scale[3], input_offset[3]; /* channel c enters as byte * input_scale[c] + input_offset[c] */
@@ -134,10 +134,60 @@ typedef struct mseg_model_info {
 
 MSEG_API mseg_model_info mseg_model_describe(const mseg_model *model);
 
-/** The name of a class inside the model's file (TensorFlow Lite metadata), UTF-8 without control characters; NULL when the file
- * has none for it: no labels, other than one a class, a blank line; and when there is no such class. It is the model's. Thread
- * safe. */
+/** The name of a class inside the model's file (metadata of TensorFlow Lite or mseg), UTF-8 without control characters; NULL when
+ * the file has none for it: no labels, other than one a class, a blank line; and when there is no such class. It is the model's.
+ * Thread safe. */
 MSEG_API const char *mseg_model_label(const mseg_model *model, int class_id);
+
+/* ---- converting -------------------------------------------------------------------------------------------------------- */
+
+/* The formats that are written. BY_NAME: what the file's name ends in, .tflite, .onnx or .safetensors in any case. */
+typedef enum mseg_model_format {
+    MSEG_MODEL_BY_NAME,
+    MSEG_MODEL_TFLITE,
+    MSEG_MODEL_ONNX,
+    MSEG_MODEL_SAFETENSORS
+} mseg_model_format;
+
+typedef struct mseg_convert_options {
+    size_t struct_size;       /* mseg_convert_options_init sets it */
+    mseg_model_format format; /* default: MSEG_MODEL_BY_NAME */
+    int output_stride;        /* as in mseg_model_options */
+    /* Side of the square canvas that the new file's graph takes; 0 (default): the canvas of the old one, which need not be
+     * square, or where its file tells none that of mseg_run_options.size 0, of a classifier 224. Others as in mseg_run_options.
+     */
+    int size;
+    double mean[3], std[3]; /* as in mseg_model_options */
+    bool half;              /* weights in 16-bit floats, which rounds them; default: in 32 bits, as they are */
+} mseg_convert_options;
+
+/** The format by the file's name, the output stride, canvas and input rule of the model's file, 32 bits. */
+MSEG_API void mseg_convert_options_init(mseg_convert_options *options, size_t struct_size);
+
+/* What a file that was written holds. */
+typedef struct mseg_converted {
+    const char *format;      /* "tflite", "onnx", "safetensors"; the library's */
+    const char *network;     /* as in mseg_model_info, also the next three; the library's */
+    double width_multiplier; /* e.g. 1.0, 0.5 */
+    int classes;
+    int output_stride;
+    int width, height; /* of the canvas */
+    uint64_t bytes;    /* the file's size */
+    uint64_t reserved[8];
+} mseg_converted;
+
+/** What a file of that name is written as: MSEG_MODEL_BY_NAME when its end is none of those above. Thread safe. */
+MSEG_API mseg_model_format mseg_model_format_of(const char *path);
+
+/** Writes the model of file in (NULL: the model that is part of the library) as file out, which appears whole or not at all and
+ * replaces an older one. Batch norm is multiplied into the weights, 8-bit weights become the floats that they stand for, names of
+ * classes go along; opened again, a file that is not half gives the same logits bit for bit. options may be NULL, and so may
+ * *result. Errors: those of mseg_model_open; MSEG_INVAL for a bad option and for a name of out that tells no format;
+ * MSEG_UNSUPPORTED for a network that the format has no operators for; MSEG_LIMIT for canvases beyond 2^30 pixels and for files
+ * beyond 2 GiB; of writing MSEG_NOENT and MSEG_IO, with a text that begins "cannot create the file" or "cannot write the
+ * file". */
+MSEG_API mseg_status mseg_convert(const char *in, const char *out, const mseg_convert_options *options, mseg_converted *result,
+                                  mseg_error *err);
 
 /* ---- running ----------------------------------------------------------------------------------------------------------- */
 

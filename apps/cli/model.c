@@ -18,6 +18,10 @@
 
 enum { MODEL_FOLDERS = 2 };
 
+/* What a name may be followed by in them, the first that is there. */
+static const char *const extensions[] = {"", ".tflite", ".pb", ".onnx", ".safetensors"};
+enum { EXTENSIONS = sizeof extensions / sizeof *extensions };
+
 static bool is_file(const char *path)
 {
     struct stat info;
@@ -50,8 +54,8 @@ static bool model_folders(char *folders[MODEL_FOLDERS])
 static char *find_in(char *const folders[MODEL_FOLDERS], const char *name, bool *ok)
 {
     for (int i = 0; i < MODEL_FOLDERS; i++)
-        for (int bare = 0; folders[i] && bare < 2; bare++) {
-            char *path = cli_format("%s/%s%s", folders[i], name, bare ? ".tflite" : "");
+        for (int k = 0; folders[i] && k < EXTENSIONS; k++) {
+            char *path = cli_format("%s/%s%s", folders[i], name, extensions[k]);
             if (is_file(path))
                 return path;
             *ok = *ok && path;

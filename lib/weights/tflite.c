@@ -7,39 +7,7 @@
 #include "weights/tflite_check.h"
 #include "weights/tflite_kind.h"
 #include "weights/tflite_metadata.h"
-
-/* Field numbers of the schema's tables. */
-enum { MODEL_VERSION, MODEL_CODES, MODEL_SUBGRAPHS, MODEL_DESCRIPTION, MODEL_BUFFERS };
-enum { CODE_SHORT, CODE_CUSTOM, CODE_VERSION, CODE_LONG };
-enum { GRAPH_TENSORS, GRAPH_INPUTS, GRAPH_OUTPUTS, GRAPH_OPERATORS };
-enum { TENSOR_SHAPE, TENSOR_TYPE, TENSOR_BUFFER, TENSOR_NAME, TENSOR_QUANTIZATION, TENSOR_VARIABLE, TENSOR_SPARSITY };
-enum { QUANT_MIN, QUANT_MAX, QUANT_SCALE, QUANT_ZERO_POINT, QUANT_DETAILS_TYPE, QUANT_DETAILS, QUANT_DIMENSION };
-enum { OP_CODE, OP_INPUTS, OP_OUTPUTS, OP_OPTIONS_TYPE, OP_OPTIONS };
-enum { CONV_PADDING, CONV_STRIDE_W, CONV_STRIDE_H, CONV_ACTIVATION, CONV_DILATION_W, CONV_DILATION_H };
-enum { DW_PADDING, DW_STRIDE_W, DW_STRIDE_H, DW_MULTIPLIER, DW_ACTIVATION, DW_DILATION_W, DW_DILATION_H };
-enum { POOL_PADDING, POOL_STRIDE_W, POOL_STRIDE_H, POOL_FILTER_W, POOL_FILTER_H, POOL_ACTIVATION };
-enum { DENSE_ACTIVATION, DENSE_FORMAT };
-enum { CONCAT_AXIS, CONCAT_ACTIVATION };
-enum { SOFTMAX_BETA };
-enum { ARITHMETIC_ACTIVATION };
-enum { BILINEAR_HEIGHT, BILINEAR_WIDTH, BILINEAR_ALIGN_CORNERS, BILINEAR_HALF_PIXEL };
-enum { NEAREST_ALIGN_CORNERS, NEAREST_HALF_PIXEL };
-
-/* Members of the schema's BuiltinOptions union. */
-enum {
-    OPTIONS_CONV = 1,
-    OPTIONS_DW = 2,
-    OPTIONS_POOL = 5,
-    OPTIONS_DENSE = 8,
-    OPTIONS_SOFTMAX = 9,
-    OPTIONS_CONCAT = 10,
-    OPTIONS_ADD = 11,
-    OPTIONS_BILINEAR = 15,
-    OPTIONS_MUL = 21,
-    OPTIONS_SUB = 28,
-    OPTIONS_DIV = 29,
-    OPTIONS_NEAREST = 74,
-};
+#include "weights/tflite_schema.h"
 
 bool mseg_tflite_probe(const uint8_t *data, size_t size)
 {
@@ -86,7 +54,7 @@ static void read_tensor(tfl_tensor *tensor, mseg_fb *fb, mseg_fb_table table, ms
         mseg_fb_damage(fb, table.position, "a tensor names a buffer that does not exist");
         return;
     }
-    mseg_fb_vector data = mseg_fb_list(fb, mseg_fb_table_at(fb, buffers, buffer), 0, 1);
+    mseg_fb_vector data = mseg_fb_list(fb, mseg_fb_table_at(fb, buffers, buffer), BUFFER_DATA, 1);
     tensor->data = data.count ? fb->data + data.position : NULL;
     tensor->bytes = data.count;
 }
@@ -94,7 +62,7 @@ static void read_tensor(tfl_tensor *tensor, mseg_fb *fb, mseg_fb_table table, ms
 /* The options of an operator when they are of the kind that its code has, else an absent table and damage. */
 static mseg_fb_table options_of(mseg_fb *fb, mseg_fb_table table, int type)
 {
-    if (mseg_fb_i8(fb, table, OP_OPTIONS_TYPE, 0) != type)
+    if (mseg_fb_i8(fb, table, OP_OPTIONS_TYPE, OPTIONS_NONE) != type)
         mseg_fb_damage(fb, table.position, "an operator has the options of another");
     return mseg_fb_child(fb, table, OP_OPTIONS);
 }
@@ -115,7 +83,7 @@ static void read_conv_options(tfl_operator *op, mseg_fb *fb, mseg_fb_table table
 /* Converters leave the options out when they are all defaults. */
 static int arithmetic_activation(mseg_fb *fb, mseg_fb_table table, int type)
 {
-    if (mseg_fb_i8(fb, table, OP_OPTIONS_TYPE, 0) == 0)
+    if (mseg_fb_i8(fb, table, OP_OPTIONS_TYPE, OPTIONS_NONE) == OPTIONS_NONE)
         return TFL_NONE;
     return mseg_fb_i8(fb, options_of(fb, table, type), ARITHMETIC_ACTIVATION, TFL_NONE);
 }
@@ -124,7 +92,7 @@ static int arithmetic_activation(mseg_fb *fb, mseg_fb_table table, int type)
 static float softmax_beta(mseg_fb *fb, mseg_fb_table table)
 {
     float beta = 0;
-    if (mseg_fb_i8(fb, table, OP_OPTIONS_TYPE, 0) != 0) {
+    if (mseg_fb_i8(fb, table, OP_OPTIONS_TYPE, OPTIONS_NONE) != OPTIONS_NONE) {
         const uint32_t bits = mseg_fb_u32(fb, options_of(fb, table, OPTIONS_SOFTMAX), SOFTMAX_BETA, 0);
         memcpy(&beta, &bits, sizeof beta);
     }
@@ -312,11 +280,11 @@ static mseg_status check_network(const tfl_model *model, mseg_error *err)
 mseg_status mseg_tfl_model_match(mseg_weights *weights, const tfl_model *model, mseg_error *err)
 {
     mseg_graph graph;
-    mseg_status status = mseg_tfl_graph_build(&graph, &weights->input, model, err);
+    mseg_status status = mseg_tfl_graph_build(&graph, weights, model, err);
     if (status == MSEG_OK)
         status = mseg_graph_match(&graph, weights, err);
     if (status == MSEG_OK)
-        status = mseg_tfl_check(model, err);
+        status = mseg_tfl_check(model, graph.nodes[graph.scores].source, err);
     if (status == MSEG_UNSUPPORTED)
         mseg_tfl_say_kind(model, err);
     mseg_free(&graph.nodes);

@@ -6,40 +6,29 @@
 #include <zip.h>
 
 #include "base/alloc.h"
+#include "weights/description.h"
 #include "weights/label.h"
+#include "weights/tflite_schema.h"
 
-/* Field numbers: of the model's tables, then of the metadata's. */
-enum { MODEL_BUFFERS = 4, MODEL_METADATA = 6 };
-enum { ENTRY_NAME, ENTRY_BUFFER };
-enum { META_SUBGRAPHS = 3 };
-enum { SUBGRAPH_INPUTS = 2, SUBGRAPH_OUTPUTS = 3 };
-enum { TENSOR_UNITS = 4, TENSOR_FILES = 6 };
-enum { UNIT_TYPE, UNIT_OPTIONS };
-enum { NORMALISATION_MEAN, NORMALISATION_STD };
-enum { FILE_NAME, FILE_DESCRIPTION, FILE_TYPE, FILE_LOCALE };
-
-enum { NORMALISATION = 1 };                 /* member of the union of process units */
-enum { AXIS_LABELS = 2, VALUE_LABELS = 3 }; /* types of associated files */
 enum { MAX_NAME = 255 };
 
 /* ---- the FlatBuffer ---------------------------------------------------------------------------------------------------- */
 
-/* The bytes of the model's buffer that holds its metadata. */
-static mseg_fb_vector find_metadata(mseg_fb *fb, mseg_fb_table root)
+/* The bytes, at least so many, of the model's buffer that its metadata calls by that name; count 0: there is none. */
+static mseg_fb_vector find_metadata(mseg_fb *fb, mseg_fb_table root, const char *wanted, uint32_t least)
 {
-    static const char wanted[] = "TFLITE_METADATA";
     const mseg_fb_vector entries = mseg_fb_list(fb, root, MODEL_METADATA, 4), none = {0};
     for (uint32_t i = 0; i < entries.count; i++) {
         const mseg_fb_table entry = mseg_fb_table_at(fb, entries, i);
         const mseg_fb_vector name = mseg_fb_list(fb, entry, ENTRY_NAME, 1);
-        if (name.count != sizeof wanted - 1 || memcmp(fb->data + name.position, wanted, name.count) != 0)
+        if (name.count != strlen(wanted) || memcmp(fb->data + name.position, wanted, name.count) != 0)
             continue;
         const mseg_fb_vector buffers = mseg_fb_list(fb, root, MODEL_BUFFERS, 4);
         const uint32_t buffer = mseg_fb_u32(fb, entry, ENTRY_BUFFER, 0);
         mseg_fb_vector bytes = none;
         if (buffer < buffers.count)
-            bytes = mseg_fb_list(fb, mseg_fb_table_at(fb, buffers, buffer), 0, 1);
-        if (bytes.count < 8)
+            bytes = mseg_fb_list(fb, mseg_fb_table_at(fb, buffers, buffer), BUFFER_DATA, 1);
+        if (bytes.count < least)
             mseg_fb_damage(fb, entry.position, "there is no metadata where the file says");
         return bytes;
     }
@@ -249,24 +238,37 @@ static mseg_status read_labels(mseg_weights *weights, const char *name, mseg_err
     return status;
 }
 
-mseg_status mseg_tfl_metadata_read(mseg_weights *weights, mseg_fb *fb, mseg_fb_table root, bool real_input, mseg_error *err)
+/* The standard metadata: how a float picture enters, and labels. */
+static mseg_status read_standard(mseg_weights *weights, mseg_fb *meta, bool real_input, mseg_error *err)
 {
     char labels[MAX_NAME + 1] = "";
-    const mseg_fb_vector bytes = find_metadata(fb, root);
+    mseg_status status = MSEG_OK;
+    const mseg_fb_vector subgraphs = mseg_fb_list(meta, mseg_fb_root(meta), META_SUBGRAPHS, 4);
+    const mseg_fb_table subgraph = subgraphs.count ? mseg_fb_table_at(meta, subgraphs, 0) : (mseg_fb_table){0};
+    if (real_input)
+        status = read_input(&weights->input, meta, subgraph, err);
+    find_labels(labels, meta, subgraph);
+    if (!status && meta->damage)
+        status = mseg_fail(err, MSEG_FORMAT, "damaged metadata: %s (at byte %zu)", meta->damage,
+                           (size_t)(meta->data - weights->data) + meta->where);
+    return status || !*labels ? status : read_labels(weights, labels, err);
+}
+
+mseg_status mseg_tfl_metadata_read(mseg_weights *weights, mseg_fb *fb, mseg_fb_table root, bool real_input, mseg_error *err)
+{
+    enum { LEAST = 8 /* root and identifier */ };
+    const mseg_fb_vector standard = find_metadata(fb, root, TFL_METADATA, LEAST),
+                         ours = find_metadata(fb, root, TFL_METADATA_MSEG, 1);
+    mseg_status status = MSEG_OK;
     if (fb->damage)
         return mseg_fail(err, MSEG_FORMAT, "damaged metadata: %s (at byte %zu)", fb->damage, fb->where);
-    if (bytes.count == 0)
-        return MSEG_OK;
-    mseg_fb meta = {.data = fb->data + bytes.position, .size = bytes.count};
-    if (memcmp(meta.data + 4, "M001", 4) != 0)
-        return mseg_fail(err, MSEG_UNSUPPORTED, "metadata of an unknown schema; mseg knows M001");
-    mseg_status status = MSEG_OK;
-    const mseg_fb_vector subgraphs = mseg_fb_list(&meta, mseg_fb_root(&meta), META_SUBGRAPHS, 4);
-    const mseg_fb_table subgraph = subgraphs.count ? mseg_fb_table_at(&meta, subgraphs, 0) : (mseg_fb_table){0};
-    if (real_input)
-        status = read_input(&weights->input, &meta, subgraph, err);
-    find_labels(labels, &meta, subgraph);
-    if (!status && meta.damage)
-        status = mseg_fail(err, MSEG_FORMAT, "damaged metadata: %s (at byte %zu)", meta.damage, bytes.position + meta.where);
-    return status || !*labels ? status : read_labels(weights, labels, err);
+    if (standard.count) {
+        mseg_fb meta = {.data = fb->data + standard.position, .size = standard.count};
+        if (memcmp(meta.data + 4, "M001", 4) != 0)
+            return mseg_fail(err, MSEG_UNSUPPORTED, "metadata of an unknown schema; mseg knows M001");
+        status = read_standard(weights, &meta, real_input, err);
+    }
+    if (!status && ours.count)
+        status = mseg_description_read(weights, (const char *)fb->data + ours.position, ours.count, err);
+    return status;
 }

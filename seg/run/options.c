@@ -20,9 +20,7 @@ mseg_canvas_rule mseg_canvas_rule_of(const mseg_model *model)
     return (mseg_canvas_rule){model->info.output_stride, model->net->net.input.sampling};
 }
 
-/* The side of the square canvas that the file's own graph runs on, which may be of another form than others must have; 0: none.
- */
-static int own_side(const mseg_model_info *info)
+int mseg_own_side(const mseg_model_info *info)
 {
     return info->trained_width > 0 && info->trained_width == info->trained_height ? info->trained_width : 0;
 }
@@ -30,7 +28,7 @@ static int own_side(const mseg_model_info *info)
 int mseg_default_side(const mseg_model_info *info)
 {
     enum { CLASSIFIER = 224 };
-    const int own = own_side(info);
+    const int own = mseg_own_side(info);
     if (own || info->classifier)
         return own ? own : CLASSIFIER;
     return info->sampling == MSEG_ALIGN_CORNERS ? default_options.size : default_options.size - 1;
@@ -45,7 +43,7 @@ static mseg_status check(const mseg_run_options *options, const mseg_model *mode
         return mseg_fail(err, MSEG_INVAL, "resize %d is not one of mseg_resize", (int)options->resize);
     if (options->pad != MSEG_PAD_SQUARE && options->pad != MSEG_PAD_TIGHT)
         return mseg_fail(err, MSEG_INVAL, "pad %d is not one of mseg_pad", (int)options->pad);
-    if (!mseg_side_suits(options->size, &rule) && options->size != own_side(&model->info))
+    if (!mseg_side_suits(options->size, &rule) && options->size != mseg_own_side(&model->info))
         return mseg_fail(err, MSEG_INVAL, "size %d is not k * %d + 1", options->size, rule.output_stride);
     if (options->n_scales < 0 || options->n_scales > MSEG_MOST_SCALES)
         return mseg_fail(err, MSEG_INVAL, "n_scales %d is not between 0 and %d", options->n_scales, MSEG_MOST_SCALES);

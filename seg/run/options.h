@@ -9,6 +9,10 @@ enum { MSEG_MOST_SCALES = sizeof((mseg_run_options *)0)->scales / sizeof(double)
 /** MSEG_INVAL with a text when the model is a classifier. */
 mseg_status mseg_refuse_classifier(const mseg_model_info *info, mseg_error *err);
 
+/** The side of the square canvas that the file's own graph runs on, which may be of another form than others must have; 0: none.
+ */
+int mseg_own_side(const mseg_model_info *info);
+
 /** The side of the input that size 0 stands for: that of the file's own graph, when it is square and told. */
 int mseg_default_side(const mseg_model_info *info);
 

@@ -20,7 +20,7 @@ ALLOWED = {
     'heads': ['lib/base', 'lib/net', 'lib/weights'],
     'palettes': [],
     'seg': ['lib/base', 'lib/image', 'lib/kernels', 'lib/net', 'lib/weights', 'lib/write', 'lib/plan', 'heads',
-            'seg/backbones'],
+            'seg/backbones', 'seg/run/options.h'],
     'seg/backbones': ['lib/base', 'lib/net', 'lib/weights', 'heads'],
     'seg/run': ['lib/base', 'lib/image', 'lib/kernels', 'lib/net', 'lib/plan', 'seg/mseg.h', 'seg/model.h'],
     'seg/draw': ['lib/base', 'lib/image', 'seg/mseg.h'],
@@ -35,7 +35,10 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 
 
 def resolve(root, file, name):
-    """The included file, looked for where the compiler looks; programs have seg/mseg.h from the build's folder."""
+    """The included file, looked for where the compiler looks; programs have seg/mseg.h from the build's folder. What protoc-c makes
+    of a message's file stands for that."""
+    if name.endswith('.pb-c.h'):
+        name = 'weights/' + name.replace('.pb-c.h', '.proto')
     for folder in [os.path.dirname(file)] + (['apps', 'seg', 'lib'] if file.startswith('apps/') else ['', 'lib']):
         path = os.path.normpath(os.path.join(folder, name))
         if os.path.isfile(os.path.join(root, path)):

@@ -99,7 +99,14 @@ static void same_as_the_file(void **state)
 static void names(void **state)
 {
     (void)state;
-    static const char *const cases[][2] = {{"a/b/streets.tflite", "streets"}, {"streets", "streets"}, {"", ""}, {"a.b", "a.b"}};
+    static const char *const cases[][2] = {{"a/b/streets.tflite", "streets"},
+                                           {"streets", "streets"},
+                                           {"", ""},
+                                           {"a.b", "a.b"},
+                                           {"a/streets.pb", "streets"},
+                                           {"streets.safetensors", "streets"},
+                                           {"streets.pb.onnx", "streets.pb"},
+                                           {".onnx", ".onnx"}};
     loaded file = load(MODEL("plain"));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mseg_model *model;
