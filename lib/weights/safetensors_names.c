@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "weights/safetensors.h"
+#include "weights/torchvision.h"
 
 /* What other people call the layers of networks that mseg knows, one row a layer or its batch norm. */
 
@@ -82,9 +83,16 @@ typedef struct scheme {
     table tables[2];
     mseg_padding padding;
     mseg_sampling sampling;
-    double mean[3], std[3]; /* of pictures of 0 to 1 */
-    int output_stride;      /* 0: the names do not tell */
+    void (*input)(mseg_input *input); /* how pictures enter, but for the sampling */
+    int output_stride;                /* 0: the names do not tell */
 } scheme;
+
+/* MobileNetV2ImageProcessor's mean and standard deviation are 0.5 of pictures of 0 to 1: TensorFlow's rule. */
+static void hf_input(mseg_input *input)
+{
+    *input = mseg_input_deeplab;
+    input->from = MSEG_INPUT_NAMES;
+}
 
 /* Hugging Face's MobileNetV2 are TensorFlow's weights and padded as these; what they call DeepLabv3+ has no decoder. */
 static const scheme schemes[] = {
@@ -93,24 +101,21 @@ static const scheme schemes[] = {
      {TABLE(hf_backbone), TABLE(hf_segmentation)},
      MSEG_SAME,
      MSEG_ALIGN_CORNERS,
-     {0.5, 0.5, 0.5},
-     {0.5, 0.5, 0.5},
+     hf_input,
      0},
     {"Hugging Face's MobileNetV2ForImageClassification",
      "mobilenet_v2.conv_stem.first_conv.convolution.weight",
      {TABLE(hf_backbone), TABLE(hf_classifier)},
      MSEG_SAME,
      MSEG_ALIGN_CORNERS,
-     {0.5, 0.5, 0.5},
-     {0.5, 0.5, 0.5},
+     hf_input,
      32},
     {"torchvision's mobilenet_v2",
      "features.1.conv.0.0.weight",
      {TABLE(torchvision)},
      MSEG_SYMMETRIC,
      MSEG_HALF_PIXEL,
-     {0.485, 0.456, 0.406},
-     {0.229, 0.224, 0.225},
+     mseg_torchvision_input,
      32},
 };
 
@@ -285,10 +290,8 @@ static mseg_status add_named(mseg_weights *weights, const mseg_st_file *file, co
         status = check_complete(weights, s, err);
     weights->padding = s->padding;
     weights->origin.output_stride = s->output_stride;
+    s->input(&weights->input);
     weights->input.sampling = s->sampling;
-    weights->input.from = MSEG_INPUT_NAMES;
-    for (int c = 0; c < 3; c++)
-        mseg_input_normalise(&weights->input, c, 255 * s->mean[c], 255 * s->std[c]);
     return status;
 }
 
