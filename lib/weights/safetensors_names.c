@@ -170,10 +170,10 @@ static mseg_status add_named(mseg_weights *weights, const mseg_st_file *file, co
         status = add_tensor(weights, &file->tensors[i], s, err);
     if (!status)
         status = check_complete(weights, s, err);
-    weights->padding = s->padding;
+    weights->padding = s->rules->padding;
     weights->origin.output_stride = s->output_stride;
-    s->input(&weights->input);
-    weights->input.sampling = s->sampling;
+    s->rules->input(&weights->input);
+    weights->input.sampling = s->rules->sampling;
     return status;
 }
 

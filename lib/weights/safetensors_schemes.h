@@ -23,14 +23,19 @@ typedef struct mseg_st_table {
 
 enum { MSEG_ST_TABLES = 3 };
 
-typedef struct mseg_st_scheme {
-    const char *whose;
-    const char *marks[2]; /* tensors that no network of other schemes behind it has both of; NULL: none. None ends the list */
-    mseg_st_table tables[MSEG_ST_TABLES];
+/* What goes with names without being in the file. */
+typedef struct mseg_st_rules {
     mseg_padding padding;
     mseg_sampling sampling;
     void (*input)(mseg_input *input); /* how pictures enter, but for the sampling */
-    int output_stride;                /* 0: the names do not tell */
+} mseg_st_rules;
+
+typedef struct mseg_st_scheme {
+    const char *whose;
+    const char *marks[2]; /* tensors that no network of the schemes before has both of; NULL: none. None ends the list */
+    mseg_st_table tables[MSEG_ST_TABLES];
+    const mseg_st_rules *rules;
+    int output_stride; /* 0: the names do not tell */
 } mseg_st_scheme;
 
 extern const mseg_st_scheme mseg_st_schemes[];
