@@ -12,6 +12,7 @@
 #include "weights/reader.h"
 #include "weights/tflite.h"
 #include "write/bytes.h"
+#include "write/flatbuffer.h"
 #include "write/networks.h"
 #include "write/write.h"
 
@@ -317,6 +318,24 @@ static void test_pictures_are_not_too_large(void **state)
     end(&t);
 }
 
+/* A writer that says that it has written nearly 2 GiB; and room behind a file that would be as much. */
+static void test_files_are_not_too_large(void **state)
+{
+    (void)state;
+    mseg_bytes file = {(uint8_t *)state, 1};
+    mseg_fbw w = {.used = INT32_MAX - 6, .room = INT32_MAX};
+    mseg_fbw_text(&w, "abcd");
+    assert_int_equal(w.status, MSEG_LIMIT);
+    assert_int_equal(mseg_fbw_finish(&w, 0, "TFL3", 0, &file), MSEG_LIMIT);
+    assert_null(file.data);
+    assert_int_equal(file.size, 0);
+    mseg_fbw_begin(&w);
+    const mseg_fbw_ref root = mseg_fbw_end(&w);
+    assert_int_equal(w.status, MSEG_OK);
+    assert_int_equal(mseg_fbw_finish(&w, root, "TFL3", INT32_MAX - 15, &file), MSEG_LIMIT);
+    assert_null(file.data);
+}
+
 /* ---- max pools, which networks have that are read by their own names ----------------------------------------------------- */
 
 /* What the file's only pool reads as, with or without the activation before it. */
@@ -465,6 +484,7 @@ int main(void)
         cmocka_unit_test(test_joins_of_different_bytes_are_refused),
         cmocka_unit_test(test_weights_of_another_network_are_refused),
         cmocka_unit_test(test_pictures_are_not_too_large),
+        cmocka_unit_test(test_files_are_not_too_large),
         cmocka_unit_test(test_max_pools_come_back),
         cmocka_unit_test(test_symmetric_max_pools_follow_a_relu),
         cmocka_unit_test(test_running_out_of_memory_leaves_nothing),
