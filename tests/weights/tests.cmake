@@ -12,3 +12,4 @@ mseg_test(weights/test_safetensors_file.c weights net base)
 add_test(NAME weights_safetensors COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/weights/test_safetensors.py
                                           $<TARGET_FILE:mseg>)
 add_test(NAME weights_forward_u8 COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/weights/test_forward_u8.py)
+add_test(NAME weights_torch_resnet COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/weights/test_torch_resnet.py $<TARGET_FILE:mseg>)
