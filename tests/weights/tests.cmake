@@ -17,3 +17,4 @@ add_test(NAME weights_torch_onnx COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DI
                                          $<TARGET_FILE:mseg>)
 add_test(NAME weights_forward_u8 COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/weights/test_forward_u8.py)
 add_test(NAME weights_graphdef_real COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/weights/test_graphdef_real.py $<TARGET_FILE:mseg>)
+add_test(NAME weights_torch_resnet COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/weights/test_torch_resnet.py $<TARGET_FILE:mseg>)
