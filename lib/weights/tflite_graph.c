@@ -248,6 +248,11 @@ static bool make_plain(tfl_builder *b, const tfl_operator *op, mseg_node *node, 
     return true;
 }
 
+static bool make_add(tfl_builder *b, const tfl_operator *op, mseg_node *node)
+{
+    return mseg_tfl_activation(op->activation, &node->activation) && make_plain(b, op, node, MSEG_NODE_ADD, 2);
+}
+
 static bool make_concat(tfl_builder *b, const tfl_operator *op, mseg_node *node)
 {
     return (op->axis == 3 || op->axis == -1) && op->activation == TFL_NONE &&
@@ -302,7 +307,7 @@ static bool make_known(tfl_builder *b, const tfl_operator *op, mseg_node *node)
     case TFL_OP_MAX_POOL_2D:
         return make_max_pool(b, op, node);
     case TFL_OP_ADD:
-        return op->activation == TFL_NONE && make_plain(b, op, node, MSEG_NODE_ADD, 2);
+        return make_add(b, op, node);
     case TFL_OP_CONCATENATION:
         return make_concat(b, op, node);
     case TFL_OP_RESIZE_BILINEAR:
@@ -346,6 +351,7 @@ static void add_node(tfl_builder *b, int index)
     if (!make_known(b, op, node))
         make_other(b, op, node);
     mseg_tfl_describe(node->what, b->model, op);
+    node->source = index;
     node->low = -INFINITY;
     node->high = INFINITY;
     mseg_tfl_narrow(node, &b->model->tensors[op->output]);
@@ -410,15 +416,16 @@ static mseg_status build(tfl_builder *b, mseg_error *err)
         status = check_operator(b, i, err);
         if (!status && !mseg_tfl_absorb(b, &model->operators[i]))
             add_node(b, i);
+        status = status ? status : b->status;
     }
     return status;
 }
 
-mseg_status mseg_tfl_graph_build(mseg_graph *graph, mseg_input *rule, const tfl_model *model, mseg_error *err)
+mseg_status mseg_tfl_graph_build(mseg_graph *graph, mseg_weights *weights, const tfl_model *model, mseg_error *err)
 {
     *graph = (mseg_graph){0};
     mseg_status status = MSEG_NOMEM;
-    tfl_builder b = {.model = model, .before = {.scale = {1, 1, 1}}, .quantized_input = -1};
+    tfl_builder b = {.model = model, .weights = weights, .err = err, .before = {.scale = {1, 1, 1}}, .quantized_input = -1};
     b.nodes = mseg_alloc_array((size_t)model->n_operators + 1, sizeof *b.nodes);
     b.versions = mseg_alloc_array((size_t)model->n_operators + 1, sizeof *b.versions);
     b.views = mseg_alloc_array((size_t)model->n_tensors, sizeof *b.views);
@@ -427,7 +434,7 @@ mseg_status mseg_tfl_graph_build(mseg_graph *graph, mseg_input *rule, const tfl_
     else
         status = build(&b, err);
     if (status == MSEG_OK) {
-        mseg_tfl_input_rule(&b, rule);
+        mseg_tfl_input_rule(&b, &weights->input);
         *graph = (mseg_graph){.nodes = b.nodes, .count = b.count};
         b.nodes = NULL;
     }

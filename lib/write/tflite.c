@@ -181,6 +181,7 @@ static int add_halves(writer *w, tflw_tensor weight, const float *values)
     return dequantize.output;
 }
 
+/* With a bias of zeros where the layer has none: versions of TensorFlow Lite do not start without one. */
 static mseg_status add_floats(writer *w, const mseg_net_layer *layer, tflw_tensor *weight, tflw_tensor *bias, tfl_operator *op)
 {
     mseg_layer_weights loaded;
@@ -197,13 +198,14 @@ static mseg_status add_floats(writer *w, const mseg_net_layer *layer, tflw_tenso
         weight->buffer = mseg_tflw_buffer(&w->file, loaded.weight, elements_of(weight), sizeof *loaded.weight);
         op->inputs[1] = mseg_tflw_tensor(&w->file, weight);
     }
-    if (op->inputs[1] < 0)
+    if (!loaded.bias)
+        loaded.bias = mseg_alloc_array((size_t)layer->channels, sizeof *loaded.bias);
+    if (op->inputs[1] < 0 || !loaded.bias) {
         status = mseg_fail(w->err, MSEG_NOMEM, NULL);
-    op->n_inputs = loaded.bias ? 3 : 2;
-    if (loaded.bias) {
-        bias->buffer = mseg_tflw_buffer(&w->file, loaded.bias, (size_t)layer->channels, sizeof *loaded.bias);
-        op->inputs[2] = mseg_tflw_tensor(&w->file, bias);
+        goto done;
     }
+    bias->buffer = mseg_tflw_buffer(&w->file, loaded.bias, (size_t)layer->channels, sizeof *loaded.bias);
+    op->inputs[2] = mseg_tflw_tensor(&w->file, bias);
 done:
     mseg_layer_weights_free(&loaded);
     return status;
@@ -230,7 +232,6 @@ static mseg_status add_bytes(writer *w, mseg_value value, tflw_tensor *weight, t
     weight->n_scales = bias->n_scales = layer->channels;
     op->inputs[1] = mseg_tflw_tensor(&w->file, weight);
     op->inputs[2] = mseg_tflw_tensor(&w->file, bias);
-    op->n_inputs = 3;
     mseg_free(&scales);
     return MSEG_OK;
 }
@@ -267,6 +268,7 @@ static mseg_status write_convolution(writer *w, mseg_value value)
                          .dilation_h = layer->rate,
                          .dilation_w = layer->rate,
                          .multiplier = 1,
+                         .n_inputs = 3,
                          .activation = adds ? TFL_NONE : activation_of(layer)};
     mseg_status status = layer->n_in > 1 ? write_inputs(w, value, "inputs", &input) : MSEG_OK;
     if (status)

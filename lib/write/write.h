@@ -34,9 +34,10 @@ typedef struct mseg_bytes {
 } mseg_bytes;
 
 /** Each writes the net's first output, logits at the size of the picture, or a classifier's scores, as a file of one format. net
- * is as seg/backbones and heads build it, not folded; batch norm becomes part of its convolutions. Reading the file again gives a
- * net with the same numbers, bit for bit unless half. On failure *out is all zero. Thread safe. Errors: MSEG_NOMEM, MSEG_MISMATCH
- * (weights that are not the net's), MSEG_LIMIT (more than 2 GiB), MSEG_UNSUPPORTED (a layer that the format has not). */
+ * is as seg/backbones and heads build it, not folded; batch norm becomes part of its convolutions, and .tflite has a bias of
+ * zeros where there is none. Reading the file again gives a net with the same numbers, bit for bit unless half. On failure *out
+ * is all zero. Thread safe. Errors: MSEG_NOMEM, MSEG_MISMATCH (weights that are not the net's), MSEG_LIMIT (more than 2 GiB),
+ * MSEG_UNSUPPORTED (a layer that the format has not). */
 mseg_status mseg_write_tflite(mseg_bytes *out, const mseg_net *net, const mseg_weights *weights,
                               const mseg_write_options *options, mseg_error *err);
 mseg_status mseg_write_onnx(mseg_bytes *out, const mseg_net *net, const mseg_weights *weights, const mseg_write_options *options,

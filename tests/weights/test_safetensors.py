@@ -98,7 +98,8 @@ class Named(Folder):
             pixels = self.photo(size, size)
             wanted = net.scores(entered(pixels, IMAGENET), same=False, epsilon=1e-5)
             self.assert_close(self.chances(size), softmax(wanted))
-        self.assertEqual(self.info()['sampling'], 'half_pixel')
+        info = self.info()
+        self.assertEqual((info['sampling'], info['input']['from'], info['trained_output_stride']), ('half_pixel', 'names', 32))
 
     def test_wrapped_names(self):
         net = torch_nets.Net(3, False)
@@ -109,6 +110,45 @@ class Named(Folder):
         for before in ('module.', 'model.', '_orig_mod.module.'):
             safetensors.write(self.path('net.safetensors'), {before + name: array for name, array in tensors.items()})
             self.assert_close(self.chances(64), wanted)
+
+    def test_what_mseg_says_goes_before_what_names_imply(self):
+        net = torch_nets.Net(3, False)
+        about = {'version': 1, 'input': {'scale': [2 / 255] * 3, 'offset': [-1] * 3, 'pad': [0] * 3}, 'sampling': 'legacy',
+                 'padding': 'same', 'width': 96, 'height': 64, 'labels': list('abcde')}
+        tensors = net.tensors(torch_nets.torchvision)
+        safetensors.write(self.path('net.safetensors'), tensors, {'format': 'pt', 'mseg': json.dumps(about)})
+        pixels = self.photo(64, 64)
+        self.assert_close(self.chances(64), softmax(net.scores(entered(pixels, HALF), epsilon=1e-5)))
+        info = self.info()
+        self.assertEqual((info['sampling'], info['input']['from'], info['trained_width'], info['trained_height']),
+                         ('legacy', 'metadata', 96, 64))
+        about['padding'] = 'valid'
+        safetensors.write(self.path('net.safetensors'), tensors, {'mseg': json.dumps(about)})
+        self.assertEqual(self.mseg('info', 'net.safetensors', status=2).stderr,
+                         "mseg: net.safetensors: mseg's description in the file: padding is none that mseg knows\n")
+
+    def test_our_own_names_without_a_word_about_them(self):
+        net = torch_nets.Net(7, True)
+        head = {'pool': 'head.image_pooling', 'aspp': 'head.aspp0', 'projection': 'head.projection', 'classifier': 'head.classifier'}
+        norms = {'weight': 'gamma', 'bias': 'beta', 'running_mean': 'mean', 'running_var': 'variance'}
+        tensors = {}
+        for layer, (weight, norm, bias) in net.layers.items():
+            name = head.get(layer) or f'backbone.{"" if layer in ("stem", "last") else "block"}{layer}'
+            tensors[name + '.weight'] = weight.transpose((1, 2, 3, 0) if '.depthwise' in layer else (0, 2, 3, 1))
+            if bias is not None:
+                tensors[name + '.bias'] = bias
+            for part, values in (norm or {}).items():
+                tensors[f'{name}.norm.{norms[part]}'] = values
+            if norm:
+                tensors[name + '.norm.epsilon'] = np.array([0.25], 'f4')
+        safetensors.write(self.path('net.safetensors'), tensors)
+        pixels = self.photo(65, 65)
+        self.assert_close(self.logits(65, 16), net.scores(entered(pixels, HALF), 16, epsilon=0.25, head_epsilon=0.25))
+        self.assertEqual(self.info()['input']['from'], 'assumed')
+        tensors['neck.weight'] = tensors['head.classifier.bias']
+        safetensors.write(self.path('net.safetensors'), tensors)
+        self.assertEqual(self.mseg('info', 'net.safetensors', status=2).stderr,
+                         "mseg: net.safetensors: the tensor neck.weight is not one of mseg's\n")
 
     def test_a_real_torchvision(self):
         try:
