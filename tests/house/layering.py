@@ -23,6 +23,8 @@ ALLOWED = {
             'seg/backbones', 'seg/run/options.h'],
     'seg/backbones': ['lib/base', 'lib/net', 'lib/weights', 'heads'],
     'seg/run': ['lib/base', 'lib/image', 'lib/kernels', 'lib/net', 'lib/plan', 'seg/mseg.h', 'seg/model.h'],
+    'seg/quantise': ['lib/base', 'lib/image', 'lib/kernels', 'lib/net', 'lib/weights', 'lib/write', 'lib/plan', 'seg/mseg.h',
+                     'seg/opened.h', 'seg/convert.h', 'seg/run/options.h'],
     'seg/draw': ['lib/base', 'lib/image', 'seg/mseg.h'],
     'seg/judge': ['lib/base', 'seg/draw', 'seg/mseg.h'],
     'apps': ['lib/base', 'apps/cli', 'apps/eval', 'apps/paper', 'apps/run', 'seg/mseg.h'],
