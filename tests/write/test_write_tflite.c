@@ -344,11 +344,11 @@ static mseg_node pool_of(const mseg_bytes *file, bool activation)
     mseg_fb fb = {.data = file->data, .size = file->size};
     tfl_model model;
     mseg_graph graph;
-    mseg_input rule = mseg_input_deeplab;
+    mseg_weights weights = {.size = file->size, .input = mseg_input_deeplab};
     assert_int_equal(mseg_tfl_model_read(&model, &fb, NULL), MSEG_OK);
     if (!activation)
         model.operators[0].activation = TFL_NONE;
-    assert_int_equal(mseg_tfl_graph_build(&graph, &rule, &model, NULL), MSEG_OK);
+    assert_int_equal(mseg_tfl_graph_build(&graph, &weights, &model, NULL), MSEG_OK);
     const mseg_node pool = graph.nodes[2];
     assert_int_equal(pool.inputs[0], 1);
     mseg_free(&graph.nodes);
