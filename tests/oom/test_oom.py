@@ -21,7 +21,7 @@ import photos  # noqa: E402
 
 MODELS = os.path.join(HERE, '../weights/data')
 SEGMENTER, CLASSIFIER = os.path.join(MODELS, 'uint8.tflite'), os.path.join(MODELS, 'dense.tflite')
-INTEGERS = os.path.join(MODELS, 'stuffed8.tflite')
+INTEGERS, GRAPH = os.path.join(MODELS, 'stuffed8.tflite'), os.path.join(MODELS, 'simulated.pb')
 LABELLED, NAMED = os.path.join(MODELS, 'labelled.tflite'), os.path.join(MODELS, 'named.tflite')  # stored, deflated
 EVERYTHING = bool(os.environ.get('MSEG_OOM_ALL'))
 LIMIT, FIRST = 36, 12  # tried of each job and way: about so many, and all of the first ones
@@ -53,6 +53,7 @@ JOBS = {
     'classify_json': ['classify', '-q', '-m', 'c.tflite', '--size', '17', '-j1', '--json', 'out/c.jsonl', 'a.png', 'b.jpg'],
     'info': ['info', 'm.tflite', '--size', '17'],
     'info_json': ['info', 'm.tflite', '--size', '17', '--json'],
+    'info_graph': ['info', 'g.pb', '--size', '33'],
     'info_labels': ['info', 'n.tflite', '--size', '33'],
     'run_labels': ['run', '-q', '-j1', '-m', 'l.tflite', '--size', '33', 'a.png', '-o', 'out', '--json', 'out/r.jsonl'],
     'info_named': ['info', 'mnv2:0.1:classes=3', '--size', '17', '--json'],
@@ -75,6 +76,7 @@ def make_inputs(folder):
     shutil.copy(SEGMENTER, os.path.join(folder, 'm.tflite'))
     shutil.copy(CLASSIFIER, os.path.join(folder, 'c.tflite'))
     shutil.copy(INTEGERS, os.path.join(folder, 'i.tflite'))
+    shutil.copy(GRAPH, os.path.join(folder, 'g.pb'))
     shutil.copy(LABELLED, os.path.join(folder, 'l.tflite'))
     shutil.copy(NAMED, os.path.join(folder, 'n.tflite'))
     for name, text in [('p', PALETTE), ('map', '* 0\n1 2\n2 ignore\n'), ('list', 'a\nb\na\n'),
