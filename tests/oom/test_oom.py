@@ -21,7 +21,7 @@ import photos  # noqa: E402
 
 MODELS = os.path.join(HERE, '../weights/data')
 SEGMENTER, CLASSIFIER = os.path.join(MODELS, 'uint8.tflite'), os.path.join(MODELS, 'dense.tflite')
-INTEGERS = os.path.join(MODELS, 'stuffed8.tflite')
+INTEGERS, GRAPH = os.path.join(MODELS, 'stuffed8.tflite'), os.path.join(MODELS, 'simulated.pb')
 LABELLED, NAMED = os.path.join(MODELS, 'labelled.tflite'), os.path.join(MODELS, 'named.tflite')  # stored, deflated
 TENSORS = os.path.join(HERE, '../fuzz/corpus/safetensors/float64')
 EVERYTHING = bool(os.environ.get('MSEG_OOM_ALL'))
@@ -58,6 +58,7 @@ JOBS = {
     'convert_safetensors': ['convert', '-q', 'c.tflite', 'out/new.safetensors'],
     'info': ['info', 'm.tflite', '--size', '17'],
     'info_json': ['info', 'm.tflite', '--size', '17', '--json'],
+    'info_graph': ['info', 'g.pb', '--size', '33'],
     'info_labels': ['info', 'n.tflite', '--size', '33'],
     'info_tensors': ['info', 's.safetensors', '--size', '17'],
     'run_labels': ['run', '-q', '-j1', '-m', 'l.tflite', '--size', '33', 'a.png', '-o', 'out', '--json', 'out/r.jsonl'],
@@ -81,6 +82,7 @@ def make_inputs(folder):
     shutil.copy(SEGMENTER, os.path.join(folder, 'm.tflite'))
     shutil.copy(CLASSIFIER, os.path.join(folder, 'c.tflite'))
     shutil.copy(INTEGERS, os.path.join(folder, 'i.tflite'))
+    shutil.copy(GRAPH, os.path.join(folder, 'g.pb'))
     shutil.copy(LABELLED, os.path.join(folder, 'l.tflite'))
     shutil.copy(TENSORS, os.path.join(folder, 's.safetensors'))
     shutil.copy(NAMED, os.path.join(folder, 'n.tflite'))

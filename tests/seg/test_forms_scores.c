@@ -103,6 +103,7 @@ GRAPH(frozen, 48, 32)
 GRAPH(simulated, 33, 33)
 GRAPH(matmul, 64, 64)
 GRAPH(slim, 64, 64)
+GRAPH(anysize, 64, 64)
 
 int main(void)
 {
@@ -113,7 +114,7 @@ int main(void)
         cmocka_unit_test(turned),  cmocka_unit_test(dynamic),  cmocka_unit_test(mobilenet1), cmocka_unit_test(mobilenet1u8),
         cmocka_unit_test(decoder), cmocka_unit_test(computed), cmocka_unit_test(expanded),   cmocka_unit_test(export),
         cmocka_unit_test(ranged),  cmocka_unit_test(frozen),   cmocka_unit_test(simulated),  cmocka_unit_test(matmul),
-        cmocka_unit_test(slim),
+        cmocka_unit_test(slim),    cmocka_unit_test(anysize),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

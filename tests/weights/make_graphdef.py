@@ -100,6 +100,9 @@ class Frozen:
         if before == 'none':  # floats of known size
             g.add('input', 'Placeholder', dtype=('type', FLOAT), shape=('shape', [-1, h, w, 3]))
             return 'input', photo * (2 / 255) - 1
+        if before == 'any':  # floats of any size, in which nothing tells one
+            g.add('input', 'Placeholder', dtype=('type', FLOAT), shape=('shape', [-1, -1, -1, 3]))
+            return 'input', photo * (2 / 255) - 1
         if before == 'fixed':  # bytes, scaled as Keras does
             g.add('input', 'Placeholder', dtype=('type', UINT8), shape=('shape', [1, -1, -1, 3]))
             x = g.add('float', 'Cast', ['input'], SrcT=('type', UINT8), DstT=('type', FLOAT))
@@ -374,6 +377,7 @@ FILES = {
     'simulated': dict(seed=4, size=[33, 33], norm='bias', fake=True, store='once'),
     'matmul': dict(seed=5, size=[64, 64], norm='apart', store='once', before='fixed', head='matmul'),
     'slim': dict(seed=6, size=[64, 64], norm='folded', head='conv'),
+    'anysize': dict(seed=7, size=[64, 64], norm='folded', head='turned', before='any'),
 }
 
 

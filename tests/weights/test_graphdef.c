@@ -20,6 +20,7 @@ static const struct {
     {"export", 8, 49, 33, MSEG_INPUT_OPERATORS},  {"ranged", 16, 33, 33, MSEG_INPUT_OPERATORS},
     {"frozen", 16, 48, 32, MSEG_INPUT_ASSUMED},   {"simulated", 32, 33, 33, MSEG_INPUT_ASSUMED},
     {"matmul", 32, 64, 64, MSEG_INPUT_OPERATORS}, {"slim", 32, 64, 64, MSEG_INPUT_ASSUMED},
+    {"anysize", 32, 0, 0, MSEG_INPUT_ASSUMED},
 };
 
 enum { FILES = sizeof files / sizeof *files, RECORD = 64 + 5 * 4 };
