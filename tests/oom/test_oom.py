@@ -52,6 +52,10 @@ JOBS = {
     'eval_text': [*(a for a in EVAL if a != '-q'), '--pred', 'pred'],
     'classify': ['classify', '-m', 'c.tflite', '--size', '17', '-j1', '-k', '3', '-l', 'labels', 'a.png', 'b.jpg'],
     'classify_json': ['classify', '-q', '-m', 'c.tflite', '--size', '17', '-j1', '--json', 'out/c.jsonl', 'a.png', 'b.jpg'],
+    'convert_tflite': ['convert', '-y', 'm.tflite', 'out/old.tflite', '--size', '17'],
+    'convert_labels': ['convert', '-y', 'l.tflite', 'out/old.tflite', '--half'],
+    'convert_onnx': ['convert', '-y', 'm.tflite', 'out/old.onnx', '--os', '8'],
+    'convert_safetensors': ['convert', '-q', 'c.tflite', 'out/new.safetensors'],
     'info': ['info', 'm.tflite', '--size', '17'],
     'info_json': ['info', 'm.tflite', '--size', '17', '--json'],
     'info_labels': ['info', 'n.tflite', '--size', '33'],
@@ -65,7 +69,7 @@ JOBS = {
 }
 # Reports on standard output, and their kind.
 PRINTED = {'eval_list': '.json', 'eval_text': '.txt'}
-OLD_FILES = ['out/a.png', 'out/over/b.png', 'out/r.jsonl', 'out/e.json', 'out/e.html', 'out/c.jsonl', 'out/e.counts']
+OLD_FILES = ['out/a.png', 'out/over/b.png', 'out/r.jsonl', 'out/e.json', 'out/e.html', 'out/c.jsonl', 'out/e.counts', 'out/old.tflite', 'out/old.onnx']
 
 
 def make_inputs(folder):
