@@ -87,9 +87,7 @@ mseg_status mseg_gd_fail(const gd_reader *r, const gd_node *node, mseg_status st
     va_end(args);
     mseg_gd_describe(name, 96, node);
     const bool damaged = status == MSEG_FORMAT;
-    const char *give = damaged                 ? "; get it again"
-                       : strchr(found, ';') ? ""
-                                               : "; mseg reads MobileNet classifiers and DeepLabv3";
+    const char *give = damaged ? "; get it again" : strchr(found, ';') ? "" : "; mseg reads MobileNet classifiers and DeepLabv3";
     return mseg_fail(r->err, status, "%s%s %s%s", damaged ? "damaged TensorFlow GraphDef: " : "", name, found, give);
 }
 
@@ -166,7 +164,8 @@ static mseg_status read_nodes(gd_reader *r)
         if (number != GRAPH_NODE)
             continue;
         if (r->n_nodes == GD_MAX_NODES)
-            return mseg_fail(r->err, MSEG_LIMIT, "more than %d nodes, more than any network that mseg knows; is it frozen?", GD_MAX_NODES);
+            return mseg_fail(r->err, MSEG_LIMIT, "more than %d nodes, more than any network that mseg knows; is it frozen?",
+                             GD_MAX_NODES);
         if (!mseg_grow(&r->nodes, &room, r->n_nodes + 1, sizeof *r->nodes))
             return mseg_fail(r->err, MSEG_NOMEM, NULL);
         gd_node *node = &r->nodes[r->n_nodes++];
