@@ -29,7 +29,7 @@ static char printable(char c)
     return c >= ' ' && c <= '~' ? c : '?';
 }
 
-void mseg_onnx_label(char *text, size_t size, const mseg_onnx_node *n)
+void mseg_ox_label(char *text, size_t size, const onnx_node *n)
 {
     char op[24] = "";
     const MsegOnnx__Node *m = n->message;
@@ -47,7 +47,7 @@ void mseg_onnx_label(char *text, size_t size, const mseg_onnx_node *n)
     snprintf(text + end, size - end, " (%s)", op);
 }
 
-void mseg_onnx_fail(mseg_onnx_reader *r, const mseg_onnx_node *n, mseg_status status, const char *format, ...)
+void mseg_ox_fail(onnx_reader *r, const onnx_node *n, mseg_status status, const char *format, ...)
 {
     char text[sizeof r->err->text], label[TFL_DESCRIPTION];
     if (r->status)
@@ -59,28 +59,28 @@ void mseg_onnx_fail(mseg_onnx_reader *r, const mseg_onnx_node *n, mseg_status st
     for (char *c = text; *c; c++)
         *c = printable(*c);
     if (n)
-        mseg_onnx_label(label, sizeof label, n);
+        mseg_ox_label(label, sizeof label, n);
     r->status = mseg_fail(r->err, status, "%s%s%s", n ? label : "", n ? ": " : "", text);
 }
 
-static void fail_damaged(mseg_onnx_reader *r, const char *what)
+static void fail_damaged(onnx_reader *r, const char *what)
 {
-    mseg_onnx_fail(r, NULL, MSEG_FORMAT, "damaged ONNX file: %s; get it again", what);
+    mseg_ox_fail(r, NULL, MSEG_FORMAT, "damaged ONNX file: %s; get it again", what);
 }
 
 /* ---- messages ------------------------------------------------------------------------------------------------------------- */
 
 static void *take_memory(void *reader, size_t size)
 {
-    mseg_onnx_reader *r = reader;
+    onnx_reader *r = reader;
     if (size > r->budget) {
-        mseg_onnx_fail(r, NULL, MSEG_LIMIT, "a part of the file becomes much larger than it is");
+        mseg_ox_fail(r, NULL, MSEG_LIMIT, "a part of the file becomes much larger than it is");
         return NULL;
     }
     r->budget -= size;
     void *memory = malloc(size ? size : 1);
     if (!memory)
-        mseg_onnx_fail(r, NULL, MSEG_NOMEM, "out of memory");
+        mseg_ox_fail(r, NULL, MSEG_NOMEM, "out of memory");
     return memory;
 }
 
@@ -90,7 +90,7 @@ static void free_memory(void *reader, void *memory)
     free(memory);
 }
 
-ProtobufCMessage *mseg_onnx_unpack(mseg_onnx_reader *r, const ProtobufCMessageDescriptor *kind, mseg_wire m, const char *what)
+ProtobufCMessage *mseg_ox_unpack(onnx_reader *r, const ProtobufCMessageDescriptor *kind, mseg_wire m, const char *what)
 {
     enum { MOST = 32, SMALL = 4096 };
     if (r->status)
@@ -102,14 +102,14 @@ ProtobufCMessage *mseg_onnx_unpack(mseg_onnx_reader *r, const ProtobufCMessageDe
     return message;
 }
 
-static void free_message(mseg_onnx_reader *r, ProtobufCMessage *message)
+static void free_message(onnx_reader *r, ProtobufCMessage *message)
 {
     if (message)
         protobuf_c_message_free_unpacked(message, &r->allocator);
 }
 
 /* Calls visit for every field of the message that has bytes. */
-static void walk(mseg_onnx_reader *r, mseg_wire m, void (*visit)(mseg_onnx_reader *r, const mseg_wire_field *f))
+static void walk(onnx_reader *r, mseg_wire m, void (*visit)(onnx_reader *r, const mseg_wire_field *f))
 {
     mseg_wire_field f;
     while (m.size && !r->status) {
@@ -124,41 +124,41 @@ static void walk(mseg_onnx_reader *r, mseg_wire m, void (*visit)(mseg_onnx_reade
 
 /* ---- the model ------------------------------------------------------------------------------------------------------------ */
 
-static void read_operator_set(mseg_onnx_reader *r, mseg_wire m)
+static void read_operator_set(onnx_reader *r, mseg_wire m)
 {
     MsegOnnx__OperatorSet *set =
-        (MsegOnnx__OperatorSet *)mseg_onnx_unpack(r, &mseg_onnx__operator_set__descriptor, m, "an operator set");
+        (MsegOnnx__OperatorSet *)mseg_ox_unpack(r, &mseg_onnx__operator_set__descriptor, m, "an operator set");
     if (!set)
         return;
     const bool own = !set->domain || !*set->domain || strcmp(set->domain, "ai.onnx") == 0;
     if (own && (set->version < FIRST_OPSET || set->version > LAST_OPSET))
-        mseg_onnx_fail(r, NULL, MSEG_UNSUPPORTED, "ONNX operator set %lld; mseg knows %d to %d", (long long)set->version,
-                       FIRST_OPSET, LAST_OPSET);
+        mseg_ox_fail(r, NULL, MSEG_UNSUPPORTED, "ONNX operator set %lld; mseg knows %d to %d", (long long)set->version,
+                     FIRST_OPSET, LAST_OPSET);
     else if (own)
         r->opset = (int)set->version;
     free_message(r, &set->base);
 }
 
-static void add_node(mseg_onnx_reader *r, mseg_wire m)
+static void add_node(onnx_reader *r, mseg_wire m)
 {
     if (r->n_nodes == MAX_NODES) {
-        mseg_onnx_fail(r, NULL, MSEG_LIMIT, "more than %d nodes", MAX_NODES);
+        mseg_ox_fail(r, NULL, MSEG_LIMIT, "more than %d nodes", MAX_NODES);
         return;
     }
-    MsegOnnx__Node *node = (MsegOnnx__Node *)mseg_onnx_unpack(r, &mseg_onnx__node__descriptor, m, "a node");
+    MsegOnnx__Node *node = (MsegOnnx__Node *)mseg_ox_unpack(r, &mseg_onnx__node__descriptor, m, "a node");
     if (node && !mseg_grow(&r->nodes, &r->nodes_room, r->n_nodes + 1, sizeof *r->nodes)) {
         free_message(r, &node->base);
-        mseg_onnx_fail(r, NULL, MSEG_NOMEM, "out of memory");
+        mseg_ox_fail(r, NULL, MSEG_NOMEM, "out of memory");
         return;
     }
     if (!node)
         return;
-    r->nodes[r->n_nodes++] = (mseg_onnx_node){.message = node};
+    r->nodes[r->n_nodes++] = (onnx_node){.message = node};
     r->torchvision = r->torchvision || (node->name && mseg_is_torchvision_name(node->name));
     for (size_t i = 0; i < node->n_input; i++)
-        mseg_onnx_name(r, node->input[i], strlen(node->input[i]));
+        mseg_ox_name(r, node->input[i], strlen(node->input[i]));
     for (size_t i = 0; i < node->n_output; i++)
-        mseg_onnx_name(r, node->output[i], strlen(node->output[i]));
+        mseg_ox_name(r, node->output[i], strlen(node->output[i]));
 }
 
 /* The name within a tensor's message; empty: it has none. */
@@ -172,13 +172,13 @@ static mseg_wire name_of(mseg_wire m)
     return name;
 }
 
-static void note_initializer(mseg_onnx_reader *r, mseg_wire m)
+static void note_initializer(onnx_reader *r, mseg_wire m)
 {
     const mseg_wire name = name_of(m);
     char text[80];
     if (!name.size)
         return;
-    mseg_onnx_name(r, (const char *)name.data, name.size);
+    mseg_ox_name(r, (const char *)name.data, name.size);
     if (name.size < sizeof text) {
         memcpy(text, name.data, name.size);
         text[name.size] = '\0';
@@ -186,27 +186,27 @@ static void note_initializer(mseg_onnx_reader *r, mseg_wire m)
     }
 }
 
-static void visit_first(mseg_onnx_reader *r, const mseg_wire_field *f)
+static void visit_first(onnx_reader *r, const mseg_wire_field *f)
 {
     if (f->number == GRAPH_NODE)
         add_node(r, f->bytes);
     else if (f->number == GRAPH_INITIALIZER)
         note_initializer(r, f->bytes);
     else if (f->number == GRAPH_SPARSE)
-        mseg_onnx_fail(r, NULL, MSEG_UNSUPPORTED, "the ONNX file has sparse tensors; save them as dense ones");
+        mseg_ox_fail(r, NULL, MSEG_UNSUPPORTED, "the ONNX file has sparse tensors; save them as dense ones");
 }
 
 /* Our own description. */
-static void read_entry(mseg_onnx_reader *r, mseg_wire m)
+static void read_entry(onnx_reader *r, mseg_wire m)
 {
-    MsegOnnx__Entry *entry = (MsegOnnx__Entry *)mseg_onnx_unpack(r, &mseg_onnx__entry__descriptor, m, "an entry of the metadata");
+    MsegOnnx__Entry *entry = (MsegOnnx__Entry *)mseg_ox_unpack(r, &mseg_onnx__entry__descriptor, m, "an entry of the metadata");
     if (entry && entry->key && entry->value && strcmp(entry->key, "mseg") == 0)
         r->status = mseg_description_read(r->weights, entry->value, strlen(entry->value), r->err);
     if (entry)
         free_message(r, &entry->base);
 }
 
-static void visit_model(mseg_onnx_reader *r, const mseg_wire_field *f)
+static void visit_model(onnx_reader *r, const mseg_wire_field *f)
 {
     if (f->number == MODEL_GRAPH)
         walk(r, f->bytes, visit_first);
@@ -218,17 +218,17 @@ static void visit_model(mseg_onnx_reader *r, const mseg_wire_field *f)
 
 /* ---- the graph's ends ----------------------------------------------------------------------------------------------------- */
 
-static void visit_initializer(mseg_onnx_reader *r, const mseg_wire_field *f)
+static void visit_initializer(onnx_reader *r, const mseg_wire_field *f)
 {
     const mseg_wire name = f->number == GRAPH_INITIALIZER ? name_of(f->bytes) : (mseg_wire){NULL, 0};
-    const int at = name.size ? mseg_onnx_find(r, (const char *)name.data, name.size) : -1;
+    const int at = name.size ? mseg_ox_find(r, (const char *)name.data, name.size) : -1;
     if (at < 0)
         return;
     r->values[at].kind = ONNX_CONSTANT;
     r->values[at].message = f->bytes;
 }
 
-static void read_dims(mseg_onnx_reader *r, const MsegOnnx__Shape *shape, mseg_onnx_value *v)
+static void read_dims(onnx_reader *r, const MsegOnnx__Shape *shape, onnx_value *v)
 {
     v->rank = shape && shape->n_dim == ONNX_RANK ? ONNX_RANK : -1;
     for (int i = 0; i < v->rank; i++) {
@@ -251,12 +251,12 @@ static int picture_type(int type)
     return type == 2 ? TFL_UINT8 : type == 3 ? TFL_INT8 : type == 6 ? TFL_INT32 : TFL_FLOAT32;
 }
 
-static void read_input(mseg_onnx_reader *r, mseg_wire m)
+static void read_input(onnx_reader *r, mseg_wire m)
 {
     MsegOnnx__ValueInfo *info =
-        (MsegOnnx__ValueInfo *)mseg_onnx_unpack(r, &mseg_onnx__value_info__descriptor, m, "an input of the graph");
-    const int at = info && info->name ? mseg_onnx_find(r, info->name, strlen(info->name)) : -1;
-    mseg_onnx_value *v = at >= 0 ? &r->values[at] : NULL;
+        (MsegOnnx__ValueInfo *)mseg_ox_unpack(r, &mseg_onnx__value_info__descriptor, m, "an input of the graph");
+    const int at = info && info->name ? mseg_ox_find(r, info->name, strlen(info->name)) : -1;
+    onnx_value *v = at >= 0 ? &r->values[at] : NULL;
     if (!info || (v && v->kind == ONNX_CONSTANT))
         goto done;
     r->model.n_inputs++;
@@ -270,27 +270,27 @@ static void read_input(mseg_onnx_reader *r, mseg_wire m)
     for (int i = 0; i < v->rank; i++)
         tensor.shape[v->perm[i]] = v->dims[i];
     r->input = at;
-    r->model.input = v->tensor = mseg_onnx_tensor(r, &tensor);
+    r->model.input = v->tensor = mseg_ox_tensor(r, &tensor);
 done:
     if (info)
         free_message(r, &info->base);
 }
 
-static void visit_input(mseg_onnx_reader *r, const mseg_wire_field *f)
+static void visit_input(onnx_reader *r, const mseg_wire_field *f)
 {
     if (f->number == GRAPH_INPUT)
         read_input(r, f->bytes);
 }
 
 /* The first output is the network's; others, as a head that only training uses, are left out. */
-static void visit_output(mseg_onnx_reader *r, const mseg_wire_field *f)
+static void visit_output(onnx_reader *r, const mseg_wire_field *f)
 {
     if (f->number != GRAPH_OUTPUT || r->output >= 0)
         return;
     MsegOnnx__ValueInfo *info =
-        (MsegOnnx__ValueInfo *)mseg_onnx_unpack(r, &mseg_onnx__value_info__descriptor, f->bytes, "an output of the graph");
+        (MsegOnnx__ValueInfo *)mseg_ox_unpack(r, &mseg_onnx__value_info__descriptor, f->bytes, "an output of the graph");
     if (info && info->name)
-        r->output = mseg_onnx_find(r, info->name, strlen(info->name));
+        r->output = mseg_ox_find(r, info->name, strlen(info->name));
     if (info && r->output < 0)
         fail_damaged(r, "no node writes the graph's output");
     if (info)
@@ -298,7 +298,7 @@ static void visit_output(mseg_onnx_reader *r, const mseg_wire_field *f)
 }
 
 /* Calls visit for every field of the graph. */
-static void walk_graph(mseg_onnx_reader *r, void (*visit)(mseg_onnx_reader *r, const mseg_wire_field *f))
+static void walk_graph(onnx_reader *r, void (*visit)(onnx_reader *r, const mseg_wire_field *f))
 {
     mseg_wire model = {r->weights->data, r->weights->size};
     mseg_wire_field f;
@@ -314,25 +314,25 @@ bool mseg_onnx_probe(const uint8_t *data, size_t size)
     return mseg_foreign_is_onnx(data, size);
 }
 
-static void read_file(mseg_onnx_reader *r)
+static void read_file(onnx_reader *r)
 {
     const mseg_wire file = {r->weights->data, r->weights->size};
     walk(r, file, visit_model);
     if (!r->opset)
-        mseg_onnx_fail(r, NULL, MSEG_FORMAT, "damaged ONNX file: it names no operator set; get it again");
-    mseg_onnx_link(r);
+        mseg_ox_fail(r, NULL, MSEG_FORMAT, "damaged ONNX file: it names no operator set; get it again");
+    mseg_ox_link(r);
     walk_graph(r, visit_initializer);
     walk_graph(r, visit_input);
     walk_graph(r, visit_output);
     if (r->output < 0)
-        mseg_onnx_fail(r, NULL, MSEG_FORMAT, "damaged ONNX file: its graph has no output; get it again");
+        mseg_ox_fail(r, NULL, MSEG_FORMAT, "damaged ONNX file: its graph has no output; get it again");
     if (r->model.n_inputs != 1 || r->input < 0)
-        mseg_onnx_fail(r, NULL, MSEG_UNSUPPORTED, "a network with %d inputs that its nodes read; mseg knows those with one image",
-                       r->model.n_inputs);
-    mseg_onnx_translate_all(r);
+        mseg_ox_fail(r, NULL, MSEG_UNSUPPORTED, "a network with %d inputs that its nodes read; mseg knows those with one image",
+                     r->model.n_inputs);
+    mseg_ox_translate_all(r);
 }
 
-static void free_reader(mseg_onnx_reader *r)
+static void free_reader(onnx_reader *r)
 {
     for (int i = 0; i < r->n_nodes; i++)
         free_message(r, &r->nodes[i].message->base);
@@ -353,7 +353,7 @@ static void refuse_integers(mseg_weights *weights)
 
 mseg_status mseg_onnx_read(mseg_weights *weights, mseg_error *err)
 {
-    mseg_onnx_reader r = {.weights = weights, .err = err, .input = -1, .output = -1};
+    onnx_reader r = {.weights = weights, .err = err, .input = -1, .output = -1};
     r.allocator = (ProtobufCAllocator){take_memory, free_memory, &r};
     read_file(&r);
     if (!r.status && r.torchvision && weights->input.from == MSEG_INPUT_ASSUMED)

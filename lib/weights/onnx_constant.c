@@ -8,12 +8,12 @@
 enum { ONNX_FLOAT = 1, ONNX_UINT8, ONNX_INT8, ONNX_INT32 = 6, ONNX_INT64, ONNX_BOOL = 9, ONNX_FLOAT16, ONNX_DOUBLE };
 enum { TENSOR_RAW = 9 };
 
-void *mseg_onnx_room(mseg_onnx_reader *r, size_t bytes)
+void *mseg_ox_room(onnx_reader *r, size_t bytes)
 {
     mseg_error why;
     void *room = r->status ? NULL : mseg_weights_room(r->weights, bytes, &why);
     if (!room && !r->status)
-        mseg_onnx_fail(r, NULL, why.status, "%s", why.text);
+        mseg_ox_fail(r, NULL, why.status, "%s", why.text);
     return room;
 }
 
@@ -30,7 +30,7 @@ static void put_float(uint8_t *at, float value)
     put(at, sizeof bits, bits);
 }
 
-int mseg_onnx_elements(const mseg_onnx_value *v)
+int mseg_ox_elements(const onnx_value *v)
 {
     int count = 1;
     for (int i = 0; i < v->rank; i++)
@@ -58,7 +58,7 @@ static int type_of(int type, size_t *size, size_t *from)
 }
 
 /* Rank and dimensions; false when mseg does not follow values of that shape. */
-static bool read_shape(mseg_onnx_reader *r, const mseg_onnx_node *n, const MsegOnnx__Tensor *t, mseg_onnx_value *v)
+static bool read_shape(onnx_reader *r, const onnx_node *n, const MsegOnnx__Tensor *t, onnx_value *v)
 {
     enum { MOST = INT32_MAX / 8 };
     int64_t elements = 1;
@@ -66,7 +66,7 @@ static bool read_shape(mseg_onnx_reader *r, const mseg_onnx_node *n, const MsegO
     for (int i = 0; i < v->rank; i++) {
         const int64_t size = t->dims[i];
         if (size < 0 || size > MOST || elements * size > MOST) {
-            mseg_onnx_fail(r, n, MSEG_FORMAT, "tensor %.80s has an impossible shape", t->name ? t->name : "");
+            mseg_ox_fail(r, n, MSEG_FORMAT, "tensor %.80s has an impossible shape", t->name ? t->name : "");
             return false;
         }
         elements *= size;
@@ -114,8 +114,7 @@ static void copy_doubles(uint8_t *to, const uint8_t *from, int elements)
 }
 
 /* A tensor's values. raw: its raw data where it may stay for as long as the weights; NULL: it may not. */
-static void read_data(mseg_onnx_reader *r, const mseg_onnx_node *n, const MsegOnnx__Tensor *t, const uint8_t *raw,
-                      mseg_onnx_value *v)
+static void read_data(onnx_reader *r, const onnx_node *n, const MsegOnnx__Tensor *t, const uint8_t *raw, onnx_value *v)
 {
     const char *name = t->name ? t->name : "";
     const int type = t->has_data_type ? t->data_type : 0;
@@ -123,25 +122,24 @@ static void read_data(mseg_onnx_reader *r, const mseg_onnx_node *n, const MsegOn
     v->kind = ONNX_OTHER;
     v->type = type_of(type, &size, &from);
     if (t->has_data_location && t->data_location == 1) {
-        mseg_onnx_fail(r, n, MSEG_UNSUPPORTED, "tensor %.80s is in another file (external data); save the model as one file",
-                       name);
+        mseg_ox_fail(r, n, MSEG_UNSUPPORTED, "tensor %.80s is in another file (external data); save the model as one file", name);
         return;
     }
     if (!size || !read_shape(r, n, t, v))
         return;
-    const int elements = mseg_onnx_elements(v);
+    const int elements = mseg_ox_elements(v);
     v->kind = ONNX_CONSTANT;
     v->bytes = (size_t)elements * size;
     if (t->has_raw_data && t->raw_data.len != (size_t)elements * from)
-        mseg_onnx_fail(r, n, MSEG_FORMAT, "tensor %.80s has %zu bytes where its shape needs %zu", name, t->raw_data.len,
-                       (size_t)elements * from);
+        mseg_ox_fail(r, n, MSEG_FORMAT, "tensor %.80s has %zu bytes where its shape needs %zu", name, t->raw_data.len,
+                     (size_t)elements * from);
     else if (!t->has_raw_data && !listed(t, type, elements))
-        mseg_onnx_fail(r, n, MSEG_FORMAT, "tensor %.80s has not the %d values that its shape needs", name, elements);
+        mseg_ox_fail(r, n, MSEG_FORMAT, "tensor %.80s has not the %d values that its shape needs", name, elements);
     if (t->has_raw_data && raw && from == size)
         v->data = raw;
     if (r->status || v->data || !elements)
         return;
-    uint8_t *data = mseg_onnx_room(r, v->bytes);
+    uint8_t *data = mseg_ox_room(r, v->bytes);
     if (data && !t->has_raw_data)
         copy_listed(data, size, t, type, elements);
     else if (data && from != size)
@@ -151,12 +149,12 @@ static void read_data(mseg_onnx_reader *r, const mseg_onnx_node *n, const MsegOn
     v->data = data;
 }
 
-void mseg_onnx_read_tensor(mseg_onnx_reader *r, const mseg_onnx_node *n, mseg_onnx_value *value)
+void mseg_ox_read_tensor(onnx_reader *r, const onnx_node *n, onnx_value *value)
 {
     mseg_wire m = value->message;
     mseg_wire_field f;
     const uint8_t *raw = NULL;
-    MsegOnnx__Tensor *t = (MsegOnnx__Tensor *)mseg_onnx_unpack(r, &mseg_onnx__tensor__descriptor, m, "a tensor");
+    MsegOnnx__Tensor *t = (MsegOnnx__Tensor *)mseg_ox_unpack(r, &mseg_onnx__tensor__descriptor, m, "a tensor");
     while (mseg_wire_take(&m, &f))
         if (f.number == TENSOR_RAW && f.wire == MSEG_WIRE_BYTES)
             raw = f.bytes.data;
@@ -167,7 +165,7 @@ void mseg_onnx_read_tensor(mseg_onnx_reader *r, const mseg_onnx_node *n, mseg_on
     }
 }
 
-void mseg_onnx_take_tensor(mseg_onnx_reader *r, const mseg_onnx_node *n, MsegOnnx__Tensor *t, mseg_onnx_value *value)
+void mseg_ox_take_tensor(onnx_reader *r, const onnx_node *n, MsegOnnx__Tensor *t, onnx_value *value)
 {
     read_data(r, n, t, NULL, value);
     if (t->has_raw_data) {
@@ -179,11 +177,11 @@ void mseg_onnx_take_tensor(mseg_onnx_reader *r, const mseg_onnx_node *n, MsegOnn
 /* ---- constants ------------------------------------------------------------------------------------------------------------ */
 
 /* Numbers that have been computed, as data. */
-static void make_data(mseg_onnx_reader *r, mseg_onnx_value *v)
+static void make_data(onnx_reader *r, onnx_value *v)
 {
     const size_t size = v->type == TFL_INT64 ? 8 : v->type == TFL_UINT8 ? 1 : 4;
-    const int elements = mseg_onnx_elements(v);
-    uint8_t *data = mseg_onnx_room(r, size * (size_t)elements);
+    const int elements = mseg_ox_elements(v);
+    uint8_t *data = mseg_ox_room(r, size * (size_t)elements);
     for (int i = 0; i < elements && data; i++) {
         if (v->type == TFL_FLOAT32)
             put_float(data + size * (size_t)i, (float)v->numbers[i]);
@@ -194,11 +192,11 @@ static void make_data(mseg_onnx_reader *r, mseg_onnx_value *v)
     v->bytes = size * (size_t)elements;
 }
 
-const mseg_onnx_value *mseg_onnx_constant(mseg_onnx_reader *r, const mseg_onnx_node *n, int input)
+const onnx_value *mseg_ox_constant(onnx_reader *r, const onnx_node *n, int input)
 {
-    mseg_onnx_value *v = mseg_onnx_input(r, n, input);
+    onnx_value *v = mseg_ox_input(r, n, input);
     if (v && v->kind == ONNX_CONSTANT && v->message.data)
-        mseg_onnx_read_tensor(r, n, v);
+        mseg_ox_read_tensor(r, n, v);
     if (r->status || !v || v->kind != ONNX_CONSTANT)
         return NULL;
     if (!v->data && v->numbers)
@@ -206,9 +204,9 @@ const mseg_onnx_value *mseg_onnx_constant(mseg_onnx_reader *r, const mseg_onnx_n
     return v->data && !r->status ? v : NULL;
 }
 
-static double number_at(const mseg_onnx_value *v, int i)
+static double number_at(const onnx_value *v, int i)
 {
-    const uint8_t *at = v->data + v->bytes / (size_t)mseg_onnx_elements(v) * (size_t)i;
+    const uint8_t *at = v->data + v->bytes / (size_t)mseg_ox_elements(v) * (size_t)i;
     const mseg_tensor half = {.dtype = MSEG_F16, .rank = 1, .shape = {1}, .data = at, .bytes = 2};
     float value = 0;
     switch (v->type) {
@@ -228,15 +226,15 @@ static double number_at(const mseg_onnx_value *v, int i)
     }
 }
 
-const double *mseg_onnx_numbers(mseg_onnx_reader *r, const mseg_onnx_node *n, int input, int *count)
+const double *mseg_ox_numbers(onnx_reader *r, const onnx_node *n, int input, int *count)
 {
-    mseg_onnx_value *v = mseg_onnx_input(r, n, input);
+    onnx_value *v = mseg_ox_input(r, n, input);
     if (v && v->kind == ONNX_CONSTANT && v->message.data)
-        mseg_onnx_read_tensor(r, n, v);
-    if (r->status || !v || v->kind != ONNX_CONSTANT || v->n_scales || mseg_onnx_elements(v) > ONNX_NUMBERS)
+        mseg_ox_read_tensor(r, n, v);
+    if (r->status || !v || v->kind != ONNX_CONSTANT || v->n_scales || mseg_ox_elements(v) > ONNX_NUMBERS)
         return NULL;
-    *count = mseg_onnx_elements(v);
-    double *numbers = v->numbers ? NULL : mseg_onnx_room(r, sizeof *numbers * (size_t)*count);
+    *count = mseg_ox_elements(v);
+    double *numbers = v->numbers ? NULL : mseg_ox_room(r, sizeof *numbers * (size_t)*count);
     for (int i = 0; i < *count && numbers; i++)
         numbers[i] = number_at(v, i);
     if (numbers)
@@ -244,46 +242,45 @@ const double *mseg_onnx_numbers(mseg_onnx_reader *r, const mseg_onnx_node *n, in
     return v->numbers;
 }
 
-const double *mseg_onnx_listed(mseg_onnx_reader *r, const mseg_onnx_node *n, const char *name, int input, int *count)
+const double *mseg_ox_listed(onnx_reader *r, const onnx_node *n, const char *name, int input, int *count)
 {
-    const MsegOnnx__Attribute *a = mseg_onnx_attribute(n, name);
+    const MsegOnnx__Attribute *a = mseg_ox_attribute(n, name);
     if (!a)
-        return mseg_onnx_numbers(r, n, input, count);
+        return mseg_ox_numbers(r, n, input, count);
     if (a->n_ints > ONNX_NUMBERS || a->n_floats > ONNX_NUMBERS)
         return NULL;
     *count = (int)(a->n_ints ? a->n_ints : a->n_floats);
-    double *numbers = mseg_onnx_room(r, sizeof *numbers * (size_t)*count);
+    double *numbers = mseg_ox_room(r, sizeof *numbers * (size_t)*count);
     for (int i = 0; i < *count && numbers; i++)
         numbers[i] = a->n_ints ? (double)a->ints[i] : (double)a->floats[i];
     return numbers;
 }
 
-bool mseg_onnx_number(mseg_onnx_reader *r, const mseg_onnx_node *n, int input, double otherwise, double *out)
+bool mseg_ox_number(onnx_reader *r, const onnx_node *n, int input, double otherwise, double *out)
 {
     int count;
-    const double *numbers = mseg_onnx_numbers(r, n, input, &count);
+    const double *numbers = mseg_ox_numbers(r, n, input, &count);
     *out = numbers && count == 1 ? *numbers : otherwise;
-    return !mseg_onnx_input(r, n, input) || (numbers && count == 1);
+    return !mseg_ox_input(r, n, input) || (numbers && count == 1);
 }
 
-void mseg_onnx_set_numbers(mseg_onnx_reader *r, const mseg_onnx_node *n, int type, int rank, const int *dims,
-                           const double *numbers)
+void mseg_ox_set_numbers(onnx_reader *r, const onnx_node *n, int type, int rank, const int *dims, const double *numbers)
 {
-    mseg_onnx_value out = {.kind = ONNX_CONSTANT, .rank = rank, .type = type, .tensor = -1};
+    onnx_value out = {.kind = ONNX_CONSTANT, .rank = rank, .type = type, .tensor = -1};
     memcpy(out.dims, dims, (size_t)rank * sizeof *dims);
-    const size_t bytes = (size_t)mseg_onnx_elements(&out) * sizeof *numbers;
-    double *copy = mseg_onnx_room(r, bytes);
+    const size_t bytes = (size_t)mseg_ox_elements(&out) * sizeof *numbers;
+    double *copy = mseg_ox_room(r, bytes);
     if (!copy)
         return;
     memcpy(copy, numbers, bytes);
     out.numbers = copy;
-    mseg_onnx_set(r, n, &out);
+    mseg_ox_set(r, n, &out);
 }
 
 /* ---- constants as tensors of the model ------------------------------------------------------------------------------------- */
 
 /* Whether dimensions of more than one element keep their order: then every element keeps its place. */
-static bool keeps_order(const mseg_onnx_value *v, const int *order)
+static bool keeps_order(const onnx_value *v, const int *order)
 {
     int last = -1;
     for (int i = 0; i < v->rank; i++) {
@@ -296,11 +293,11 @@ static bool keeps_order(const mseg_onnx_value *v, const int *order)
     return true;
 }
 
-mseg_onnx_value mseg_onnx_transposed(mseg_onnx_reader *r, const mseg_onnx_value *constant, const int *order)
+onnx_value mseg_ox_transposed(onnx_reader *r, const onnx_value *constant, const int *order)
 {
-    mseg_onnx_value out = *constant;
+    onnx_value out = *constant;
     size_t from[ONNX_RANK] = {0}; /* elements from one index of out's dimension to the next */
-    const int elements = mseg_onnx_elements(constant);
+    const int elements = mseg_ox_elements(constant);
     for (int i = 0; i < constant->rank; i++) {
         out.dims[i] = constant->dims[order[i]];
         if (order[i] == constant->axis)
@@ -313,7 +310,7 @@ mseg_onnx_value mseg_onnx_transposed(mseg_onnx_reader *r, const mseg_onnx_value 
     if (keeps_order(constant, order) || !elements)
         return out;
     const size_t size = constant->bytes / (size_t)elements;
-    uint8_t *data = mseg_onnx_room(r, constant->bytes), *to = data;
+    uint8_t *data = mseg_ox_room(r, constant->bytes), *to = data;
     int at[ONNX_RANK] = {0};
     size_t place = 0;
     for (int i = 0; i < elements && data; i++, to += size) {
@@ -330,7 +327,7 @@ mseg_onnx_value mseg_onnx_transposed(mseg_onnx_reader *r, const mseg_onnx_value 
     return out;
 }
 
-int mseg_onnx_weights(mseg_onnx_reader *r, const mseg_onnx_value *constant, int rank, const int *shape, int axis)
+int mseg_ox_weights(onnx_reader *r, const onnx_value *constant, int rank, const int *shape, int axis)
 {
     tfl_tensor t = {.rank = rank, .type = constant->type, .data = constant->data, .bytes = constant->bytes};
     for (int i = 0; i < rank; i++)
@@ -340,17 +337,17 @@ int mseg_onnx_weights(mseg_onnx_reader *r, const mseg_onnx_value *constant, int 
     t.zero_points = constant->zero_points;
     t.n_zero_points = constant->n_zero_points;
     t.axis = constant->n_scales > 1 ? axis : 0;
-    return mseg_onnx_tensor(r, &t);
+    return mseg_ox_tensor(r, &t);
 }
 
-int mseg_onnx_per_channel(mseg_onnx_reader *r, const mseg_onnx_node *n, int input, const mseg_onnx_value *map)
+int mseg_ox_per_channel(onnx_reader *r, const onnx_node *n, int input, const onnx_value *map)
 {
-    const mseg_onnx_value *c = mseg_onnx_constant(r, n, input);
+    const onnx_value *c = mseg_ox_constant(r, n, input);
     if (!c || c->rank > map->rank)
         return -1;
-    const int elements = mseg_onnx_elements(c), before = map->rank - c->rank;
+    const int elements = mseg_ox_elements(c), before = map->rank - c->rank;
     for (int i = 0; i < c->rank; i++)
         if (c->dims[i] != 1 && (map->perm[before + i] != map->rank - 1 || c->dims[i] != map->dims[before + i]))
             return -1;
-    return mseg_onnx_weights(r, c, 1, &elements, 0);
+    return mseg_ox_weights(r, c, 1, &elements, 0);
 }

@@ -5,67 +5,67 @@
 
 /* ---- batch norm ----------------------------------------------------------------------------------------------------------- */
 
-bool mseg_onnx_norm(mseg_onnx_reader *r, const mseg_onnx_node *n)
+bool mseg_ox_norm(onnx_reader *r, const onnx_node *n)
 {
-    const mseg_onnx_value *map = mseg_onnx_map(r, n, 0);
+    const onnx_value *map = mseg_ox_map(r, n, 0);
     int inputs[5];
-    if (!mseg_onnx_is_nchw(map) || mseg_onnx_int(n, "spatial", 1) != 1 || mseg_onnx_int(n, "training_mode", 0))
+    if (!mseg_ox_is_nchw(map) || mseg_ox_int(n, "spatial", 1) != 1 || mseg_ox_int(n, "training_mode", 0))
         return false;
     inputs[0] = map->tensor;
     for (int i = 1; i < 5; i++) {
-        const mseg_onnx_value *part = mseg_onnx_constant(r, n, i);
+        const onnx_value *part = mseg_ox_constant(r, n, i);
         if (!part || part->rank != 1)
             return false;
-        inputs[i] = mseg_onnx_weights(r, part, 1, part->dims, 0);
+        inputs[i] = mseg_ox_weights(r, part, 1, part->dims, 0);
     }
-    const mseg_onnx_value out = *map;
-    tfl_operator *op = mseg_onnx_emit(r, n, TFL_OP_BATCH_NORM, inputs, 5, &out);
-    op->epsilon = mseg_onnx_float(n, "epsilon", 1e-5f);
+    const onnx_value out = *map;
+    tfl_operator *op = mseg_ox_emit(r, n, TFL_OP_BATCH_NORM, inputs, 5, &out);
+    op->epsilon = mseg_ox_float(n, "epsilon", 1e-5f);
     return true;
 }
 
 /* ---- activations ---------------------------------------------------------------------------------------------------------- */
 
-static void emit_unary(mseg_onnx_reader *r, const mseg_onnx_node *n, int code, const mseg_onnx_value *map)
+static void emit_unary(onnx_reader *r, const onnx_node *n, int code, const onnx_value *map)
 {
-    const mseg_onnx_value out = *map;
-    mseg_onnx_emit(r, n, code, &map->tensor, 1, &out);
+    const onnx_value out = *map;
+    mseg_ox_emit(r, n, code, &map->tensor, 1, &out);
 }
 
-bool mseg_onnx_relu(mseg_onnx_reader *r, const mseg_onnx_node *n)
+bool mseg_ox_relu(onnx_reader *r, const onnx_node *n)
 {
-    const mseg_onnx_value *map = mseg_onnx_map(r, n, 0);
+    const onnx_value *map = mseg_ox_map(r, n, 0);
     if (map)
         emit_unary(r, n, TFL_OP_RELU, map);
     return map;
 }
 
 /* With one bound for all numbers. */
-static void emit_bound(mseg_onnx_reader *r, const mseg_onnx_node *n, int code, const mseg_onnx_value *map, double bound)
+static void emit_bound(onnx_reader *r, const onnx_node *n, int code, const onnx_value *map, double bound)
 {
     const int none = 0;
-    mseg_onnx_value c = {.kind = ONNX_CONSTANT, .type = TFL_FLOAT32, .bytes = sizeof(float)};
+    onnx_value c = {.kind = ONNX_CONSTANT, .type = TFL_FLOAT32, .bytes = sizeof(float)};
     const float value = (float)bound;
     uint32_t bits;
-    uint8_t *data = mseg_onnx_room(r, c.bytes);
+    uint8_t *data = mseg_ox_room(r, c.bytes);
     memcpy(&bits, &value, sizeof bits);
     for (size_t i = 0; i < c.bytes && data; i++)
         data[i] = (uint8_t)(bits >> 8 * i);
     c.data = data;
-    const int inputs[2] = {map->tensor, mseg_onnx_weights(r, &c, 0, &none, 0)};
-    const mseg_onnx_value out = *map;
-    mseg_onnx_emit(r, n, code, inputs, 2, &out);
+    const int inputs[2] = {map->tensor, mseg_ox_weights(r, &c, 0, &none, 0)};
+    const onnx_value out = *map;
+    mseg_ox_emit(r, n, code, inputs, 2, &out);
 }
 
-bool mseg_onnx_clip(mseg_onnx_reader *r, const mseg_onnx_node *n)
+bool mseg_ox_clip(onnx_reader *r, const onnx_node *n)
 {
     static const double none = 3.4e38; /* exporters' largest floats are no bounds */
-    const mseg_onnx_value *map = mseg_onnx_map(r, n, 0);
+    const onnx_value *map = mseg_ox_map(r, n, 0);
     double low, high;
-    if (!map || !mseg_onnx_number(r, n, 1, (double)mseg_onnx_float(n, "min", -INFINITY), &low) ||
-        !mseg_onnx_number(r, n, 2, (double)mseg_onnx_float(n, "max", INFINITY), &high) || isnan(low) || isnan(high))
+    if (!map || !mseg_ox_number(r, n, 1, (double)mseg_ox_float(n, "min", -INFINITY), &low) ||
+        !mseg_ox_number(r, n, 2, (double)mseg_ox_float(n, "max", INFINITY), &high) || isnan(low) || isnan(high))
         return false;
-    mseg_onnx_value next = *map;
+    onnx_value next = *map;
     if (low == 0 && high == 6) {
         emit_unary(r, n, TFL_OP_RELU6, map);
         return true;
@@ -75,7 +75,7 @@ bool mseg_onnx_clip(mseg_onnx_reader *r, const mseg_onnx_node *n)
     else if (low > -none)
         emit_bound(r, n, TFL_OP_MAXIMUM, map, low);
     else
-        mseg_onnx_set(r, n, map);
+        mseg_ox_set(r, n, map);
     if (n->outputs[0] >= 0)
         next = r->values[n->outputs[0]];
     if (high < none && next.rank > 0)
@@ -86,87 +86,87 @@ bool mseg_onnx_clip(mseg_onnx_reader *r, const mseg_onnx_node *n)
 /* ---- with a constant, or another map --------------------------------------------------------------------------------------- */
 
 /* MAP op CONSTANT or CONSTANT op MAP, the constant one number or one for each channel. */
-static bool emit_with_constant(mseg_onnx_reader *r, const mseg_onnx_node *n, int code)
+static bool emit_with_constant(onnx_reader *r, const onnx_node *n, int code)
 {
-    const int first = mseg_onnx_map(r, n, 0) ? 0 : 1;
-    const mseg_onnx_value *map = mseg_onnx_map(r, n, first);
-    const int constant = map ? mseg_onnx_per_channel(r, n, 1 - first, map) : -1;
+    const int first = mseg_ox_map(r, n, 0) ? 0 : 1;
+    const onnx_value *map = mseg_ox_map(r, n, first);
+    const int constant = map ? mseg_ox_per_channel(r, n, 1 - first, map) : -1;
     if (constant < 0)
         return false;
     const int inputs[2] = {first ? constant : map->tensor, first ? map->tensor : constant};
-    const mseg_onnx_value out = *map;
-    mseg_onnx_emit(r, n, code, inputs, 2, &out);
+    const onnx_value out = *map;
+    mseg_ox_emit(r, n, code, inputs, 2, &out);
     return true;
 }
 
-bool mseg_onnx_bound(mseg_onnx_reader *r, const mseg_onnx_node *n)
+bool mseg_ox_bound(onnx_reader *r, const onnx_node *n)
 {
     const bool least = strcmp(n->message->op_type, "Min") == 0;
     return n->message->n_input == 2 && emit_with_constant(r, n, least ? TFL_OP_MINIMUM : TFL_OP_MAXIMUM);
 }
 
-bool mseg_onnx_arithmetic(mseg_onnx_reader *r, const mseg_onnx_node *n)
+bool mseg_ox_arithmetic(onnx_reader *r, const onnx_node *n)
 {
     static const int codes[] = {['A'] = TFL_OP_ADD, ['D'] = TFL_OP_DIV, ['M'] = TFL_OP_MUL, ['S'] = TFL_OP_SUB};
     const char *op = n->message->op_type;
     const int code = strcmp(op, "Sum") == 0 ? TFL_OP_ADD : codes[(unsigned char)*op];
-    const mseg_onnx_value *a = mseg_onnx_map(r, n, 0), *b = mseg_onnx_map(r, n, 1);
+    const onnx_value *a = mseg_ox_map(r, n, 0), *b = mseg_ox_map(r, n, 1);
     if (n->message->n_input != 2)
         return false;
     if (!a || !b)
         return emit_with_constant(r, n, code);
-    if (code != TFL_OP_ADD || !mseg_onnx_same_map(a, b))
+    if (code != TFL_OP_ADD || !mseg_ox_same_map(a, b))
         return false;
     const int inputs[2] = {a->tensor, b->tensor};
-    const mseg_onnx_value out = *a;
-    mseg_onnx_emit(r, n, code, inputs, 2, &out);
+    const onnx_value out = *a;
+    mseg_ox_emit(r, n, code, inputs, 2, &out);
     return true;
 }
 
 /* ---- of whole maps -------------------------------------------------------------------------------------------------------- */
 
-bool mseg_onnx_emit_concat(mseg_onnx_reader *r, const mseg_onnx_node *n, int first, int step)
+bool mseg_ox_emit_concat(onnx_reader *r, const onnx_node *n, int first, int step)
 {
-    const mseg_onnx_value *model = mseg_onnx_any_map(r, n, first);
+    const onnx_value *model = mseg_ox_any_map(r, n, first);
     int tensors[TFL_MAX_INPUTS], count = 0, channels = 0;
     if (!model || model->rank != ONNX_RANK || n->message->n_input > (size_t)(first + step * TFL_MAX_INPUTS))
         return false;
-    const int axis = mseg_onnx_axis(mseg_onnx_int(n, "axis", ONNX_RANK), ONNX_RANK);
+    const int axis = mseg_ox_axis(mseg_ox_int(n, "axis", ONNX_RANK), ONNX_RANK);
     if (axis < 0 || model->perm[axis] != 3)
         return false;
     for (int i = first; i < (int)n->message->n_input; i += step) {
-        const mseg_onnx_value *map = mseg_onnx_any_map(r, n, i);
-        const mseg_onnx_value alike = map ? mseg_onnx_resized(map, 3, model->dims[axis]) : (mseg_onnx_value){0};
-        if (!map || !mseg_onnx_same_map(&alike, model))
+        const onnx_value *map = mseg_ox_any_map(r, n, i);
+        const onnx_value alike = map ? mseg_ox_resized(map, 3, model->dims[axis]) : (onnx_value){0};
+        if (!map || !mseg_ox_same_map(&alike, model))
             return false;
         tensors[count++] = map->tensor;
         channels += map->dims[axis];
     }
-    const mseg_onnx_value out = mseg_onnx_resized(model, 3, channels);
-    mseg_onnx_emit(r, n, TFL_OP_CONCATENATION, tensors, count, &out)->axis = 3;
+    const onnx_value out = mseg_ox_resized(model, 3, channels);
+    mseg_ox_emit(r, n, TFL_OP_CONCATENATION, tensors, count, &out)->axis = 3;
     return true;
 }
 
-bool mseg_onnx_concat(mseg_onnx_reader *r, const mseg_onnx_node *n)
+bool mseg_ox_concat(onnx_reader *r, const onnx_node *n)
 {
     for (int i = 0; i < (int)n->message->n_input; i++)
-        if (!mseg_onnx_map(r, n, i))
+        if (!mseg_ox_map(r, n, i))
             return false;
-    return mseg_onnx_emit_concat(r, n, 0, 1);
+    return mseg_ox_emit_concat(r, n, 0, 1);
 }
 
-bool mseg_onnx_pad(mseg_onnx_reader *r, const mseg_onnx_node *n)
+bool mseg_ox_pad(onnx_reader *r, const onnx_node *n)
 {
-    const mseg_onnx_value *map = mseg_onnx_map(r, n, 0);
+    const onnx_value *map = mseg_ox_map(r, n, 0);
     int count = 0;
     double value;
     int32_t pads[8];
-    const double *given = mseg_onnx_listed(r, n, "pads", 1, &count);
-    if (!map || map->rank != 4 || !given || count != 8 || mseg_onnx_input(r, n, 3) ||
-        !mseg_onnx_is(n, "mode", "constant", "constant") ||
-        !mseg_onnx_number(r, n, 2, (double)mseg_onnx_float(n, "value", 0), &value) || value != 0)
+    const double *given = mseg_ox_listed(r, n, "pads", 1, &count);
+    if (!map || map->rank != 4 || !given || count != 8 || mseg_ox_input(r, n, 3) ||
+        !mseg_ox_is(n, "mode", "constant", "constant") ||
+        !mseg_ox_number(r, n, 2, (double)mseg_ox_float(n, "value", 0), &value) || value != 0)
         return false;
-    mseg_onnx_value out = *map;
+    onnx_value out = *map;
     for (int i = 0; i < 4; i++) {
         for (int end = 0; end < 2; end++) {
             const double zeros = given[i + 4 * end];
@@ -176,43 +176,43 @@ bool mseg_onnx_pad(mseg_onnx_reader *r, const mseg_onnx_node *n)
             out.dims[i] += (int)zeros;
         }
     }
-    const int inputs[2] = {map->tensor, mseg_onnx_integers(r, pads, 8)};
-    mseg_onnx_emit(r, n, TFL_OP_PAD, inputs, 2, &out);
+    const int inputs[2] = {map->tensor, mseg_ox_integers(r, pads, 8)};
+    mseg_ox_emit(r, n, TFL_OP_PAD, inputs, 2, &out);
     return true;
 }
 
 /* ---- means over all rows and columns --------------------------------------------------------------------------------------- */
 
-bool mseg_onnx_emit_mean(mseg_onnx_reader *r, const mseg_onnx_node *n, const mseg_onnx_value *map, bool keep)
+bool mseg_ox_emit_mean(onnx_reader *r, const onnx_node *n, const onnx_value *map, bool keep)
 {
     static const int32_t axes[2] = {1, 2};
-    mseg_onnx_value out = mseg_onnx_resized(map, 1, 1);
-    out = mseg_onnx_resized(&out, 2, 1);
+    onnx_value out = mseg_ox_resized(map, 1, 1);
+    out = mseg_ox_resized(&out, 2, 1);
     if (!keep) {
-        const int dims[2] = {mseg_onnx_size(map, 0), mseg_onnx_size(map, 3)};
-        out = mseg_onnx_plain(2, dims);
+        const int dims[2] = {mseg_ox_size(map, 0), mseg_ox_size(map, 3)};
+        out = mseg_ox_plain(2, dims);
     }
-    const int inputs[2] = {map->tensor, mseg_onnx_integers(r, axes, 2)};
-    mseg_onnx_emit(r, n, TFL_OP_MEAN, inputs, 2, &out);
+    const int inputs[2] = {map->tensor, mseg_ox_integers(r, axes, 2)};
+    mseg_ox_emit(r, n, TFL_OP_MEAN, inputs, 2, &out);
     return true;
 }
 
-bool mseg_onnx_global_pool(mseg_onnx_reader *r, const mseg_onnx_node *n)
+bool mseg_ox_global_pool(onnx_reader *r, const onnx_node *n)
 {
-    const mseg_onnx_value *map = mseg_onnx_map(r, n, 0);
-    return mseg_onnx_is_nchw(map) && mseg_onnx_emit_mean(r, n, map, true);
+    const onnx_value *map = mseg_ox_map(r, n, 0);
+    return mseg_ox_is_nchw(map) && mseg_ox_emit_mean(r, n, map, true);
 }
 
-bool mseg_onnx_mean(mseg_onnx_reader *r, const mseg_onnx_node *n)
+bool mseg_ox_mean(onnx_reader *r, const onnx_node *n)
 {
-    const mseg_onnx_value *map = mseg_onnx_map(r, n, 0);
-    const bool keep = mseg_onnx_int(n, "keepdims", 1);
+    const onnx_value *map = mseg_ox_map(r, n, 0);
+    const bool keep = mseg_ox_int(n, "keepdims", 1);
     int count = 0, met = 0;
-    const double *axes = mseg_onnx_listed(r, n, "axes", 1, &count);
+    const double *axes = mseg_ox_listed(r, n, "axes", 1, &count);
     if (!map || map->rank != ONNX_RANK || !axes || count != 2)
         return false;
     for (int i = 0; i < 2; i++) {
-        const int axis = fabs(axes[i]) <= ONNX_RANK ? mseg_onnx_axis((int64_t)axes[i], ONNX_RANK) : -1;
+        const int axis = fabs(axes[i]) <= ONNX_RANK ? mseg_ox_axis((int64_t)axes[i], ONNX_RANK) : -1;
         met |= axis < 0 ? 0 : 1 << map->perm[axis];
     }
     for (int i = 0; i < ONNX_RANK && !keep; i++) /* the batch stays in front of the channels */
@@ -221,5 +221,5 @@ bool mseg_onnx_mean(mseg_onnx_reader *r, const mseg_onnx_node *n)
                 return false;
             break;
         }
-    return met == (1 << 1 | 1 << 2) && mseg_onnx_emit_mean(r, n, map, keep);
+    return met == (1 << 1 | 1 << 2) && mseg_ox_emit_mean(r, n, map, keep);
 }

@@ -10,10 +10,10 @@ typedef struct array {
     double at[ONNX_NUMBERS];
 } array;
 
-static bool load(mseg_onnx_reader *r, const mseg_onnx_node *n, int input, array *a)
+static bool load(onnx_reader *r, const onnx_node *n, int input, array *a)
 {
-    const double *numbers = mseg_onnx_numbers(r, n, input, &a->count);
-    const mseg_onnx_value *v = mseg_onnx_input(r, n, input);
+    const double *numbers = mseg_ox_numbers(r, n, input, &a->count);
+    const onnx_value *v = mseg_ox_input(r, n, input);
     if (!numbers)
         return false;
     memcpy(a->at, numbers, (size_t)a->count * sizeof *numbers);
@@ -24,12 +24,12 @@ static bool load(mseg_onnx_reader *r, const mseg_onnx_node *n, int input, array 
 }
 
 /* The numbers that an attribute or, when it has none, an input lists; count 0 where neither does. */
-static bool listed(mseg_onnx_reader *r, const mseg_onnx_node *n, const char *name, int input, array *a)
+static bool listed(onnx_reader *r, const onnx_node *n, const char *name, int input, array *a)
 {
-    const MsegOnnx__Attribute *attribute = mseg_onnx_attribute(n, name);
+    const MsegOnnx__Attribute *attribute = mseg_ox_attribute(n, name);
     a->count = 0;
     if (!attribute)
-        return !mseg_onnx_input(r, n, input) || load(r, n, input, a);
+        return !mseg_ox_input(r, n, input) || load(r, n, input, a);
     if (attribute->n_ints > ONNX_NUMBERS)
         return false;
     a->count = (int)attribute->n_ints;
@@ -38,7 +38,7 @@ static bool listed(mseg_onnx_reader *r, const mseg_onnx_node *n, const char *nam
     return true;
 }
 
-static bool finish(mseg_onnx_reader *r, const mseg_onnx_node *n, array *a)
+static bool finish(onnx_reader *r, const onnx_node *n, array *a)
 {
     static const double exact = 9007199254740992.0; /* 2^53 */
     for (int i = 0; i < a->count; i++) {
@@ -47,7 +47,7 @@ static bool finish(mseg_onnx_reader *r, const mseg_onnx_node *n, array *a)
         else if (!(fabs(a->at[i]) < exact))
             return false;
     }
-    mseg_onnx_set_numbers(r, n, a->type, a->rank, a->dims, a->at);
+    mseg_ox_set_numbers(r, n, a->type, a->rank, a->dims, a->at);
     return true;
 }
 
@@ -70,16 +70,16 @@ static int inner(const array *a, int axis)
 
 /* ---- where numbers come from ---------------------------------------------------------------------------------------------- */
 
-static bool fold_constant(mseg_onnx_reader *r, const mseg_onnx_node *n)
+static bool fold_constant(onnx_reader *r, const onnx_node *n)
 {
     if (n->message->n_attribute != 1)
         return false;
     const MsegOnnx__Attribute *a = n->message->attribute[0];
     const char *name = a->name ? a->name : "";
     if (a->t && strcmp(name, "value") == 0) {
-        mseg_onnx_value out = {.tensor = -1};
-        mseg_onnx_take_tensor(r, n, a->t, &out);
-        mseg_onnx_set(r, n, &out);
+        onnx_value out = {.tensor = -1};
+        mseg_ox_take_tensor(r, n, a->t, &out);
+        mseg_ox_set(r, n, &out);
         return out.kind == ONNX_CONSTANT;
     }
     const bool floats = strncmp(name, "value_float", 11) == 0,
@@ -93,14 +93,14 @@ static bool fold_constant(mseg_onnx_reader *r, const mseg_onnx_node *n)
     return count <= ONNX_NUMBERS && finish(r, n, &out);
 }
 
-static bool fold_shape(mseg_onnx_reader *r, const mseg_onnx_node *n)
+static bool fold_shape(onnx_reader *r, const onnx_node *n)
 {
-    const mseg_onnx_value *v = mseg_onnx_input(r, n, 0);
+    const onnx_value *v = mseg_ox_input(r, n, 0);
     if (v && v->kind == ONNX_CONSTANT && v->message.data)
-        mseg_onnx_constant(r, n, 0);
+        mseg_ox_constant(r, n, 0);
     if (!v || (v->kind != ONNX_CONSTANT && v->kind != ONNX_MAP) || v->rank < 0)
         return false;
-    int64_t from = mseg_onnx_int(n, "start", 0), to = mseg_onnx_int(n, "end", v->rank);
+    int64_t from = mseg_ox_int(n, "start", 0), to = mseg_ox_int(n, "end", v->rank);
     from = from < 0 ? from + v->rank : from;
     to = to < 0 ? to + v->rank : to > v->rank ? v->rank : to;
     array out = {.type = TFL_INT64, .rank = 1};
@@ -110,20 +110,20 @@ static bool fold_shape(mseg_onnx_reader *r, const mseg_onnx_node *n)
     return finish(r, n, &out);
 }
 
-static bool fold_constant_of_shape(mseg_onnx_reader *r, const mseg_onnx_node *n)
+static bool fold_constant_of_shape(onnx_reader *r, const onnx_node *n)
 {
     array shape, out = {.type = TFL_FLOAT32, .count = 1};
-    const MsegOnnx__Attribute *a = mseg_onnx_attribute(n, "value");
+    const MsegOnnx__Attribute *a = mseg_ox_attribute(n, "value");
     double value = 0;
     if (!load(r, n, 0, &shape) || shape.count > ONNX_RANK)
         return false;
     if (a && a->t) {
-        mseg_onnx_value v = {.tensor = -1};
+        onnx_value v = {.tensor = -1};
         int count;
-        mseg_onnx_take_tensor(r, n, a->t, &v);
-        mseg_onnx_set(r, n, &v); /* to be read as numbers */
-        mseg_onnx_node self = {.message = n->message, .inputs = n->outputs};
-        const double *numbers = r->status || v.kind != ONNX_CONSTANT ? NULL : mseg_onnx_numbers(r, &self, 0, &count);
+        mseg_ox_take_tensor(r, n, a->t, &v);
+        mseg_ox_set(r, n, &v); /* to be read as numbers */
+        onnx_node self = {.message = n->message, .inputs = n->outputs};
+        const double *numbers = r->status || v.kind != ONNX_CONSTANT ? NULL : mseg_ox_numbers(r, &self, 0, &count);
         if (!numbers || count != 1)
             return false;
         value = *numbers;
@@ -143,12 +143,12 @@ static bool fold_constant_of_shape(mseg_onnx_reader *r, const mseg_onnx_node *n)
 
 /* ---- what is done to them ------------------------------------------------------------------------------------------------- */
 
-static bool fold_gather(mseg_onnx_reader *r, const mseg_onnx_node *n)
+static bool fold_gather(onnx_reader *r, const onnx_node *n)
 {
     array in, places, out = {0};
     if (!load(r, n, 0, &in) || !load(r, n, 1, &places))
         return false;
-    const int axis = mseg_onnx_axis(mseg_onnx_int(n, "axis", 0), in.rank);
+    const int axis = mseg_ox_axis(mseg_ox_int(n, "axis", 0), in.rank);
     if (axis < 0 || in.rank - 1 + places.rank > ONNX_RANK || outer(&in, axis) * places.count * inner(&in, axis) > ONNX_NUMBERS)
         return false;
     out.type = in.type;
@@ -192,7 +192,7 @@ static void slice(array *a, int axis, double start, double end, int step)
     *a = taken;
 }
 
-static bool fold_slice(mseg_onnx_reader *r, const mseg_onnx_node *n)
+static bool fold_slice(onnx_reader *r, const onnx_node *n)
 {
     array in, starts, ends, axes, steps;
     if (!load(r, n, 0, &in) || !listed(r, n, "starts", 1, &starts) || !listed(r, n, "ends", 2, &ends) ||
@@ -201,7 +201,7 @@ static bool fold_slice(mseg_onnx_reader *r, const mseg_onnx_node *n)
         return false;
     for (int i = 0; i < starts.count; i++) {
         const double wanted = axes.count ? axes.at[i] : i, step = steps.count ? steps.at[i] : 1;
-        const int axis = fabs(wanted) <= ONNX_RANK ? mseg_onnx_axis((int64_t)wanted, in.rank) : -1;
+        const int axis = fabs(wanted) <= ONNX_RANK ? mseg_ox_axis((int64_t)wanted, in.rank) : -1;
         if (axis < 0 || !(fabs(step) >= 1 && fabs(step) <= ONNX_NUMBERS) || !isfinite(starts.at[i]) || !isfinite(ends.at[i]))
             return false;
         slice(&in, axis, starts.at[i], ends.at[i], (int)step);
@@ -209,14 +209,14 @@ static bool fold_slice(mseg_onnx_reader *r, const mseg_onnx_node *n)
     return finish(r, n, &in);
 }
 
-static bool fold_concat(mseg_onnx_reader *r, const mseg_onnx_node *n)
+static bool fold_concat(onnx_reader *r, const onnx_node *n)
 {
     array out, in;
     const int inputs = n->message->n_input < ONNX_NUMBERS ? (int)n->message->n_input : ONNX_NUMBERS;
     int size = 0, at = 0;
     if (!load(r, n, 0, &out))
         return false;
-    const int axis = mseg_onnx_axis(mseg_onnx_int(n, "axis", 0), out.rank);
+    const int axis = mseg_ox_axis(mseg_ox_int(n, "axis", 0), out.rank);
     if (axis < 0 || (axis > 0 && outer(&out, axis) != 1) || n->message->n_input > ONNX_NUMBERS)
         return false;
     for (int i = 0; i < inputs; i++) {
@@ -231,11 +231,11 @@ static bool fold_concat(mseg_onnx_reader *r, const mseg_onnx_node *n)
     return finish(r, n, &out);
 }
 
-static bool fold_cast(mseg_onnx_reader *r, const mseg_onnx_node *n)
+static bool fold_cast(onnx_reader *r, const onnx_node *n)
 {
     enum { FLOAT = 1, INT32 = 6, INT64 = 7, BOOL = 9, DOUBLE = 11 };
     array a;
-    const int64_t to = mseg_onnx_int(n, "to", 0);
+    const int64_t to = mseg_ox_int(n, "to", 0);
     if (!load(r, n, 0, &a) || (to != FLOAT && to != INT32 && to != INT64 && to != BOOL && to != DOUBLE))
         return false;
     a.type = to == FLOAT || to == DOUBLE ? TFL_FLOAT32 : to == INT32 ? TFL_INT32 : to == BOOL ? TFL_UINT8 : TFL_INT64;
@@ -244,7 +244,7 @@ static bool fold_cast(mseg_onnx_reader *r, const mseg_onnx_node *n)
     return finish(r, n, &a);
 }
 
-static bool fold_floor(mseg_onnx_reader *r, const mseg_onnx_node *n)
+static bool fold_floor(onnx_reader *r, const onnx_node *n)
 {
     array a;
     if (!load(r, n, 0, &a))
@@ -313,7 +313,7 @@ static bool join_shapes(array *out, const array *a)
     return true;
 }
 
-static bool fold_arithmetic(mseg_onnx_reader *r, const mseg_onnx_node *n)
+static bool fold_arithmetic(onnx_reader *r, const onnx_node *n)
 {
     array a, b, out = {0};
     const char *op = n->message->op_type;
@@ -326,7 +326,7 @@ static bool fold_arithmetic(mseg_onnx_reader *r, const mseg_onnx_node *n)
     return finish(r, n, &out);
 }
 
-static bool fold_where(mseg_onnx_reader *r, const mseg_onnx_node *n)
+static bool fold_where(onnx_reader *r, const onnx_node *n)
 {
     array which, a, b, out = {0};
     if (!load(r, n, 0, &which) || !load(r, n, 1, &a) || !load(r, n, 2, &b) || !join_shapes(&out, &which) ||
@@ -338,11 +338,11 @@ static bool fold_where(mseg_onnx_reader *r, const mseg_onnx_node *n)
     return finish(r, n, &out);
 }
 
-bool mseg_onnx_fold(mseg_onnx_reader *r, const mseg_onnx_node *n)
+bool mseg_ox_fold(onnx_reader *r, const onnx_node *n)
 {
     static const struct {
         const char *op;
-        mseg_onnx_translate *fold;
+        onnx_translate *fold;
     } folds[] = {{"Add", fold_arithmetic}, {"Cast", fold_cast},         {"Ceil", fold_floor},
                  {"Concat", fold_concat},  {"Constant", fold_constant}, {"ConstantOfShape", fold_constant_of_shape},
                  {"Div", fold_arithmetic}, {"Equal", fold_arithmetic},  {"Floor", fold_floor},

@@ -6,30 +6,30 @@
 
 /* ---- maps ----------------------------------------------------------------------------------------------------------------- */
 
-mseg_onnx_value *mseg_onnx_input(const mseg_onnx_reader *r, const mseg_onnx_node *n, int input)
+onnx_value *mseg_ox_input(const onnx_reader *r, const onnx_node *n, int input)
 {
     return (size_t)input < n->message->n_input && n->inputs[input] >= 0 ? &r->values[n->inputs[input]] : NULL;
 }
 
-const mseg_onnx_value *mseg_onnx_map(const mseg_onnx_reader *r, const mseg_onnx_node *n, int input)
+const onnx_value *mseg_ox_map(const onnx_reader *r, const onnx_node *n, int input)
 {
-    const mseg_onnx_value *v = mseg_onnx_input(r, n, input);
+    const onnx_value *v = mseg_ox_input(r, n, input);
     return v && v->kind == ONNX_MAP && v->rank > 0 && v->type == TFL_FLOAT32 ? v : NULL;
 }
 
-const mseg_onnx_value *mseg_onnx_any_map(const mseg_onnx_reader *r, const mseg_onnx_node *n, int input)
+const onnx_value *mseg_ox_any_map(const onnx_reader *r, const onnx_node *n, int input)
 {
-    const mseg_onnx_value *v = mseg_onnx_input(r, n, input);
+    const onnx_value *v = mseg_ox_input(r, n, input);
     return v && v->kind == ONNX_MAP && v->rank > 0 ? v : NULL;
 }
 
-bool mseg_onnx_is_nchw(const mseg_onnx_value *map)
+bool mseg_ox_is_nchw(const onnx_value *map)
 {
     static const int order[ONNX_RANK] = {0, 3, 1, 2};
     return map && map->rank == ONNX_RANK && memcmp(map->perm, order, sizeof order) == 0;
 }
 
-int mseg_onnx_size(const mseg_onnx_value *map, int axis)
+int mseg_ox_size(const onnx_value *map, int axis)
 {
     for (int i = 0; i < map->rank; i++)
         if (map->perm[i] == axis)
@@ -37,18 +37,18 @@ int mseg_onnx_size(const mseg_onnx_value *map, int axis)
     return 0;
 }
 
-mseg_onnx_value mseg_onnx_resized(const mseg_onnx_value *map, int axis, int size)
+onnx_value mseg_ox_resized(const onnx_value *map, int axis, int size)
 {
-    mseg_onnx_value out = *map;
+    onnx_value out = *map;
     for (int i = 0; i < map->rank; i++)
         if (map->perm[i] == axis)
             out.dims[i] = size;
     return out;
 }
 
-mseg_onnx_value mseg_onnx_plain(int rank, const int *dims)
+onnx_value mseg_ox_plain(int rank, const int *dims)
 {
-    mseg_onnx_value out = {.kind = ONNX_MAP, .rank = rank};
+    onnx_value out = {.kind = ONNX_MAP, .rank = rank};
     for (int i = 0; i < rank; i++) {
         out.dims[i] = dims[i];
         out.perm[i] = i;
@@ -56,27 +56,27 @@ mseg_onnx_value mseg_onnx_plain(int rank, const int *dims)
     return out;
 }
 
-bool mseg_onnx_same_map(const mseg_onnx_value *a, const mseg_onnx_value *b)
+bool mseg_ox_same_map(const onnx_value *a, const onnx_value *b)
 {
     const size_t bytes = a->rank > 0 ? (size_t)a->rank * sizeof *a->dims : 0;
     return bytes && a->rank == b->rank && memcmp(a->dims, b->dims, bytes) == 0 && memcmp(a->perm, b->perm, bytes) == 0;
 }
 
-void mseg_onnx_set(mseg_onnx_reader *r, const mseg_onnx_node *n, const mseg_onnx_value *out)
+void mseg_ox_set(onnx_reader *r, const onnx_node *n, const onnx_value *out)
 {
     if (!n->message->n_output || n->outputs[0] < 0)
         return;
-    mseg_onnx_value *v = &r->values[n->outputs[0]];
-    const mseg_onnx_value before = *v;
+    onnx_value *v = &r->values[n->outputs[0]];
+    const onnx_value before = *v;
     *v = *out;
     v->name = before.name;
     v->length = before.length;
     v->wanted = before.wanted;
 }
 
-void mseg_onnx_keep_type(mseg_onnx_reader *r, const mseg_onnx_node *n, const mseg_onnx_value *from)
+void mseg_ox_keep_type(onnx_reader *r, const onnx_node *n, const onnx_value *from)
 {
-    mseg_onnx_value *v = n->message->n_output && n->outputs[0] >= 0 ? &r->values[n->outputs[0]] : NULL;
+    onnx_value *v = n->message->n_output && n->outputs[0] >= 0 ? &r->values[n->outputs[0]] : NULL;
     if (!v)
         return;
     v->type = from->type;
@@ -88,31 +88,31 @@ void mseg_onnx_keep_type(mseg_onnx_reader *r, const mseg_onnx_node *n, const mse
 
 /* ---- the model ------------------------------------------------------------------------------------------------------------ */
 
-int mseg_onnx_tensor(mseg_onnx_reader *r, const tfl_tensor *tensor)
+int mseg_ox_tensor(onnx_reader *r, const tfl_tensor *tensor)
 {
     if (r->status)
         return 0;
     if (!mseg_grow(&r->model.tensors, &r->tensors_room, r->model.n_tensors + 1, sizeof *tensor)) {
-        mseg_onnx_fail(r, NULL, MSEG_NOMEM, "out of memory");
+        mseg_ox_fail(r, NULL, MSEG_NOMEM, "out of memory");
         return 0;
     }
     r->model.tensors[r->model.n_tensors] = *tensor;
     return r->model.n_tensors++;
 }
 
-int mseg_onnx_integers(mseg_onnx_reader *r, const int32_t *values, int count)
+int mseg_ox_integers(onnx_reader *r, const int32_t *values, int count)
 {
-    uint8_t *data = mseg_onnx_room(r, (size_t)count * sizeof *values);
+    uint8_t *data = mseg_ox_room(r, (size_t)count * sizeof *values);
     if (!data)
         return 0;
     for (int i = 0; i < count; i++)
         for (int byte = 0; byte < 4; byte++)
             data[4 * i + byte] = (uint8_t)((uint32_t)values[i] >> 8 * byte);
-    return mseg_onnx_tensor(
+    return mseg_ox_tensor(
         r, &(tfl_tensor){.rank = 1, .shape = {count}, .type = TFL_INT32, .data = data, .bytes = 4 * (size_t)count});
 }
 
-static int add_output(mseg_onnx_reader *r, const mseg_onnx_value *out)
+static int add_output(onnx_reader *r, const onnx_value *out)
 {
     tfl_tensor tensor = {.rank = out->rank, .type = TFL_FLOAT32};
     for (int i = 0; i < out->rank; i++) {
@@ -120,39 +120,38 @@ static int add_output(mseg_onnx_reader *r, const mseg_onnx_value *out)
         if (out->dims[i] < 1 || out->dims[i] > TFL_MAX_DIMENSION)
             tensor.rank = -1;
     }
-    return mseg_onnx_tensor(r, &tensor);
+    return mseg_ox_tensor(r, &tensor);
 }
 
-tfl_operator *mseg_onnx_emit(mseg_onnx_reader *r, const mseg_onnx_node *n, int code, const int *inputs, int n_inputs,
-                             const mseg_onnx_value *out)
+tfl_operator *mseg_ox_emit(onnx_reader *r, const onnx_node *n, int code, const int *inputs, int n_inputs, const onnx_value *out)
 {
-    mseg_onnx_value value = *out;
+    onnx_value value = *out;
     value.tensor = add_output(r, out);
     value.rank = r->status ? -1 : r->model.tensors[value.tensor].rank;
     value.type = TFL_FLOAT32;
     value.n_scales = value.n_zero_points = 0;
     if (!r->status && r->model.n_operators == TFL_MAX_OPERATORS)
-        mseg_onnx_fail(r, n, MSEG_LIMIT, "comes after %d others, more than any network that mseg knows", TFL_MAX_OPERATORS);
+        mseg_ox_fail(r, n, MSEG_LIMIT, "comes after %d others, more than any network that mseg knows", TFL_MAX_OPERATORS);
     else if (!r->status &&
              !mseg_grow(&r->model.operators, &r->operators_room, r->model.n_operators + 1, sizeof *r->model.operators))
-        mseg_onnx_fail(r, NULL, MSEG_NOMEM, "out of memory");
+        mseg_ox_fail(r, NULL, MSEG_NOMEM, "out of memory");
     tfl_operator *op = r->status ? &r->spare : &r->model.operators[r->model.n_operators++];
     *op = (tfl_operator){.code = code, .n_inputs = n_inputs, .output = value.tensor, .n_outputs = 1, .multiplier = 1, .beta = 1};
     op->stride_h = op->stride_w = op->dilation_h = op->dilation_w = 1;
     for (int i = 0; i < n_inputs; i++)
         op->inputs[i] = inputs[i];
-    mseg_onnx_label(op->label, sizeof op->label, n);
+    mseg_ox_label(op->label, sizeof op->label, n);
     if (code == TFL_OP_FOREIGN)
         snprintf(op->custom, sizeof op->custom, "%s", n->message->op_type ? n->message->op_type : "");
     for (char *c = op->custom; *c; c++)
         *c = *c >= ' ' && *c <= '~' ? *c : '?';
-    mseg_onnx_set(r, n, &value);
+    mseg_ox_set(r, n, &value);
     return op;
 }
 
 /* ---- attributes ----------------------------------------------------------------------------------------------------------- */
 
-const MsegOnnx__Attribute *mseg_onnx_attribute(const mseg_onnx_node *n, const char *name)
+const MsegOnnx__Attribute *mseg_ox_attribute(const onnx_node *n, const char *name)
 {
     for (size_t i = 0; i < n->message->n_attribute; i++) {
         const MsegOnnx__Attribute *a = n->message->attribute[i];
@@ -162,42 +161,42 @@ const MsegOnnx__Attribute *mseg_onnx_attribute(const mseg_onnx_node *n, const ch
     return NULL;
 }
 
-int64_t mseg_onnx_int(const mseg_onnx_node *n, const char *name, int64_t otherwise)
+int64_t mseg_ox_int(const onnx_node *n, const char *name, int64_t otherwise)
 {
-    const MsegOnnx__Attribute *a = mseg_onnx_attribute(n, name);
+    const MsegOnnx__Attribute *a = mseg_ox_attribute(n, name);
     return a ? a->i : otherwise;
 }
 
-float mseg_onnx_float(const mseg_onnx_node *n, const char *name, float otherwise)
+float mseg_ox_float(const onnx_node *n, const char *name, float otherwise)
 {
-    const MsegOnnx__Attribute *a = mseg_onnx_attribute(n, name);
+    const MsegOnnx__Attribute *a = mseg_ox_attribute(n, name);
     return a ? a->f : otherwise;
 }
 
-bool mseg_onnx_is(const mseg_onnx_node *n, const char *name, const char *value, const char *otherwise)
+bool mseg_ox_is(const onnx_node *n, const char *name, const char *value, const char *otherwise)
 {
-    const MsegOnnx__Attribute *a = mseg_onnx_attribute(n, name);
+    const MsegOnnx__Attribute *a = mseg_ox_attribute(n, name);
     const char *text = a ? (const char *)a->s.data : otherwise;
     const size_t length = a ? a->s.len : strlen(otherwise);
     return length == strlen(value) && (!length || memcmp(text, value, length) == 0);
 }
 
-bool mseg_onnx_ints(mseg_onnx_reader *r, const mseg_onnx_node *n, const char *name, int count, int otherwise, int *out)
+bool mseg_ox_ints(onnx_reader *r, const onnx_node *n, const char *name, int count, int otherwise, int *out)
 {
-    const MsegOnnx__Attribute *a = mseg_onnx_attribute(n, name);
+    const MsegOnnx__Attribute *a = mseg_ox_attribute(n, name);
     if (a && a->n_ints != (size_t)count)
-        mseg_onnx_fail(r, n, MSEG_FORMAT, "its %s are %zu numbers, not %d", name, a->n_ints, count);
+        mseg_ox_fail(r, n, MSEG_FORMAT, "its %s are %zu numbers, not %d", name, a->n_ints, count);
     for (int i = 0; i < count && !r->status; i++) {
         const int64_t value = a ? a->ints[i] : otherwise;
         if (value < 0 || value > TFL_MAX_DIMENSION)
-            mseg_onnx_fail(r, n, MSEG_UNSUPPORTED, "its %s have %lld", name, (long long)value);
+            mseg_ox_fail(r, n, MSEG_UNSUPPORTED, "its %s have %lld", name, (long long)value);
         else
             out[i] = (int)value;
     }
     return !r->status;
 }
 
-int mseg_onnx_axis(int64_t axis, int rank)
+int mseg_ox_axis(int64_t axis, int rank)
 {
     return axis < -rank || axis >= rank ? -1 : (int)(axis < 0 ? axis + rank : axis);
 }

@@ -65,6 +65,7 @@ mseg_status mseg_safetensors_read(mseg_weights *weights, mseg_error *err);
 
 bool mseg_onnx_probe(const uint8_t *data, size_t size);
 mseg_status mseg_onnx_read(mseg_weights *weights, mseg_error *err);
+
 bool mseg_graphdef_probe(const uint8_t *data, size_t size);
 mseg_status mseg_graphdef_read(mseg_weights *weights, mseg_error *err);
 
