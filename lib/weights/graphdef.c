@@ -49,8 +49,10 @@ static mseg_status read_placeholder(gd_reader *r, gd_call *c)
         return mseg_gd_fail(r, c->node, MSEG_UNSUPPORTED, "takes something else than a picture");
     shape[0] = shape[0] < 0 ? 1 : shape[0];
     shape[3] = shape[3] < 0 ? 3 : shape[3];
-    for (int i = 0; i < 2; i++)
-        shape[1 + i] = r->side[i] ? r->side[i] : shape[1 + i] < 0 ? 1 : shape[1 + i];
+    for (int i = 0; i < 2; i++) {
+        r->assumed = r->assumed || (!r->looking && !r->side[i] && shape[1 + i] < 0);
+        shape[1 + i] = r->side[i] ? r->side[i] : shape[1 + i] >= 0 ? shape[1 + i] : r->looking ? 1 : GD_ASSUMED_SIDE;
+    }
     status = mseg_gd_tensor(r, 4, shape, type == GD_FLOAT ? TFL_FLOAT32 : type == GD_UINT8 ? TFL_UINT8 : TFL_INT32, &tensor);
     r->placeholder = (int)(c->node - r->nodes);
     r->model.input = tensor;
@@ -193,12 +195,13 @@ static mseg_status run(gd_reader *r, gd_call *c)
         if ((c->in[i].batchless && !operators[row].batchless) || c->node->n_inputs > ANY)
             return mseg_gd_foreign(r, c);
     }
-    MsegGraphdef__Node *message = mseg_graphdef__node__unpack(NULL, c->node->text.size, c->node->text.data);
-    if (!message)
-        return mseg_gd_fail(r, c->node, MSEG_FORMAT, "is no message that can be read");
+    MsegGraphdef__Node *message;
+    mseg_status status = mseg_gd_open(&message, r, c->node);
+    if (status)
+        return status;
     c->message = message;
-    mseg_status status = operators[row].run(r, c);
-    mseg_graphdef__node__free_unpacked(message, NULL);
+    status = operators[row].run(r, c);
+    mseg_gd_close(message);
     return status;
 }
 
@@ -239,20 +242,21 @@ static bool has_placeholder(const gd_reader *r)
 }
 
 /* Finds the size at which the network takes the picture: with one of a single pixel where the file leaves that open. What comes
- * out as a single pixel may be anything. Errors here are found again, if they matter. */
-static void look_for_size(gd_reader *r)
+ * out as a single pixel may be anything. Errors other than MSEG_NOMEM are found again, if they matter. */
+static mseg_status look_for_size(gd_reader *r)
 {
     mseg_error *err = r->err, ignored;
+    mseg_status status = MSEG_OK;
     r->err = &ignored;
     r->looking = true;
-    for (int i = 0; i < r->n_order && r->looking; i++)
-        if (compute(r, &r->nodes[r->order[i]]))
-            break;
+    for (int i = 0; i < r->n_order && r->looking && !status; i++)
+        status = compute(r, &r->nodes[r->order[i]]);
     r->err = err;
     r->looking = false;
     forget(r);
     for (int i = 0; i < 2; i++)
-        r->side[i] = r->found[i] > 1 ? r->found[i] : GD_ASSUMED_SIDE;
+        r->side[i] = r->found[i] > 1 ? r->found[i] : 0;
+    return status == MSEG_NOMEM ? mseg_fail(err, status, NULL) : MSEG_OK;
 }
 
 /* What nobody reads of what the network computes. */
@@ -274,7 +278,7 @@ static mseg_status compute_all(gd_reader *r)
     if (!has_placeholder(r))
         return mseg_fail(r->err, MSEG_UNSUPPORTED,
                          "a TensorFlow graph without a place for the picture (Placeholder); give one that is frozen");
-    look_for_size(r);
+    status = look_for_size(r);
     for (int i = 0; i < r->n_order && !status; i++)
         status = compute(r, &r->nodes[r->order[i]]);
     if (!status)
@@ -291,7 +295,7 @@ mseg_status mseg_graphdef_read(mseg_weights *weights, mseg_error *err)
         status = compute_all(&r);
     if (!status)
         status = mseg_tfl_model_match(weights, &r.model, err);
-    if (!status && r.found[0] <= 1 && r.found[1] <= 1)
+    if (!status && r.assumed)
         weights->origin.input_width = weights->origin.input_height = 0;
     mseg_tfl_model_free(&r.model);
     mseg_free(&r.constants);

@@ -1,16 +1,18 @@
 #ifndef MSEG_WEIGHTS_GRAPHDEF_H
 #define MSEG_WEIGHTS_GRAPHDEF_H
 
-/* Inside lib/weights only. A GraphDef in three steps: its nodes, found by name and put in order (graphdef_nodes.c); each of those
- * on the way to an output computed, as numbers or as an operator of a tfl_model (graphdef_numbers.c, graphdef_*.c); the model
- * matched (graphdef.c). */
+/* Inside lib/weights only. A GraphDef in three steps: its nodes, found by name and put in order (graphdef_nodes.c,
+ * graphdef_message.c); each of those on the way to an output computed, as numbers or as an operator of a tfl_model
+ * (graphdef_numbers.c, graphdef_*.c); the model matched (graphdef.c). */
 
 #include "proto/graphdef.pb-c.h"
 #include "weights/sizes.h"
 #include "weights/tflite.h"
+#include "weights/wire.h"
 
 enum {
     GD_MAX_NODES = 1 << 18,
+    GD_MAX_CONSTANTS = 1 << 18,
     GD_MAX_INPUTS = 20,
     GD_NODE_TEXT = 160,
     GD_ASSUMED_SIDE = 513, /* of a picture that may have any: TensorFlow DeepLab's */
@@ -32,10 +34,7 @@ typedef enum gd_type {
 } gd_type;
 
 /* Bytes of the file. */
-typedef struct gd_text {
-    const uint8_t *data;
-    size_t size;
-} gd_text;
+typedef mseg_wire gd_text;
 
 typedef enum gd_kind {
     GD_NOTHING,  /* not computed */
@@ -101,7 +100,8 @@ typedef struct gd_reader {
     tfl_model model;
     int tensors_room, operators_room;
     int placeholder; /* the node; -1: none so far */
-    int side[2];     /* of the picture: height, width; 0: as the file says, 1 where it does not */
+    int side[2];     /* of the picture: height, width; 0: as the file says, else assumed */
+    bool assumed;    /* that size, as nothing tells one */
     bool looking;    /* for the size at which the network takes it: */
     int found[2];
 } gd_reader;
@@ -131,6 +131,10 @@ void mseg_gd_describe(char *text, size_t size, const gd_node *node);
 /** mseg_fail with the node in front of the text. */
 __attribute__((format(printf, 4, 5))) mseg_status mseg_gd_fail(const gd_reader *r, const gd_node *node, mseg_status status,
                                                                const char *format, ...);
+
+/** A node's message, in memory that grows with its size, for mseg_gd_close. Errors: MSEG_FORMAT, MSEG_LIMIT, MSEG_NOMEM. */
+mseg_status mseg_gd_open(MsegGraphdef__Node **message, const gd_reader *r, const gd_node *node);
+void mseg_gd_close(MsegGraphdef__Node *message);
 
 /* ---- graphdef_attributes.c: what a node says of itself; what it leaves out is the default. Errors: MSEG_FORMAT when it is of
  * another type, always with the node in the text ---- */

@@ -142,6 +142,8 @@ static mseg_status check_tensor(const gd_reader *r, const gd_node *node, const M
 
 static mseg_status add_constant(gd_reader *r, gd_call *c, const gd_constant *constant)
 {
+    if (r->n_constants == GD_MAX_CONSTANTS)
+        return mseg_fail(r->err, MSEG_LIMIT, "more than %d constants, more than any network that mseg knows", GD_MAX_CONSTANTS);
     if (!mseg_grow(&r->constants, &r->constants_room, r->n_constants + 1, sizeof *r->constants))
         return mseg_fail(r->err, MSEG_NOMEM, NULL);
     r->constants[r->n_constants] = *constant;
@@ -233,15 +235,15 @@ static mseg_status copy_values(const gd_reader *r, const gd_constant *k, gd_layo
             to[place_of(k, layout, i)] = k->values ? k->values[i] : (float)k->sizes.values[i];
         return MSEG_OK;
     }
-    const gd_node *node = &r->nodes[k->node];
-    MsegGraphdef__Node *message = mseg_graphdef__node__unpack(NULL, node->text.size, node->text.data);
-    if (!message)
-        return mseg_fail(r->err, MSEG_NOMEM, NULL);
+    MsegGraphdef__Node *message;
+    mseg_status status = mseg_gd_open(&message, r, &r->nodes[k->node]);
+    if (status)
+        return status;
     const gd_call call = {.message = message};
     const MsegGraphdef__Value *value = mseg_gd_attribute(&call, "value");
     for (size_t i = 0; i < k->count; i++)
         to[place_of(k, layout, i)] = (float)value_at(value->tensor, i);
-    mseg_graphdef__node__free_unpacked(message, NULL);
+    mseg_gd_close(message);
     return MSEG_OK;
 }
 

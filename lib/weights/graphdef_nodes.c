@@ -9,46 +9,6 @@
 
 /* Numbers of fields: tensorflow/core/framework/graph.proto and node_def.proto. */
 enum { GRAPH_NODE = 1, NODE_NAME = 1, NODE_OP = 2, NODE_INPUT = 3 };
-enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 }; /* wire types */
-
-/* ---- messages ----------------------------------------------------------------------------------------------------------- */
-
-static bool take_varint(gd_text *m, uint64_t *value)
-{
-    *value = 0;
-    for (unsigned shift = 0; shift < 64 && m->size; shift += 7) {
-        const uint8_t byte = *m->data++;
-        m->size--;
-        *value |= (uint64_t)(byte & 127) << shift;
-        if (byte < 128)
-            return true;
-    }
-    return false;
-}
-
-/* The next field of a message that has more bytes, its content when it has one; false: damaged. */
-static bool take_field(gd_text *m, uint64_t *number, gd_text *content)
-{
-    uint64_t key, size = 0;
-    if (!take_varint(m, &key))
-        return false;
-    const int wire = (int)(key & 7);
-    *number = key >> 3;
-    *content = (gd_text){0};
-    if (wire == VARINT)
-        return take_varint(m, &size);
-    if (wire != BYTES)
-        size = wire == FIXED64 ? 8 : 4;
-    else if (!take_varint(m, &size))
-        return false;
-    if (!*number || size > m->size || (wire != BYTES && wire != FIXED64 && wire != FIXED32))
-        return false;
-    if (wire == BYTES)
-        *content = (gd_text){m->data, (size_t)size};
-    m->data += size;
-    m->size -= (size_t)size;
-    return true;
-}
 
 /* ---- names -------------------------------------------------------------------------------------------------------------- */
 
@@ -133,35 +93,45 @@ static bool is_control(gd_text input)
     return input.size && input.data[0] == '^';
 }
 
+/* The next field; false: damaged. */
+static bool take_field(gd_text *m, mseg_wire_field *f)
+{
+    return mseg_wire_take(m, f) && !f->cut;
+}
+
+static bool has_bytes(const mseg_wire_field *f, uint64_t number)
+{
+    return f->number == number && f->wire == MSEG_WIRE_BYTES;
+}
+
 static bool read_node(gd_node *node)
 {
-    gd_text rest = node->text, content;
-    uint64_t number;
-    node->value.kind = GD_NOTHING;
+    gd_text rest = node->text;
+    mseg_wire_field f;
     while (rest.size) {
-        if (!take_field(&rest, &number, &content))
+        if (!take_field(&rest, &f))
             return false;
-        if (number == NODE_NAME && content.data)
-            node->name = content;
-        else if (number == NODE_OP && content.data)
-            node->op = content;
-        else if (number == NODE_INPUT && content.data)
-            node->n_inputs += is_control(content) ? 0 : 1;
+        if (has_bytes(&f, NODE_NAME))
+            node->name = f.bytes;
+        else if (has_bytes(&f, NODE_OP))
+            node->op = f.bytes;
+        else if (has_bytes(&f, NODE_INPUT))
+            node->n_inputs += is_control(f.bytes) ? 0 : 1;
     }
     return node->name.size && node->op.size;
 }
 
 static mseg_status read_nodes(gd_reader *r)
 {
-    gd_text rest = {r->weights->data, r->weights->size}, content;
-    uint64_t number;
+    gd_text rest = {r->weights->data, r->weights->size};
+    mseg_wire_field f;
     int room = 0;
     while (rest.size) {
         const size_t at = r->weights->size - rest.size;
-        if (!take_field(&rest, &number, &content))
+        if (!take_field(&rest, &f))
             return mseg_fail(r->err, MSEG_FORMAT, "damaged TensorFlow GraphDef: no field at byte %zu of %zu; get it again", at,
                              r->weights->size);
-        if (number != GRAPH_NODE)
+        if (f.number != GRAPH_NODE)
             continue;
         if (r->n_nodes == GD_MAX_NODES)
             return mseg_fail(r->err, MSEG_LIMIT, "more than %d nodes, more than any network that mseg knows; is it frozen?",
@@ -169,8 +139,8 @@ static mseg_status read_nodes(gd_reader *r)
         if (!mseg_grow(&r->nodes, &room, r->n_nodes + 1, sizeof *r->nodes))
             return mseg_fail(r->err, MSEG_NOMEM, NULL);
         gd_node *node = &r->nodes[r->n_nodes++];
-        *node = (gd_node){.text = content};
-        if (!content.data || !read_node(node))
+        *node = (gd_node){.text = f.bytes};
+        if (f.wire != MSEG_WIRE_BYTES || !read_node(node))
             return mseg_fail(r->err, MSEG_FORMAT, "damaged TensorFlow GraphDef: no node at byte %zu of %zu; get it again", at,
                              r->weights->size);
     }
@@ -198,16 +168,16 @@ static bool find_input(const gd_reader *r, const named *names, gd_text input, gd
 
 static mseg_status link_node(gd_reader *r, const named *names, gd_node *node, int *at)
 {
-    gd_text rest = node->text, content;
-    uint64_t number;
+    gd_text rest = node->text;
+    mseg_wire_field f;
     node->first = *at;
-    while (rest.size && take_field(&rest, &number, &content)) {
-        if (number != NODE_INPUT || !content.data || is_control(content))
+    while (rest.size && take_field(&rest, &f)) {
+        if (!has_bytes(&f, NODE_INPUT) || is_control(f.bytes))
             continue;
         gd_edge *edge = &r->edges[(*at)++];
         char name[64];
-        print_text(name, sizeof name - 1, content);
-        if (!find_input(r, names, content, edge))
+        print_text(name, sizeof name - 1, f.bytes);
+        if (!find_input(r, names, f.bytes, edge))
             return mseg_gd_fail(r, node, MSEG_FORMAT, "reads %s, which is not in the file", name);
         r->nodes[edge->node].read = true;
     }

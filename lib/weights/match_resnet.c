@@ -66,8 +66,9 @@ static mseg_status match_shortcut(mseg_matcher *m, int index, mseg_node *shortcu
     const bool reads_input = mseg_match_source(m, shortcut) == input;
     mseg_unit_name(layer, m->network, index, "shortcut");
     if (reads_input && shortcut->kind == MSEG_NODE_MAX_POOL && !m->network->strided_first) {
-        if (shortcut->kernel_h != 1 || shortcut->kernel_w != 1 || shortcut->stride_h != stride || shortcut->stride_w != stride)
-            return mseg_match_fail(m, shortcut, layer, "does not take every %dth pixel", stride);
+        if (shortcut->kernel_h != 1 || shortcut->kernel_w != 1 || shortcut->pad_h || shortcut->pad_w ||
+            shortcut->stride_h != stride || shortcut->stride_w != stride)
+            return mseg_match_fail(m, shortcut, layer, "does not take one pixel of %d", stride);
         mseg_unit_name(layer, m->network, index, "subsample");
         mseg_match_claim(shortcut, layer);
         return MSEG_OK;

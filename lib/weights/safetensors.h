@@ -42,6 +42,8 @@ typedef enum mseg_st_layout {
     MSEG_ST_CONV,      /* [out, in, kh, kw] */
     MSEG_ST_DEPTHWISE, /* [channels, 1, kh, kw] */
     MSEG_ST_DENSE,     /* [out, in] */
+    MSEG_ST_POOL_LAST, /* as CONV, of five joined maps, the last of which is our first */
+    MSEG_ST_LAYOUTS
 } mseg_st_layout;
 
 /** Adds a tensor under its canonical name, in our order: where the file has it when that is the same, else as a copy. Errors:

@@ -4,9 +4,9 @@
 #include "weights/flatbuffer.h"
 #include "weights/safetensors.h"
 
-/* A tensor as [outer][inner][positions]; ours is [outer][positions][inner]. */
+/* A tensor as [outer][inner][positions]; ours is [outer][positions][inner], beginning with the last turned of inner. */
 typedef struct order {
-    size_t outer, inner, positions;
+    size_t outer, inner, positions, turned;
 } order;
 
 static size_t product(const int *shape, int count)
@@ -21,27 +21,25 @@ static size_t product(const int *shape, int count)
 static bool arrange(mseg_tensor *out, order *move, const mseg_st_tensor *from, mseg_st_layout layout)
 {
     const int *s = from->shape;
-    const bool conv = layout == MSEG_ST_CONV || layout == MSEG_ST_DEPTHWISE;
+    enum { JOINED = 5 };
+    const bool conv = layout == MSEG_ST_CONV || layout == MSEG_ST_DEPTHWISE || layout == MSEG_ST_POOL_LAST;
     if (from->rank < 0 || (conv && from->rank != 4) || (layout == MSEG_ST_DENSE && from->rank != 2) ||
-        (layout == MSEG_ST_DEPTHWISE && s[1] != 1))
+        (layout == MSEG_ST_DEPTHWISE && s[1] != 1) || (layout == MSEG_ST_POOL_LAST && s[1] % JOINED))
         return false;
-    *move = (order){product(s, from->rank), 1, 1};
-    if (conv)
-        *move = (order){layout == MSEG_ST_CONV ? (size_t)s[0] : 1, (size_t)s[layout == MSEG_ST_CONV ? 1 : 0], product(s + 2, 2)};
-    out->rank = layout == MSEG_ST_AS_IT_IS ? from->rank : 4;
-    switch (layout) {
-    case MSEG_ST_AS_IT_IS:
-        memcpy(out->shape, s, sizeof out->shape);
-        break;
-    case MSEG_ST_CONV:
-        memcpy(out->shape, (int[4]){s[0], s[2], s[3], s[1]}, sizeof out->shape);
-        break;
-    case MSEG_ST_DEPTHWISE:
+    out->rank = 4;
+    if (layout == MSEG_ST_DEPTHWISE) {
         memcpy(out->shape, (int[4]){1, s[2], s[3], s[0]}, sizeof out->shape);
-        break;
-    case MSEG_ST_DENSE:
+        *move = (order){1, (size_t)s[0], product(s + 2, 2), 0};
+    } else if (conv) {
+        memcpy(out->shape, (int[4]){s[0], s[2], s[3], s[1]}, sizeof out->shape);
+        *move = (order){(size_t)s[0], (size_t)s[1], product(s + 2, 2), layout == MSEG_ST_POOL_LAST ? (size_t)s[1] / JOINED : 0};
+    } else if (layout == MSEG_ST_DENSE) {
         memcpy(out->shape, (int[4]){s[0], 1, 1, s[1]}, sizeof out->shape);
-        break;
+        *move = (order){product(s, 2), 1, 1, 0};
+    } else {
+        out->rank = from->rank;
+        memcpy(out->shape, s, sizeof out->shape);
+        *move = (order){product(s, from->rank), 1, 1, 0};
     }
     return true;
 }
@@ -85,7 +83,7 @@ static mseg_status copy(mseg_weights *weights, mseg_tensor *out, const mseg_st_t
     for (size_t o = 0; o < move->outer; o++)
         for (size_t p = 0; p < move->positions; p++)
             for (size_t i = 0; i < move->inner; i++, to += size)
-                copy_element(to, from, (o * move->inner + i) * move->positions + p);
+                copy_element(to, from, (o * move->inner + (i + move->inner - move->turned) % move->inner) * move->positions + p);
     return MSEG_OK;
 }
 
@@ -103,7 +101,7 @@ mseg_status mseg_st_add(mseg_weights *weights, const mseg_st_tensor *from, mseg_
     const size_t elements = move.outer * move.inner * move.positions;
     out.bytes = elements * (out.dtype == MSEG_F16 ? 2 : 4);
     const bool converted = from->type == MSEG_ST_BF16 || from->type == MSEG_ST_F64;
-    const bool moved = move.inner > 1 && move.positions > 1;
+    const bool moved = (move.inner > 1 && move.positions > 1) || move.turned;
     mseg_status status = elements && (converted || moved) ? copy(weights, &out, from, &move, err) : MSEG_OK;
     return status ? status : mseg_weights_add(weights, &out, err);
 }

@@ -108,8 +108,11 @@ static void read_options(tfl_operator *op, mseg_fb *fb, mseg_fb_table table)
         read_conv_options(op, fb, table);
         break;
     case TFL_OP_AVERAGE_POOL_2D:
+    case TFL_OP_MAX_POOL_2D:
         options = options_of(fb, table, OPTIONS_POOL);
         op->padding = mseg_fb_i8(fb, options, POOL_PADDING, TFL_SAME);
+        op->stride_w = mseg_fb_i32(fb, options, POOL_STRIDE_W, 0);
+        op->stride_h = mseg_fb_i32(fb, options, POOL_STRIDE_H, 0);
         op->filter_w = mseg_fb_i32(fb, options, POOL_FILTER_W, 0);
         op->filter_h = mseg_fb_i32(fb, options, POOL_FILTER_H, 0);
         op->activation = mseg_fb_i8(fb, options, POOL_ACTIVATION, TFL_NONE);

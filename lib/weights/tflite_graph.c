@@ -207,12 +207,20 @@ static bool make_pool(tfl_builder *b, const tfl_operator *op, mseg_node *node)
     return true;
 }
 
+/* Whether a max pool may read v: zeros that have been put around it are right where nothing is below them. */
+static bool is_pooled(const tfl_builder *b, const tfl_view *v)
+{
+    if (!mseg_tfl_current(b, v) || v->block > 1 || v->channels_first)
+        return false;
+    return !mseg_tfl_padded(v) || b->nodes[v->node].activation != MSEG_LINEAR || b->nodes[v->node].low >= 0;
+}
+
 static bool make_max_pool(tfl_builder *b, const tfl_operator *op, mseg_node *node)
 {
     const tfl_view *in = mseg_tfl_input(b, op, 0);
     const int geometry[4] = {op->stride_h, op->stride_w, op->filter_h, op->filter_w};
-    if (!mseg_tfl_whole(b, in) || op->activation != TFL_NONE || !mseg_tfl_in_range(geometry, 4, 1, TFL_MAX_KERNEL) ||
-        !mseg_tfl_map_size(&b->model->tensors[op->output], node))
+    if (!is_pooled(b, in) || b->model->tensors[op->inputs[0]].rank != 4 || op->activation != TFL_NONE ||
+        !mseg_tfl_in_range(geometry, 4, 1, TFL_MAX_KERNEL) || !mseg_tfl_map_size(&b->model->tensors[op->output], node))
         return false;
     node->kind = MSEG_NODE_MAX_POOL;
     node->in_height = b->nodes[in->node].height;
@@ -222,12 +230,13 @@ static bool make_max_pool(tfl_builder *b, const tfl_operator *op, mseg_node *nod
     node->stride_h = op->stride_h;
     node->stride_w = op->stride_w;
     node->rate_h = node->rate_w = 1;
-    node->pads_given = op->padding == TFL_GIVEN;
-    node->pad_h = op->pads[0];
-    node->pad_w = op->pads[2];
+    const int *map = b->model->tensors[op->inputs[0]].shape;
+    node->pads_given = op->padding == TFL_GIVEN || mseg_tfl_padded(in);
+    node->pad_h = in->pad[0] + op->pads[0];
+    node->pad_w = in->pad[2] + op->pads[2];
     if (op->padding == TFL_SAME) {
-        node->pad_h = mseg_pad_before(MSEG_SAME, node->in_height, op->filter_h, op->stride_h, 1);
-        node->pad_w = mseg_pad_before(MSEG_SAME, node->in_width, op->filter_w, op->stride_w, 1);
+        node->pad_h = in->pad[0] + mseg_pad_before(MSEG_SAME, map[1], op->filter_h, op->stride_h, 1);
+        node->pad_w = in->pad[2] + mseg_pad_before(MSEG_SAME, map[2], op->filter_w, op->stride_w, 1);
     }
     node->inputs[node->n_inputs++] = in->node;
     return true;

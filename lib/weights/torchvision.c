@@ -4,11 +4,13 @@
 
 bool mseg_is_torchvision_name(const char *name)
 {
-    static const char *const names[] = {
-        "features.0.0.weight", "classifier.1.weight", /* mobilenet_v2 */
-        "backbone.conv1.weight", "backbone.layer1.0.conv1.weight", "backbone.features.0.0.weight", "classifier.4.weight",
-        /* What PyTorch 1.13 and later call the nodes of those. */
-        "/features/features.0/features.0.0/Conv", "/backbone/conv1/Conv", "/backbone/layer1/layer1.0/conv1/Conv"};
+    static const char *const names[] = {"features.0.0.weight", "classifier.1.weight", /* mobilenet_v2 */
+                                        "layer1.0.conv1.weight",                      /* resnet50 and its like */
+                                        "backbone.conv1.weight", "backbone.layer1.0.conv1.weight", "backbone.features.0.0.weight",
+                                        "classifier.4.weight",
+                                        /* What PyTorch 1.13 and later call the nodes of those. */
+                                        "/features/features.0/features.0.0/Conv", "/layer1/layer1.0/conv1/Conv",
+                                        "/backbone/conv1/Conv", "/backbone/layer1/layer1.0/conv1/Conv"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return true;

@@ -8,7 +8,7 @@
 #include "net/input.h"
 
 /** Whether a tensor, or a node of a graph that PyTorch has exported, is called as one of torchvision's models that mseg knows
- * (mobilenet_v2, DeepLabv3) calls it and hardly anyone else. */
+ * (mobilenet_v2, ResNets, DeepLabv3) calls it and hardly anyone else. */
 bool mseg_is_torchvision_name(const char *name);
 
 /** ImageNet's mean and standard deviation, by which all of torchvision's models take pictures; from MSEG_INPUT_NAMES. The

@@ -96,9 +96,9 @@ static void put_output(onnx_writer *w)
     put_message(w, &w->part.graph.base);
 }
 
+/* Nodes come first, as in files of other tools, by which their kind may be told. */
 static mseg_status put_graph(onnx_writer *w, char *name)
 {
-    put_frame(w, name);
     for (int i = 1; i < w->net->count; i++) {
         mseg_write_onnx_part_begin(&w->part);
         const mseg_status status = mseg_write_onnx_layer(w, i);
@@ -110,6 +110,7 @@ static mseg_status put_graph(onnx_writer *w, char *name)
             return status;
     }
     put_output(w);
+    put_frame(w, name);
     return MSEG_OK;
 }
 

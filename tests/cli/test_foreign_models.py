@@ -18,7 +18,6 @@ FILES = [  # file, how the line begins, how it ends
     # A MobileNetV2 with DeepLab's head, so nothing else: only the reason.
     ('jeju_mobilenet_v2_deeplab_v3_256_myquant.tflite', 'backbone.block14.depthwise has stride 1 and rate 1; ',
      'output stride 16 has 1 and 2 there'),
-    ('aiseg_frozen_inference_graph.pb', 'a TensorFlow GraphDef (.pb), which mseg does not read', GIVE),
     ('README.md', 'a text file, not a model', GIVE),
 ]
 

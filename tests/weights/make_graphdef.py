@@ -100,6 +100,9 @@ class Frozen:
         if before == 'none':  # floats of known size
             g.add('input', 'Placeholder', dtype=('type', FLOAT), shape=('shape', [-1, h, w, 3]))
             return 'input', photo * (2 / 255) - 1
+        if before == 'any':  # floats of any size, in which nothing tells one
+            g.add('input', 'Placeholder', dtype=('type', FLOAT), shape=('shape', [-1, -1, -1, 3]))
+            return 'input', photo * (2 / 255) - 1
         if before == 'fixed':  # bytes, scaled as Keras does
             g.add('input', 'Placeholder', dtype=('type', UINT8), shape=('shape', [1, -1, -1, 3]))
             x = g.add('float', 'Cast', ['input'], SrcT=('type', UINT8), DstT=('type', FLOAT))
@@ -140,6 +143,13 @@ class Frozen:
         g.add('data', 'Const', value=('tensor', b'\x08\x07\x12\0\x42\4oops'), dtype=('type', STRING))
         g.add('Assert', 'Assert', [right, 'data'])
         x = g.add('less', 'Sub', [x, pixel, '^Assert'])
+        if ranged:  # as in 2018: three dimensions are padded
+            shape = g.add('Shape_2', 'Shape', [x])
+            pads = [g.add('stack_%d' % i, 'Pack', [self.number('none%d' % i, 0), g.add('rest%d' % i, 'Sub', [
+                target[i], self.part('now%d' % i, shape, i, i + 1)])], axis=0, N=2) for i in range(2)]
+            pads.append(self.const('stack_2', np.array([0, 0], 'i4')))
+            x = g.add('Pad', 'Pad', [x, g.add('paddings', 'Pack', pads, axis=0, N=3)])
+            return self.scaled(g.add('more', 'Add', [x, pixel]), photo, mean)
         x = g.add('ExpandDims', 'ExpandDims', [x, self.number('first', 0)])
         sides = g.add('unstack', 'Unpack', [g.add('Shape_2', 'Shape', [x])], num=4, axis=0)
         pads = [self.const('stack_0', np.array([0, 0], 'i4'))]
@@ -148,7 +158,10 @@ class Frozen:
             pads.append(g.add('stack_%d' % (i + 1), 'Pack', [self.number('none%d' % i, 0), rest], axis=0, N=2))
         pads.append(self.const('stack_3', np.array([0, 0], 'i4')))
         x = g.add('Pad', 'Pad', [x, g.add('paddings', 'Pack', pads, axis=0, N=4)])
-        x = g.add('more', 'AddV2', [g.add('Squeeze_1', 'Squeeze', [x], squeeze_dims=[0]), pixel])
+        return self.scaled(g.add('more', 'AddV2', [g.add('Squeeze_1', 'Squeeze', [x], squeeze_dims=[0]), pixel]), photo, mean)
+
+    def scaled(self, x, photo, mean):
+        g = self.g
         x = g.add('ExpandDims_1', 'ExpandDims', [x, self.number('first_1', 0)])
         x = g.add('mul', 'Mul', [self.number('mul/x', 2 / 255, 'f4'), x])
         x = g.add('sub', 'Sub', [x, self.number('sub/y', 1, 'f4')])
@@ -281,8 +294,8 @@ class Frozen:
         x, v = x
         mean = v.mean((0, 1), keepdims=True)
         if keep is None:
-            return self.g.add('AvgPool', 'AvgPool', [x], ksize=[1, v.shape[0], v.shape[1], 1], strides=[1, 1, 1, 1],
-                              padding='VALID', data_format='NHWC'), mean
+            return self.g.add('AvgPool', 'AvgPool', [x], ksize=[1, v.shape[0], v.shape[1], 1], strides=[1] + (
+                [1, 1] if self.order else list(v.shape[:2])) + [1], padding='VALID', data_format='NHWC'), mean
         return self.g.add('Mean', 'Mean', [x, self.const('Mean/axes', np.array([1, 2], 'i4'))], keep_dims=keep), mean
 
     def resize(self, name, x, size):
@@ -330,10 +343,17 @@ class Frozen:
         p = g.add('probabilities', 'Softmax', [x])  # export: both, cut and resized to the photo
         x = g.add('RawSemanticPredictions', 'Cast', [g.add('ArgMax', 'ArgMax', [x, self.number('axis', 3)])], DstT=('type', INT32))
         size = [self.part('cut/%d' % i, self.photo_size, i, i + 1) for i in range(2)]
-        end = g.add('cut/end', 'Pack', [self.number('cut/all', 0)] + size, axis=0, N=3)
-        cut = [self.const('cut/begin', np.zeros(3, 'i4')), end, self.const('cut/step', np.ones(3, 'i4'))]
-        x = g.add('cut/labels', 'StridedSlice', [x] + cut, begin_mask=7, end_mask=1, shrink_axis_mask=0)
-        p = g.add('cut/scores', 'StridedSlice', [p] + cut, begin_mask=7, end_mask=1, shrink_axis_mask=0)
+        begin = self.const('cut/begin', np.zeros(3, 'i4'))
+        if self.order:
+            count = g.add('cut/count', 'Pack', [self.number('cut/all', 1)] + size, axis=0, N=3)
+            all_of = self.const('cut/scores/count', np.array([1, *self.size, CLASSES], 'i4'))
+            x = g.add('cut/labels', 'Slice', [x, begin, count])
+            p = g.add('cut/scores', 'Slice', [p, self.const('cut/scores/begin', np.zeros(4, 'i4')), all_of])
+        else:
+            end = g.add('cut/end', 'Pack', [self.number('cut/all', 0)] + size, axis=0, N=3)
+            cut = [begin, end, self.const('cut/step', np.ones(3, 'i4'))]
+            x = g.add('cut/labels', 'StridedSlice', [x] + cut, begin_mask=7, end_mask=1, shrink_axis_mask=0)
+            p = g.add('cut/scores', 'StridedSlice', [p] + cut, begin_mask=7, end_mask=1, shrink_axis_mask=0)
         x = g.add('four', 'ExpandDims', [x, self.number('last', 3)])
         x = g.add('nearest', 'ResizeNearestNeighbor', [x, self.photo_size], align_corners=True)
         g.add('SemanticPredictions', 'Squeeze', [x], squeeze_dims=[3])
@@ -352,11 +372,12 @@ FILES = {
     'export': dict(seed=1, size=[33, 49], output_stride=8, norm='apart', atrous='batches', before='export', tail='export'),
     'ranged': dict(seed=2, size=[33, 33], output_stride=16, norm='folded', before='ranged', tail='export', order='reversed',
                    mean=(120, 130, 140)),
-    'frozen': dict(seed=3, size=[33, 49], output_stride=16, norm='keras', store='listed', clip=True, explicit=True,
+    'frozen': dict(seed=3, size=[32, 48], output_stride=16, norm='keras', store='listed', clip=True, explicit=True,
                    order='shuffled'),
     'simulated': dict(seed=4, size=[33, 33], norm='bias', fake=True, store='once'),
     'matmul': dict(seed=5, size=[64, 64], norm='apart', store='once', before='fixed', head='matmul'),
     'slim': dict(seed=6, size=[64, 64], norm='folded', head='conv'),
+    'anysize': dict(seed=7, size=[64, 64], norm='folded', head='turned', before='any'),
 }
 
 

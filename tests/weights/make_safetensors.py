@@ -32,6 +32,7 @@ def main():
             ('bfloat16', halves, {'types': {name: 'BF16' for name, a in halves.items() if a.dtype == 'u2'}}),
             ('float64', doubles, {}),
             ('segmentation', segmentation.tensors(torch_nets.hugging_face(True)), {}),
+            ('resnet', torch_nets.ResNet(3, (3, 4, 6, 3), True).tensors(), {}),
             ('own', own, {'metadata': {'format': 'mseg', 'mseg': json.dumps(ABOUT)}})):
         safetensors.write(os.path.join(FOLDER, name), tensors, **how)
 

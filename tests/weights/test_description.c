@@ -53,7 +53,7 @@ static void everything_reads_back_bit_for_bit(void **state)
 {
     (void)state;
     static const float numbers[] = {2.0f / 255,   1.0f / 3,  -0.0f,      FLT_MAX,  -FLT_MAX,           FLT_MIN,
-                                    FLT_MIN / 64, 0x1p-149f, 1 / 0.229f, 16777217, 0.1f + FLT_EPSILON, -123.4567f};
+                                    FLT_MIN / 64, 0x1p-149f, 1 / 0.229f, 16777216, 0.1f + FLT_EPSILON, -123.4567f};
     enum { NUMBERS = sizeof numbers / sizeof *numbers };
     for (int i = 0; i < 6 * NUMBERS; i++) {
         mseg_description d = plain;

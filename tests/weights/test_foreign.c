@@ -55,7 +55,7 @@ static const sample samples[] = {
     {S("\x2f\0\0\0\0\1\0\0{\"w\":{\"dtype\":\"F32\",\"shape\":[],\"offsets\":[0,4]}}    "), MSEG_FORMAT, UNKNOWN},
     {S("\x08\x07\x12\1p\x42\2\x10\x0d"), MSEG_FORMAT, UNKNOWN}, /* no graph */
     {S("\x08\x07\x12\1p\x3a\2\x10\1"), MSEG_FORMAT, UNKNOWN},   /* one without nodes */
-    {S(NODE), MSEG_UNSUPPORTED, "a TensorFlow GraphDef (.pb)" NOT_READ},
+    {S(NODE), MSEG_UNSUPPORTED, "a TensorFlow graph without a place for the picture (Placeholder); give one that is frozen"},
     {S("\x0a\x09\x0a\1x\x12\4Re\xff"
        "u"),
      MSEG_FORMAT, UNKNOWN}, /* no operation's name */
@@ -156,8 +156,8 @@ static void the_beginning_of_a_large_file_is_enough(void **state)
     (void)state;
     static const char graph[] = "\x0a\x8f\x01\x0a\1x\x12\5Const\x1a\x7f";
     mseg_error err = {0};
-    assert_int_equal(open_bytes(graph, sizeof graph - 1, &err), MSEG_UNSUPPORTED);
-    assert_string_equal(err.text, "a TensorFlow GraphDef (.pb)" NOT_READ);
+    assert_int_equal(open_bytes(graph, sizeof graph - 1, &err), MSEG_FORMAT);
+    assert_string_equal(err.text, "damaged TensorFlow GraphDef: no field at byte 0 of 15; get it again");
 }
 
 int main(void)

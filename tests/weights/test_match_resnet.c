@@ -33,6 +33,7 @@ typedef struct form {
     int output_stride;
     bool slim;       /* strides in the last unit, SAME padding but where strides are */
     bool same;       /* SAME padding everywhere */
+    bool padded;     /* zeros around the max pool's input are an operator's */
     bool fused;      /* activations as a part of their operators */
     bool beta;       /* three 3x3 convolutions for the stem */
     bool auxiliary;  /* a classifier on the third block */
@@ -133,6 +134,17 @@ static int add_max_pool(graph *g, const form *f, int map, const char *name, int 
     tfl_operator *op = add_operator(g, TFL_OP_MAX_POOL_2D, name, 1, &map, out);
     set_window(f, op, size, kernel, stride, 1, true);
     op->filter_h = op->filter_w = kernel;
+    return out;
+}
+
+static int add_pad(graph *g, int map, const char *name)
+{
+    static const int32_t one_around[8] = {0, 0, 1, 1, 1, 1, 0, 0};
+    const int size = at(g, map)->shape[1], out = add_map(g, size + 2, size + 2, at(g, map)->shape[3]);
+    const int inputs[] = {map, g->model.n_tensors};
+    g->tensors[g->model.n_tensors++] = (tfl_tensor){
+        .rank = 2, .shape = {4, 2}, .type = TFL_INT32, .data = (const uint8_t *)one_around, .bytes = sizeof one_around};
+    add_operator(g, TFL_OP_PAD, name, 2, inputs, out);
     return out;
 }
 
@@ -244,7 +256,14 @@ static graph *make(const form *f)
     }
     if (!f->beta)
         map = add_conv(g, f, map, "stem", (window){8, 7, 2, 1}, true);
+    const int padded = f->padded ? add_pad(g, map, "pad") : map;
     map = add_max_pool(g, f, map, "pool", 3, 2);
+    if (f->padded) {
+        tfl_operator *pool = &g->operators[g->model.n_operators - 1];
+        pool->inputs[0] = padded;
+        pool->padding = TFL_VALID;
+        memset(pool->pads, 0, sizeof pool->pads);
+    }
     map = add_units(g, f, map, &third);
     if (f->imagenet)
         g->model.outputs[0] = add_conv(g, f, add_mean(g, map, "mean"), "classifier", (window){CLASSES, 1, 1, 1}, false);
@@ -335,10 +354,11 @@ static const char *const torchvision_layers[][2] = {
 static void test_torchvision_is_found(void **state)
 {
     (void)state;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 8; i++) {
         form f = torchvision;
         f.fused = i % 2;
-        f.auxiliary = i / 2;
+        f.auxiliary = i / 2 % 2;
+        f.padded = i / 4;
         graph *g = make(&f);
         mseg_weights *weights = matched(g);
         check_layers(weights, g, torchvision_layers, COUNT(torchvision_layers));
@@ -551,6 +571,13 @@ static void last_shortcut_of_stride_1(graph *g)
     op->stride_h = op->stride_w = 1;
 }
 
+static void subsample_of_other_pixels(graph *g)
+{
+    tfl_operator *op = operator_of(g, "u1.subsample");
+    op->padding = TFL_GIVEN;
+    op->pads[0] = 1; /* and 17 rows become as many as without it */
+}
+
 static void another_sum(graph *g)
 {
     operator_of(g, "u2.add")->inputs[1] = operator_of(g, "u1.shortcut")->output;
@@ -608,7 +635,8 @@ static void fcn(graph *g)
 static void test_single_faults_are_refused_with_their_place(void **state)
 {
     (void)state;
-    form middle = torchvision, aux = torchvision, small = torchvision;
+    form middle = torchvision, aux = torchvision, small = torchvision, odd = slim;
+    odd.size = 65;
     small.size = 16;
     small.output_stride = 32;
     middle.pooling = 2;
@@ -627,6 +655,7 @@ static void test_single_faults_are_refused_with_their_place(void **state)
         {&torchvision, small_pool, "backbone.pool: pool takes 2x2 at stride 2, not 3x3 at 2"},
         {&torchvision, shortcut_of_stride_1, "backbone.bottleneck1.shortcut: u1.shortcut makes 8x8 of 16x16"},
         {&small, last_shortcut_of_stride_1, "u4.shortcut has stride 1 beside a convolution of stride 2"},
+        {&odd, subsample_of_other_pixels, "u1.subsample"},
         {&torchvision, another_sum, "backbone.bottleneck2.shortcut: u1.shortcut is added, not the unit's input"},
         {&torchvision, larger_kernel, "backbone.bottleneck3.reduce: u3.reduce has a 3x3 kernel, not 1x1"},
         {&torchvision, padded_behind, "backbone.bottleneck1.conv: u1.conv makes 8x8 of 16x16 with 0 and 0 zeros before"},

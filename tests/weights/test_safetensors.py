@@ -101,6 +101,26 @@ class Named(Folder):
         info = self.info()
         self.assertEqual((info['sampling'], info['input']['from'], info['trained_output_stride']), ('half_pixel', 'names', 32))
 
+    def test_torchvision_resnet(self):
+        for seed, units in ((8, (3, 4, 6, 3)), (9, (3, 4, 23, 3))):
+            net = torch_nets.ResNet(seed, units, False)
+            safetensors.write(self.path('net.safetensors'), net.tensors())
+            for size in (64, 65):
+                pixels = self.photo(size, size)
+                self.assert_close(self.chances(size), softmax(net.scores(entered(pixels, IMAGENET), 32)))
+            self.assertEqual(self.info()['trained_output_stride'], 32)
+
+    def test_torchvision_deeplab(self):
+        for seed, units in ((10, (3, 4, 6, 3)), (11, (3, 4, 23, 3))):
+            net = torch_nets.ResNet(seed, units, True)
+            auxiliary = {'aux_classifier.4.bias': np.ones(3, 'f4')}
+            safetensors.write(self.path('net.safetensors'), {**net.tensors(), **auxiliary})
+            pixels = self.photo(64, 64)
+            for output_stride in (8, 16, 32):
+                self.assert_close(self.logits(64, output_stride), net.scores(entered(pixels, IMAGENET), output_stride))
+            info = self.info()
+            self.assertEqual((info['sampling'], info['trained_output_stride'], info['aspp']), ('half_pixel', 8, True))
+
     def test_wrapped_names(self):
         net = torch_nets.Net(3, False)
         tensors = net.tensors(torch_nets.torchvision)
@@ -228,6 +248,11 @@ class Refused(Folder):
             tensors = torch_nets.Net(1, segmentation).tensors(names)
             del tensors[left_out]
             self.assertIn(f' without its tensor {left_out}', self.line(tensors))
+        for left_out in ('layer3.22.bn3.running_var', 'layer4.0.downsample.0.weight', 'classifier.2.running_mean',
+                         'classifier.0.convs.4.1.weight'):
+            tensors = torch_nets.ResNet(1, (3, 4, 23, 3), True).tensors()
+            del tensors[left_out if left_out in tensors else 'backbone.' + left_out]
+            self.assertEqual(self.line(tensors), f"torchvision's deeplabv3_resnet101 without its tensor {left_out}")
 
     def test_what_may_be_left_out(self):
         tensors = torch_nets.Net(1, True).tensors(torch_nets.hugging_face(True))
@@ -262,7 +287,7 @@ class Refused(Folder):
             self.assertIn(line, self.line(tensors))
 
     def test_other_networks(self):
-        known = ', no network that mseg knows; it reads MobileNetV2 by the names of Hugging Face and torchvision, and its own'
+        known = ', no network that mseg knows; it reads MobileNetV2 and ResNet by the names of Hugging Face and torchvision, and its own'
         for names, said in (([], 'without tensors'), (['wte.weight'], 'with wte.weight'),
                             (['wpe.weight', 'a'], 'with wpe.weight, a'), (['x', 'y', 'z'], 'with x, y ...'),
                             (['features.0.weight', 'classifier.6.weight'], 'with features.0.weight, classifier.6.weight')):

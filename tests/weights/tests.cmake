@@ -5,6 +5,7 @@ mseg_test(weights/test_tflite_kind.c weights net base)
 mseg_test(weights/test_metadata.c weights net base)
 mseg_test(weights/test_forms.c weights net base)
 mseg_test(weights/test_graphdef.c weights net base)
+mseg_test(weights/test_sizes.c weights net base)
 mseg_test(weights/test_onnx.c weights net base)
 mseg_test(weights/test_quant.c weights net base)
 mseg_test(weights/test_match_resnet.c base image kernels plan net weights write heads seg)
@@ -16,3 +17,5 @@ add_test(NAME weights_real_onnx COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR
 add_test(NAME weights_torch_onnx COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/weights/test_torch_onnx.py
                                          $<TARGET_FILE:mseg>)
 add_test(NAME weights_forward_u8 COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/weights/test_forward_u8.py)
+add_test(NAME weights_graphdef_real COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/weights/test_graphdef_real.py $<TARGET_FILE:mseg>)
+add_test(NAME weights_torch_resnet COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/weights/test_torch_resnet.py $<TARGET_FILE:mseg>)

@@ -109,6 +109,78 @@ class Net:
         return self.run('classifier', self.run('projection', both, activation='relu', epsilon=head_epsilon))
 
 
+class ResNet(Net):
+    """torchvision's with bottlenecks, as a classifier or with DeepLabv3's head; layers are called as there. norms: what the batch
+    norm of a convolution is called."""
+
+    def __init__(self, seed, units, segmentation):
+        self.rng = np.random.default_rng(seed)
+        self.layers, self.norms, self.units, self.segmentation = {}, {}, units, segmentation
+        self.backbone = 'backbone.' if segmentation else ''
+        self.add('conv1', 'bn1', 4, 3, 7)
+        before = 4
+        for k, count in enumerate(units):
+            for i in range(count):
+                name, middle, after = f'layer{k + 1}.{i}.', 2 + k // 2, 5 + k
+                if i == 0:
+                    self.add(name + 'downsample.0', name + 'downsample.1', after, before, 1)
+                self.add(name + 'conv1', name + 'bn1', middle, before, 1)
+                self.add(name + 'conv2', name + 'bn2', middle, middle, 3)
+                self.add(name + 'conv3', name + 'bn3', after, middle, 1)
+                before = after
+        if segmentation:
+            head = 'classifier.0.'
+            for i, kernel in enumerate((1, 3, 3, 3)):
+                self.add(f'{head}convs.{i}.0', f'{head}convs.{i}.1', DEPTH, before, kernel)
+            self.add(head + 'convs.4.1', head + 'convs.4.2', DEPTH, before, 1)
+            self.add(head + 'project.0', head + 'project.1', DEPTH, 5 * DEPTH, 1)
+            self.add('classifier.1', 'classifier.2', DEPTH, DEPTH, 3)
+        self.conv('classifier.4' if segmentation else 'fc', CLASSES, DEPTH if segmentation else before, 1, norm=False)
+
+    def add(self, conv, norm, out, inputs, kernel):
+        self.norms[conv] = norm
+        self.conv(conv, out, inputs, kernel)
+
+    def tensors(self, names=None):
+        def named(layer):
+            before = '' if layer.startswith('classifier') or layer == 'fc' else self.backbone
+            return before + layer, before + self.norms.get(layer, '')
+        out = super().tensors(names or named)
+        return {name: a[:, :, 0, 0] if name == 'fc.weight' and a.ndim == 4 else a for name, a in out.items()}
+
+    def relu(self, name, x, stride=1, rate=1):
+        return self.run(name, x, stride, rate, 'relu', same=False, epsilon=1e-5)
+
+    def bottlenecks(self, x, output_stride):
+        reached, rate = 4, 1
+        for k, count in enumerate(self.units):
+            for i in range(count):
+                own, stride = rate, 2 if k and i == 0 else 1
+                if reached == output_stride:
+                    rate, stride = rate * stride, 1
+                reached *= stride
+                name = f'layer{k + 1}.{i}.'
+                y = self.relu(name + 'conv2', self.relu(name + 'conv1', x), stride, own)
+                y = self.run(name + 'conv3', y, same=False, epsilon=1e-5)
+                if i == 0:
+                    x = self.run(name + 'downsample.0', x, stride, same=False, epsilon=1e-5)
+                x = np.maximum(x + y, 0)
+        return x
+
+    def scores(self, x, output_stride):
+        x = self.relu('conv1', x, 2)
+        x = np.pad(x, [(0, 0), (1, 1), (1, 1)], constant_values=-np.inf)
+        height, width = ((n - 3) // 2 + 1 for n in x.shape[1:])
+        x = np.max([x[:, i:, j:][:, :2 * height - 1:2, :2 * width - 1:2] for i in range(3) for j in range(3)], 0)
+        x = self.bottlenecks(x, output_stride)
+        if not self.segmentation:
+            return self.run('fc', x.mean((1, 2), keepdims=True))[:, 0, 0]
+        maps = [self.relu(f'classifier.0.convs.{i}.0', x, 1, 12 * i * 8 // output_stride or 1) for i in range(4)]
+        pooled = self.relu('classifier.0.convs.4.1', x.mean((1, 2), keepdims=True))
+        y = self.relu('classifier.0.project.0', np.concatenate([*maps, np.broadcast_to(pooled, maps[0].shape)]))
+        return self.run('classifier.4', self.relu('classifier.1', y))
+
+
 def hugging_face(segmentation):
     def names(layer):
         head = {'pool': 'conv_pool', 'aspp': 'conv_aspp', 'projection': 'conv_projection', 'classifier': 'classifier'}

@@ -104,6 +104,31 @@ class Graph(unittest.TestCase):
         self.assertLess(os.path.getsize(path), sum(t.nbytes for t in tensors.values()) + 40000)
 
 
+class Back(unittest.TestCase):
+    """mseg reads what it has written."""
+
+    def each(self):
+        for name, size in FORMS.items():
+            yield name, data(name + '.tflite'), size
+        for name, size in NETWORKS.items():
+            yield name, name, size
+
+    def test_same_scores_bit_for_bit(self):
+        for name, model, (height, width, stride) in self.each():
+            path, _ = write(model, name, height, width, stride)
+            want, got = run_mseg(model, height, width, stride), run_mseg(path, height, width, stride)
+            self.assertEqual((got.shape, got.tobytes()), (want.shape, want.tobytes()), name)
+
+    def test_written_again_it_is_the_same_file(self):
+        """With it every constant, the input rule, sampling, padding, output stride and labels have come back."""
+        models = [*self.each(), ('labelled', data('labelled.tflite'), (33, 33, 16)), ('small', 'mnv2:0.35:decoder', (9, 9, 8))]
+        for name, model, size in models:
+            for how in ([], ['half']):
+                path, _ = write(model, name, *size, *how)
+                again, _ = write(path, name + 'again', *size, *how)
+                self.assertEqual(contents(path), contents(again), (name, how))
+
+
 class Refusals(unittest.TestCase):
     def test_integers(self):
         self.assertIn('write a .tflite file', write('mnv2:0.35', 'integers', 33, 33, 16, 'bytes', status=6))

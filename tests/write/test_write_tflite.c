@@ -10,7 +10,9 @@
 #include "base/alloc.h"
 #include "seg/backbones/architecture.h"
 #include "weights/reader.h"
+#include "weights/tflite.h"
 #include "write/bytes.h"
+#include "write/flatbuffer.h"
 #include "write/networks.h"
 #include "write/write.h"
 
@@ -316,44 +318,112 @@ static void test_pictures_are_not_too_large(void **state)
     end(&t);
 }
 
+/* A writer that says that it has written nearly 2 GiB; and room behind a file that would be as much. */
+static void test_files_are_not_too_large(void **state)
+{
+    (void)state;
+    mseg_bytes file = {(uint8_t *)state, 1};
+    mseg_fbw w = {.used = INT32_MAX - 6, .room = INT32_MAX};
+    mseg_fbw_text(&w, "abcd");
+    assert_int_equal(w.status, MSEG_LIMIT);
+    assert_int_equal(mseg_fbw_finish(&w, 0, "TFL3", 0, &file), MSEG_LIMIT);
+    assert_null(file.data);
+    assert_int_equal(file.size, 0);
+    mseg_fbw_begin(&w);
+    const mseg_fbw_ref root = mseg_fbw_end(&w);
+    assert_int_equal(w.status, MSEG_OK);
+    assert_int_equal(mseg_fbw_finish(&w, root, "TFL3", INT32_MAX - 15, &file), MSEG_LIMIT);
+    assert_null(file.data);
+}
+
+/* ---- max pools, which networks have that are read by their own names ----------------------------------------------------- */
+
+/* What the file's only pool reads as, with or without the activation before it. */
+static mseg_node pool_of(const mseg_bytes *file, bool activation)
+{
+    mseg_fb fb = {.data = file->data, .size = file->size};
+    tfl_model model;
+    mseg_graph graph;
+    mseg_weights weights = {.size = file->size, .input = mseg_input_deeplab};
+    assert_int_equal(mseg_tfl_model_read(&model, &fb, NULL), MSEG_OK);
+    if (!activation)
+        model.operators[0].activation = TFL_NONE;
+    assert_int_equal(mseg_tfl_graph_build(&graph, &weights, &model, NULL), MSEG_OK);
+    const mseg_node pool = graph.nodes[2];
+    assert_int_equal(pool.inputs[0], 1);
+    mseg_free(&graph.nodes);
+    mseg_tfl_model_free(&model);
+    return pool;
+}
+
+static mseg_status write_pool(trip *t, mseg_activation activation, int kernel, mseg_padding padding, mseg_error *err)
+{
+    mseg_value value;
+    const mseg_net_layer conv = {.kind = MSEG_CONV,
+                                 .name = "backbone.stem",
+                                 .n_in = 1,
+                                 .add = -1,
+                                 .kernel = 3,
+                                 .stride = 1,
+                                 .rate = 1,
+                                 .channels = 8,
+                                 .activation = activation},
+                         pool = {.kind = MSEG_MAX_POOL,
+                                 .name = "pool",
+                                 .in = {1},
+                                 .n_in = 1,
+                                 .add = -1,
+                                 .kernel = kernel,
+                                 .stride = 2,
+                                 .rate = 1,
+                                 .channels = 8,
+                                 .padding = padding};
+    *t = (trip){0};
+    assert_int_equal(mseg_architecture_weights(&t->weights, "mnv1:0.1", err), MSEG_OK);
+    assert_int_equal(mseg_net_picture(&t->net, &value), MSEG_OK);
+    assert_int_equal(mseg_net_add(&t->net, &conv, &value), MSEG_OK);
+    assert_int_equal(mseg_net_add(&t->net, &pool, &value), MSEG_OK);
+    assert_int_equal(mseg_net_output(&t->net, value), MSEG_OK);
+    const mseg_write_options options = {.height = 32, .width = 33, .output_stride = 2};
+    return mseg_write_tflite(&t->file, &t->net, t->weights, &options, err);
+}
+
+/* Of 32 rows SAME puts no zeros above them, of 33 columns one before them. */
+static void test_max_pools_come_back(void **state)
+{
+    (void)state;
+    for (int variant = 0; variant < 4; variant++) {
+        const bool symmetric = variant % 2, plain = variant / 2;
+        trip t;
+        assert_int_equal(write_pool(&t, MSEG_RELU, plain ? 1 : 3, symmetric ? MSEG_SYMMETRIC : MSEG_SAME, NULL), MSEG_OK);
+        const mseg_node pool = pool_of(&t.file, true);
+        assert_int_equal(pool.kind, MSEG_NODE_MAX_POOL);
+        assert_int_equal(pool.kernel_h, plain ? 1 : 3);
+        assert_int_equal(pool.kernel_w, plain ? 1 : 3);
+        assert_int_equal(pool.stride_h, 2);
+        assert_int_equal(pool.height, 16);
+        assert_int_equal(pool.width, 17);
+        assert_int_equal(pool.in_height, 32);
+        assert_int_equal(pool.pad_h, symmetric && !plain);
+        assert_int_equal(pool.pad_w, !plain);
+        assert_int_equal(pool.pads_given, symmetric && !plain);
+        assert_int_equal(pool_of(&t.file, false).kind, pool.pads_given ? MSEG_NODE_OTHER : MSEG_NODE_MAX_POOL);
+        end(&t);
+    }
+}
+
 /* Zeros around a map win over what is below them. */
 static void test_symmetric_max_pools_follow_a_relu(void **state)
 {
     (void)state;
-    for (int relu = 0; relu < 2; relu++) {
-        trip t = {0};
-        mseg_error err = {0};
-        mseg_value value;
-        mseg_net_layer conv = {.kind = MSEG_CONV,
-                               .name = "backbone.stem",
-                               .n_in = 1,
-                               .add = -1,
-                               .kernel = 3,
-                               .stride = 1,
-                               .rate = 1,
-                               .channels = 8,
-                               .activation = relu ? MSEG_RELU : MSEG_LINEAR},
-                       pool = {.kind = MSEG_MAX_POOL,
-                               .name = "pool",
-                               .n_in = 1,
-                               .in = {1},
-                               .add = -1,
-                               .kernel = 3,
-                               .stride = 2,
-                               .rate = 1,
-                               .channels = 8,
-                               .padding = MSEG_SYMMETRIC};
-        assert_int_equal(mseg_architecture_weights(&t.weights, "mnv1:0.1", &err), MSEG_OK);
-        assert_int_equal(mseg_net_picture(&t.net, &value), MSEG_OK);
-        assert_int_equal(mseg_net_add(&t.net, &conv, &value), MSEG_OK);
-        assert_int_equal(mseg_net_add(&t.net, &pool, &value), MSEG_OK);
-        assert_int_equal(mseg_net_output(&t.net, value), MSEG_OK);
-        const mseg_write_options options = {.height = 33, .width = 33, .output_stride = 2};
-        assert_int_equal(mseg_write_tflite(&t.file, &t.net, t.weights, &options, &err), relu ? MSEG_OK : MSEG_UNSUPPORTED);
-        if (!relu)
-            assert_string_equal(err.text, "pool pads what may be below 0, which TensorFlow Lite's MAX_POOL_2D has not");
-        end(&t);
-    }
+    trip t;
+    mseg_error err = {0};
+    assert_int_equal(write_pool(&t, MSEG_LINEAR, 3, MSEG_SYMMETRIC, &err), MSEG_UNSUPPORTED);
+    assert_string_equal(err.text, "pool pads what may be below 0, which TensorFlow Lite's MAX_POOL_2D has not");
+    assert_null(t.file.data);
+    end(&t);
+    assert_int_equal(write_pool(&t, MSEG_LINEAR, 3, MSEG_SAME, &err), MSEG_OK);
+    end(&t);
 }
 
 /* ---- without memory ----------------------------------------------------------------------------------------------------- */
@@ -414,6 +484,8 @@ int main(void)
         cmocka_unit_test(test_joins_of_different_bytes_are_refused),
         cmocka_unit_test(test_weights_of_another_network_are_refused),
         cmocka_unit_test(test_pictures_are_not_too_large),
+        cmocka_unit_test(test_files_are_not_too_large),
+        cmocka_unit_test(test_max_pools_come_back),
         cmocka_unit_test(test_symmetric_max_pools_follow_a_relu),
         cmocka_unit_test(test_running_out_of_memory_leaves_nothing),
     };
