@@ -202,6 +202,23 @@ class Exported(unittest.TestCase):
                     got[entry['class']] = entry['probability']
                 self.assert_close(got, want)
 
+    def test_written_in_every_format(self):
+        """Its strides, its padding and the order of its branches are told by each: the same bits."""
+        deeplab, _ = networks()
+        self.export(finish(deeplab(8, True), 5), 64, 11)
+        self.picture(80)
+        scores = []
+        for extension in ('onnx', 'tflite', 'safetensors'):
+            written = self.path('written.' + extension)
+            self.mseg('convert', '-q', self.path('model.onnx'), written)
+            for i, model in enumerate((self.path('model.onnx'), written)):
+                folder = self.path(f'{extension}{i}')
+                self.mseg('run', '-q', '--size', '80', '-m', model, '--scores', folder, '-o', folder + '.masks', self.path('photo.png'))
+                scores.append(np.load(folder + '/photo.npy'))
+        self.assertEqual(scores[0].shape, (10, 10, CLASSES))
+        for other in scores:
+            np.testing.assert_array_equal(other, scores[0])
+
     @unittest.skipUnless(os.environ.get('MSEG_TORCHVISION') == '1', 'MSEG_TORCHVISION=1 asks for it')
     def test_torchvision(self):
         from torchvision.models.segmentation import deeplabv3_resnet50
