@@ -19,8 +19,7 @@ static bool holds(const uint8_t *data, size_t size, size_t at, const char *bytes
     return at <= size && count <= size - at && memcmp(data + at, bytes, count) == 0;
 }
 
-/* A pattern that stands somewhere in the first MAX_LOOK bytes. */
-static bool mentions(const uint8_t *data, size_t size, const char *pattern)
+bool mseg_mentions(const uint8_t *data, size_t size, const char *pattern)
 {
     size_t count = strlen(pattern), look = size < MAX_LOOK ? size : MAX_LOOK;
     for (size_t at = 0; at + count <= look; at++)
@@ -52,12 +51,12 @@ static bool is_web_page(const uint8_t *data, size_t size)
 
 static bool is_openvino(const uint8_t *data, size_t size)
 {
-    return begins_in_any_case(data, size, "<?xml") && mentions(data, size, "<net ");
+    return begins_in_any_case(data, size, "<?xml") && mseg_mentions(data, size, "<net ");
 }
 
 static bool is_tensorflow_js(const uint8_t *data, size_t size)
 {
-    return begins_in_any_case(data, size, "{") && mentions(data, size, "\"modelTopology\"");
+    return begins_in_any_case(data, size, "{") && mseg_mentions(data, size, "\"modelTopology\"");
 }
 
 static bool is_graph_text(const uint8_t *data, size_t size)

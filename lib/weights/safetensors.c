@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "weights/description.h"
 #include "weights/flatbuffer.h"
+#include "weights/foreign.h"
 #include "weights/tflite.h"
 
 enum { LENGTH_BYTES = 8, FORMAT_MAX_HEADER = 100000000, MAX_HEADER = 4 << 20 };
@@ -205,10 +206,8 @@ void mseg_st_close(mseg_st_file *file)
 
 bool mseg_safetensors_probe(const uint8_t *data, size_t size)
 {
-    enum { LOOK = 1024 };
-    const size_t look = size < LOOK ? size : LOOK;
     return size > LENGTH_BYTES && data[LENGTH_BYTES] == '{' && mseg_load_u64(data) <= FORMAT_MAX_HEADER &&
-           (memmem(data, look, "\"dtype\"", 7) || memmem(data, look, metadata_key, sizeof metadata_key - 1));
+           (mseg_mentions(data, size, "\"dtype\"") || mseg_mentions(data, size, metadata_key));
 }
 
 mseg_status mseg_safetensors_read(mseg_weights *weights, mseg_error *err)
