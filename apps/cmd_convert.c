@@ -10,13 +10,16 @@
 #include "cli/say.h"
 #include "cli/sink.h"
 #include "commands.h"
+#include "convert/quantise.h"
 #include "mseg.h"
 
 typedef struct convert_args {
     const char *in, *out;
     int os;
     int64_t size;
-    bool half, overwrite, quiet;
+    const char *calibrate, *voc, *split;
+    int64_t jobs;
+    bool half, quantise, overwrite, quiet;
     cli_entry_args entry;
 } convert_args;
 
@@ -30,6 +33,16 @@ static const cli_option options[] = {
      .choices = cli_output_strides},
     CLI_ENTRY_OPTIONS(FIELD(entry)),
     {0, "half", CLI_OPTION_FLAG, FIELD(half), NULL, .help = "weights in 16-bit floats: half the size, rounded"},
+    {0, "quantize", CLI_OPTION_FLAG, FIELD(quantise), NULL,
+     .help = "into 8 bits, weights and maps, signed and by channel: needs --calibrate and a .tflite; shows the layers that lose "
+             "most"},
+    {0, "calibrate", CLI_OPTION_TEXT, FIELD(calibrate), "DIR",
+     .help = "with --quantize: photos like those that the network will see, some hundred; they tell the ranges of its maps"},
+    {0, "voc", CLI_OPTION_TEXT, FIELD(voc), "DIR",
+     .help = "with --quantize: also shows how mIOU changes on this folder, as 'mseg eval --voc' scores it"},
+    {0, "split", CLI_OPTION_TEXT, FIELD(split), "NAME", .help = "with --voc: the list of images (default val)"},
+    {'j', "jobs", CLI_OPTION_INT, FIELD(jobs), "N", .help = "with --quantize: threads (default: all processors)", .min = 1,
+     .max = 1024},
     {'y', "overwrite", CLI_OPTION_FLAG, FIELD(overwrite), NULL, .help = "replace OUT when it is there already"},
     {'q', "quiet", CLI_OPTION_FLAG, FIELD(quiet), NULL, .help = "no line about what was written; errors are still shown"},
     {0},
@@ -41,7 +54,8 @@ static const cli_usage usage = {
     .text = "Writes the model IN, a file or a name as for 'mseg run -m', as the file OUT, in the\n"
             "format that OUT's name ends in: .tflite (TensorFlow Lite), .onnx or .safetensors.\n"
             "The new file takes the whole picture and gives logits of its size, with weights\n"
-            "in 32-bit floats; mseg computes the same with it, bit for bit.\n",
+            "in 32-bit floats; mseg computes the same with it, bit for bit.\n"
+            "With --quantize it is one in 8 bits, which any TensorFlow Lite runs.\n",
     .groups = groups,
     .min_operands = 2,
     .max_operands = 2,
@@ -68,6 +82,25 @@ static bool check_output(const convert_args *args, const char *path)
     return ok;
 }
 
+/* Whether options go together; false after a line of error. */
+static bool check_options(const convert_args *args)
+{
+    const char *without = args->calibrate ? "calibrate" : args->voc ? "voc" : args->split ? "split" : args->jobs ? "jobs" : NULL;
+    if (!args->quantise && without)
+        cli_say("convert: --%s is for --quantize", without);
+    else if (args->quantise && !args->calibrate)
+        cli_say("convert: --quantize needs --calibrate DIR, a folder of some hundred photos");
+    else if (args->quantise && args->half)
+        cli_say("convert: --half and --quantize exclude one another");
+    else if (args->split && !args->voc)
+        cli_say("convert: --split is for --voc");
+    else if (args->quantise && mseg_model_format_of(args->out) != MSEG_MODEL_TFLITE)
+        cli_say("%s: only .tflite files are written in 8 bits", args->out);
+    else
+        return true;
+    return false;
+}
+
 /* What the options ask for; false after a line of error. */
 static bool take_options(const convert_args *args, mseg_convert_options *how, mseg_model_options *model)
 {
@@ -88,35 +121,57 @@ static bool take_options(const convert_args *args, mseg_convert_options *how, ms
 static void say_written(const convert_args *args, const mseg_converted *done, const mseg_model_info *model)
 {
     fprintf(stderr, "wrote %s: %s, %s, %s %g, %d classes, output stride %d, %d x %d, %llu bytes", args->out, done->format,
-            args->half ? "float16" : "float32", done->network, done->width_multiplier, done->classes, done->output_stride,
-            done->width, done->height, (unsigned long long)done->bytes);
+            args->quantise ? "int8"
+            : args->half   ? "float16"
+                           : "float32",
+            done->network, done->width_multiplier, done->classes, done->output_stride, done->width, done->height,
+            (unsigned long long)done->bytes);
     cli_entry_say_assumed(model);
     fputc('\n', stderr);
 }
 
-/* False after a line of error. path: the model's, as cli_model_find has it. */
-static bool convert(const convert_args *args, const char *path)
+/* Returns the exit status; what fails has a line of error. path: NULL: the built-in model's. */
+static int write_model(const convert_args *args, const char *path, const mseg_convert_options *how, mseg_model *model,
+                       mseg_converted *done)
+{
+    const cli_quantise_args quantise = {.photos = args->calibrate,
+                                        .voc = args->voc,
+                                        .split = args->split,
+                                        .jobs = args->jobs ? (int)args->jobs : cli_processors(),
+                                        .quiet = args->quiet};
+    mseg_error err = {0};
+    if (args->quantise)
+        return cli_quantise(&quantise, path, args->out, how, model, done);
+    if (!mseg_convert(path, args->out, how, done, &err))
+        return CLI_EXIT_OK;
+    cli_say("%s: %s", args->out, err.text);
+    return CLI_EXIT_UNUSABLE;
+}
+
+/* Returns the exit status; what fails has a line of error. path: the model's, as cli_model_find has it. */
+static int convert(const convert_args *args, const char *path)
 {
     mseg_convert_options how;
     mseg_model_options as;
     mseg_model *model = NULL;
     mseg_converted done;
-    mseg_error err = {0};
-    bool ok = false;
+    int status = CLI_EXIT_UNUSABLE;
     if (!take_options(args, &how, &as) || !check_output(args, path) || !cli_model_load(&model, args->in, &as))
-        return false;
+        return status;
     const mseg_model_info info = mseg_model_describe(model);
     if (args->size && !info.classifier && args->size != cli_own_side(&info) &&
         !cli_size_fits("convert", "size", args->size, &info))
         goto done;
-    if (mseg_convert(info.builtin ? NULL : path, args->out, &how, &done, &err))
-        cli_say("%s: %s", args->out, err.text);
-    else if (!args->quiet)
+    if (args->voc && info.classifier) {
+        cli_say("%s: a classifier: --voc scores masks", args->in);
+        goto done;
+    }
+    status = write_model(args, info.builtin ? NULL : path, &how, model, &done);
+    if (status != CLI_EXIT_UNUSABLE && !args->quiet)
         say_written(args, &done, &info);
-    ok = !err.status;
 done:
     mseg_model_close(&model);
-    return ok;
+    return status;
 }
 
 int cmd_convert(int argc, char **argv)
@@ -127,8 +182,8 @@ int cmd_convert(int argc, char **argv)
         return status;
     args.in = argv[0];
     args.out = argv[1];
-    char *path = cli_model_find(args.in);
-    status = path && convert(&args, path) ? CLI_EXIT_OK : CLI_EXIT_UNUSABLE;
+    char *path = check_options(&args) ? cli_model_find(args.in) : NULL;
+    status = path ? convert(&args, path) : CLI_EXIT_UNUSABLE;
     free(path);
     return status;
 }

@@ -139,6 +139,7 @@ mseg_status mseg_build_global_pool(const mseg_builder *b, const char *name, mseg
 mseg_status mseg_build_max_pool(const mseg_builder *b, const char *name, mseg_value input, int kernel, int stride,
                                 mseg_value *out)
 {
-    mseg_net_layer pool = {.kind = MSEG_MAX_POOL, .in = {input}, .kernel = kernel, .stride = stride};
+    mseg_net_layer pool = {
+        .kind = MSEG_MAX_POOL, .in = {input}, .kernel = kernel, .stride = stride, .padding = mseg_weights_padding(b->weights)};
     return build_pool(b, name, &pool, out);
 }

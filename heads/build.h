@@ -35,7 +35,7 @@ mseg_status mseg_build_block(const mseg_builder *builder, const char *layer, con
 /** Appends the inputs concatenated at the last one's size, named so. */
 mseg_status mseg_build_join(const mseg_builder *builder, const char *layer, const mseg_value *inputs, int n, mseg_value *out);
 
-/** Appends a pool of that kind. */
+/** Appends a pool of that kind; padding is the weights' own rule. */
 mseg_status mseg_build_global_pool(const mseg_builder *builder, const char *layer, mseg_value input, mseg_value *out);
 mseg_status mseg_build_max_pool(const mseg_builder *builder, const char *layer, mseg_value input, int kernel, int stride,
                                 mseg_value *out);

@@ -63,10 +63,44 @@ mseg_status mseg_head_aspp(const mseg_builder *b, mseg_value features, int outpu
     return conv(b, "head.projection", branches, n, 1, MSEG_RELU, projected);
 }
 
+/* Whether there is a convolution i of that part; *full: and it is one, not depthwise and pointwise. layer: its name. */
+static bool find_conv(const mseg_builder *b, const char *part, int i, char layer[MSEG_MAX_LAYER_NAME], bool *full)
+{
+    char depthwise[MSEG_MAX_LAYER_NAME];
+    snprintf(layer, MSEG_MAX_LAYER_NAME, "head.%s%d", part, i);
+    snprintf(depthwise, sizeof depthwise, "head.%s%d.depthwise", part, i);
+    *full = mseg_weights_has(b->weights, layer);
+    return *full || mseg_weights_has(b->weights, depthwise);
+}
+
+/* Appends it; *map is what it reads and becomes what it makes. */
+static mseg_status append_conv(const mseg_builder *b, const char *layer, bool is_full, mseg_value *map)
+{
+    const mseg_build_shape separable = {.input = *map,
+                                        .stride = 1,
+                                        .rate = 1,
+                                        .depthwise_activation = MSEG_RELU,
+                                        .pointwise = "pointwise",
+                                        .activation = MSEG_RELU};
+    return is_full ? conv(b, layer, map, 1, 1, MSEG_RELU, map) : mseg_build_block(b, layer, &separable, map);
+}
+
+mseg_status mseg_head_convs(const mseg_builder *b, const char *part, int least, mseg_value *map)
+{
+    char layer[MSEG_MAX_LAYER_NAME];
+    bool full;
+    mseg_status status = MSEG_OK;
+    for (int i = 0; !status && (find_conv(b, part, i, layer, &full) || i < least); i++)
+        status = append_conv(b, layer, full, map);
+    return status;
+}
+
 mseg_status mseg_head_deeplabv3(const mseg_builder *b, mseg_value features, int output_stride, mseg_value *logits,
                                 mseg_head_info *info)
 {
     mseg_value projected;
     mseg_status status = mseg_head_aspp(b, features, output_stride, &projected, info);
+    if (!status)
+        status = mseg_head_convs(b, "refine", 0, &projected);
     return status ? status : conv(b, "head.classifier", &projected, 1, 1, MSEG_LINEAR, logits);
 }

@@ -1,3 +1,5 @@
+#include "seg/convert.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -6,9 +8,7 @@
 #include "base/output.h"
 #include "plan/plan.h"
 #include "seg/builtin.h"
-#include "seg/opened.h"
 #include "seg/run/options.h"
-#include "write/write.h"
 
 /* By mseg_model_format. */
 static const struct writer {
@@ -111,58 +111,81 @@ static char *copy_name(const char *in)
     return copy ? memcpy(copy, name, length) : NULL;
 }
 
-static void describe(mseg_converted *result, const mseg_opened *opened, const struct writer *writer,
-                     const mseg_write_options *how, size_t bytes)
+void mseg_converting_close(mseg_converting *converting)
 {
-    const mseg_model_info *info = &opened->info;
-    *result = (mseg_converted){.format = writer->name,
+    mseg_free(&converting->name);
+    mseg_free(&converting->labels);
+    mseg_opened_close(&converting->opened);
+    *converting = (mseg_converting){0};
+}
+
+mseg_status mseg_converting_open(mseg_converting *c, const char *in, const char *out, const mseg_convert_options *given,
+                                 mseg_error *err)
+{
+    mseg_convert_options options;
+    *c = (mseg_converting){0};
+    mseg_status status = take_options(&options, given, out, err);
+    if (!status)
+        status = open_model(&c->opened, in, &options, err);
+    if (!status)
+        status = choose_canvas(&c->how, &c->opened.info, options.size, err);
+    if (!status)
+        status = take_labels(&c->labels, &c->opened, err);
+    if (!status && !(c->name = copy_name(in)))
+        status = mseg_fail(err, MSEG_NOMEM, NULL);
+    if (status) {
+        mseg_converting_close(c);
+        return status;
+    }
+    c->format = options.format;
+    c->how.output_stride = c->opened.info.output_stride;
+    c->how.half = options.half;
+    c->how.name = c->name;
+    c->how.labels = c->labels;
+    c->how.n_labels = c->labels ? c->opened.info.labels : 0;
+    return MSEG_OK;
+}
+
+static void describe(mseg_converted *result, const mseg_converting *c, size_t bytes)
+{
+    const mseg_model_info *info = &c->opened.info;
+    *result = (mseg_converted){.format = writers[c->format].name,
                                .network = info->network,
                                .width_multiplier = info->width_multiplier,
                                .classes = info->classes,
                                .output_stride = info->output_stride,
-                               .width = how->width,
-                               .height = how->height,
+                               .width = c->how.width,
+                               .height = c->how.height,
                                .bytes = bytes};
 }
 
-mseg_status mseg_convert(const char *in, const char *out, const mseg_convert_options *given, mseg_converted *result,
+mseg_status mseg_converting_make(mseg_bytes *bytes, const mseg_converting *c, const mseg_net *net, mseg_error *err)
+{
+    return writers[c->format].write(bytes, net, c->opened.weights, &c->how, err);
+}
+
+mseg_status mseg_converting_save(const mseg_converting *c, const mseg_bytes *bytes, const char *out, mseg_converted *result,
+                                 mseg_error *err)
+{
+    mseg_status status = mseg_output_write(out, bytes->data, bytes->size, err);
+    if (!status && result)
+        describe(result, c, bytes->size);
+    return status;
+}
+
+mseg_status mseg_convert(const char *in, const char *out, const mseg_convert_options *options, mseg_converted *result,
                          mseg_error *err)
 {
-    mseg_convert_options options;
-    mseg_write_options how = {0};
-    mseg_opened opened = {0};
+    mseg_converting converting;
     mseg_bytes bytes = {0};
-    const char **labels = NULL;
-    char *name = NULL;
-    mseg_converted unwanted;
-    result = result ? result : &unwanted;
-    *result = (mseg_converted){0};
-    mseg_status status = take_options(&options, given, out, err);
+    if (result)
+        *result = (mseg_converted){0};
+    mseg_status status = mseg_converting_open(&converting, in, out, options, err);
     if (!status)
-        status = open_model(&opened, in, &options, err);
+        status = mseg_converting_make(&bytes, &converting, &converting.opened.net, err);
     if (!status)
-        status = choose_canvas(&how, &opened.info, options.size, err);
-    if (!status)
-        status = take_labels(&labels, &opened, err);
-    if (!status && !(name = copy_name(in)))
-        status = mseg_fail(err, MSEG_NOMEM, NULL);
-    if (status)
-        goto done;
-    const struct writer *writer = &writers[options.format];
-    how.output_stride = opened.info.output_stride;
-    how.half = options.half;
-    how.name = name;
-    how.labels = labels;
-    how.n_labels = labels ? opened.info.labels : 0;
-    status = writer->write(&bytes, &opened.net, opened.weights, &how, err);
-    if (!status)
-        status = mseg_output_write(out, bytes.data, bytes.size, err);
-    if (!status)
-        describe(result, &opened, writer, &how, bytes.size);
-done:
+        status = mseg_converting_save(&converting, &bytes, out, result, err);
     mseg_free(&bytes.data);
-    mseg_free(&name);
-    mseg_free(&labels);
-    mseg_opened_close(&opened);
+    mseg_converting_close(&converting);
     return status;
 }

@@ -189,6 +189,43 @@ MSEG_API mseg_model_format mseg_model_format_of(const char *path);
 MSEG_API mseg_status mseg_convert(const char *in, const char *out, const mseg_convert_options *options, mseg_converted *result,
                                   mseg_error *err);
 
+/* Quantising: a float model as a TensorFlow Lite file in 8 bits, signed and by channel, whose ranges are those of photos like the
+ * ones that it will see. */
+typedef struct mseg_calibration mseg_calibration;
+
+/** Opens file in (NULL: the model that is part of the library) to be quantised into file out, a .tflite. options as for
+ * mseg_convert, without half. The pool (NULL: one thread) must outlive it. One call at a time. Memory is bounded by the network
+ * and the canvas, whatever the number of photos. Errors: those of mseg_convert but for writing. */
+MSEG_API mseg_status mseg_calibration_open(mseg_calibration **calibration, const char *in, const char *out,
+                                           const mseg_convert_options *options, mseg_pool *pool, mseg_error *err);
+
+/** NULL-safe; sets *calibration to NULL. */
+MSEG_API void mseg_calibration_close(mseg_calibration **calibration);
+
+/** Runs the model in float on a photo, as mseg_segment does by default or mseg_classify at crop 0.875, on a square canvas of the
+ * new file's width (if it is no square, of the model's default side), and notes what its layers make. Some hundred photos of all
+ * kinds are enough. Errors: MSEG_INVAL, MSEG_NOMEM, MSEG_LIMIT; MSEG_FORMAT when a layer makes what is no finite number. */
+MSEG_API mseg_status mseg_calibration_add(mseg_calibration *calibration, mseg_view photo, mseg_error *err);
+
+/** Quantises the model by the photos added, and writes the file, which appears whole or not at all. result may be NULL. Labels
+ * and probabilities mean the same; logits of class 0 are half a step (of a byte) less, which evens out that of equal bytes the
+ * first one is the label. Errors: MSEG_INVAL when no photo has been added, MSEG_UNSUPPORTED for networks that cannot run in 8
+ * bits (ResNet), those of mseg_convert. */
+MSEG_API mseg_status mseg_calibration_write(mseg_calibration *calibration, mseg_converted *result, mseg_error *err);
+
+/* What a layer's map lost by quantisation, on up to 16 of the photos. */
+typedef struct mseg_layer_loss {
+    char name[64];
+    double decibels; /* 10 log10(sum of squares in float / sum of squares of the difference); infinite: nothing */
+    uint64_t reserved[4];
+} mseg_layer_loss;
+
+/** How many layers have one: 0 before mseg_calibration_write. */
+MSEG_API int mseg_calibration_layers(const mseg_calibration *calibration);
+
+/** Layer index, in running order; all zero when there is no such one. */
+MSEG_API mseg_layer_loss mseg_calibration_layer(const mseg_calibration *calibration, int index);
+
 /* ---- running ----------------------------------------------------------------------------------------------------------- */
 
 /* MSEG_RESIZE_FIT: the longer side becomes size, aspect kept (the demo protocol). NONE: no scaling (the VOC protocol). STRETCH:

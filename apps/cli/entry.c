@@ -11,9 +11,10 @@ static const char *const sources[] = {"assumed",
                                       "by the input tensor's scale",
                                       "by the file's metadata",
                                       "by the operators in front",
+                                      "as the names of its tensors imply",
                                       "by --mean and --std",
                                       "as the built-in model was trained"};
-static const char *const source_keys[] = {"assumed", "tensor", "metadata", "operators", "given", "builtin"};
+static const char *const source_keys[] = {"assumed", "tensor", "metadata", "operators", "names", "given", "builtin"};
 /* By mseg_sampling. */
 static const char *const samplings[] = {"corners aligned", "half pixels", "TensorFlow 1"};
 static const char *const sampling_keys[] = {"align_corners", "half_pixel", "legacy"};

@@ -136,4 +136,13 @@ bool cli_eval_shows_table(const cli_eval_args *args);
 /** mseg eval --compare: the two counts files paths[n]. command: as typed. Returns the exit status. */
 int cli_eval_compare(const cli_eval_args *args, const char *command, char *const *paths, int n);
 
+typedef struct cli_eval_voc_score {
+    double miou;
+    uint64_t images;
+} cli_eval_voc_score;
+
+/** What 'mseg eval --voc FOLDER --split SPLIT' (NULL: val) without other options makes of a model; false after a line of error.
+ */
+bool cli_eval_voc(cli_eval_voc_score *score, const char *folder, const char *split, mseg_model *model, int jobs);
+
 #endif

@@ -46,6 +46,11 @@ const mseg_json *mseg_json_get(const mseg_json *object, const char *key);
 /** The elements of an array: for (item = mseg_json_first(array); item; item = mseg_json_next(item)). */
 const mseg_json *mseg_json_first(const mseg_json *array);
 const mseg_json *mseg_json_next(const mseg_json *item);
+bool mseg_json_is_object(const mseg_json *value);
+/** As for an array, of an object: its members, two of which may have one key. */
+const mseg_json *mseg_json_first_member(const mseg_json *object);
+/** What an object's member is called; NULL for what is none. */
+const char *mseg_json_key(const mseg_json *member);
 /** Elements of an array, -1 for other values. */
 int mseg_json_length(const mseg_json *array);
 /** The text of a string, else NULL. */

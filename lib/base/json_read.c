@@ -35,6 +35,21 @@ const mseg_json *mseg_json_next(const mseg_json *item)
     return item->next;
 }
 
+bool mseg_json_is_object(const mseg_json *value)
+{
+    return cJSON_IsObject(value);
+}
+
+const mseg_json *mseg_json_first_member(const mseg_json *object)
+{
+    return cJSON_IsObject(object) ? object->child : NULL;
+}
+
+const char *mseg_json_key(const mseg_json *member)
+{
+    return member->string;
+}
+
 int mseg_json_length(const mseg_json *array)
 {
     return cJSON_IsArray(array) ? cJSON_GetArraySize(array) : -1;

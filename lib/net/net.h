@@ -30,7 +30,7 @@ typedef enum mseg_layer_kind {
  * them into others. */
 typedef enum mseg_joining { MSEG_JOINS_AS_IT_IS, MSEG_JOINS_BY_QUANTIZE } mseg_joining;
 
-enum { MSEG_MAX_INPUTS = 5, MSEG_MAX_OUTPUTS = 8, MSEG_MAX_LAYER_NAME = 64 };
+enum { MSEG_MAX_INPUTS = 5, MSEG_MAX_OUTPUTS = 256, MSEG_MAX_LAYER_NAME = 64 };
 
 /* MSEG_CONV: out = activation(convolution of the inputs concatenated along channels + add). Inputs that a global pool (or a
  *   convolution of its result) made are 1x1 and stand for maps of the others' size; all others have the same number of channels.

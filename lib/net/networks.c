@@ -28,11 +28,27 @@ const mseg_network mseg_mobilenet_v1 = {
 
 static const mseg_block resnet_blocks[] = {{256, 0, 2}, {512, 0, 2}, {1024, 0, 2}, {2048, 0, 1}};
 
-const mseg_network mseg_resnet = {.name = "ResNet", .stem = 64, BLOCKS(resnet_blocks)};
+const mseg_network mseg_resnet = {.name = "ResNet", .stem = 64, BLOCKS(resnet_blocks), .unit = "unit"};
+
+static const mseg_block resnet_v1_5_blocks[] = {{256, 0, 1}, {512, 0, 2}, {1024, 0, 2}, {2048, 0, 2}};
+
+const mseg_network mseg_resnet_v1_5 = {
+    .name = "ResNet V1.5", .stem = 64, BLOCKS(resnet_v1_5_blocks), .unit = "bottleneck", .strided_first = true};
 
 void mseg_block_name(char name[MSEG_MAX_LAYER_NAME], int block, const char *part)
 {
     snprintf(name, MSEG_MAX_LAYER_NAME, "backbone.block%d%s%s", block, part ? "." : "", part ? part : "");
+}
+
+void mseg_unit_name(char name[MSEG_MAX_LAYER_NAME], const mseg_network *network, int index, const char *part)
+{
+    snprintf(name, MSEG_MAX_LAYER_NAME, "backbone.%s%d.%s", network->unit, index, part);
+}
+
+int mseg_unit_stride(const mseg_network *network, int *block, bool begins, bool ends)
+{
+    const bool strided = network->strided_first ? begins : ends;
+    return strided && *block < network->n_blocks ? network->blocks[(*block)++].stride : 1;
 }
 
 int mseg_aspp_rate(int branch, int output_stride)

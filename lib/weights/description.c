@@ -81,12 +81,14 @@ static mseg_status read_choice(int *choice, const mseg_json *root, const char *k
     return fail(err, key, "is none that mseg knows");
 }
 
-/* A size that may be left out: 0. */
+/* A size that may be left out: it stays then. */
 static mseg_status read_size(int *size, const mseg_json *root, const char *key, int most, mseg_error *err)
 {
     const mseg_json *value = mseg_json_get(root, key);
-    uint64_t count = 0;
-    if (value && (!mseg_json_count(value, &count) || count > (uint64_t)most))
+    uint64_t count;
+    if (!value)
+        return MSEG_OK;
+    if (!mseg_json_count(value, &count) || count > (uint64_t)most)
         return fail(err, key, "is no number that it can be");
     *size = (int)count;
     return MSEG_OK;

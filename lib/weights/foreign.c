@@ -8,7 +8,7 @@
 #include "weights/foreign_inside.h"
 
 /* What mseg reads. */
-#define GIVE   "give a TensorFlow Lite file (.tflite)"
+#define GIVE   "give a .tflite, .pb, .onnx or .safetensors file"
 #define UNPACK "unpack it and " GIVE
 
 /* How much of a text is looked at. */
@@ -69,15 +69,6 @@ static bool is_graph_text(const uint8_t *data, size_t size)
 static bool is_checkpoint(const uint8_t *data, size_t size)
 {
     return size >= 48 && holds(data, size, size - 8, "\x57\xfb\x80\x8b\x24\x75\x47\xdb", 8);
-}
-
-/* The length of a header in JSON, then that. */
-static bool is_safetensors(const uint8_t *data, size_t size)
-{
-    if (size < 10 || data[8] != '{')
-        return false;
-    uint64_t header = mseg_load_u64(data);
-    return header >= 2 && header <= size - 8 && (mentions(data, size, "\"dtype\"") || mentions(data, size, "\"__metadata__\""));
 }
 
 static bool is_pytorch(const uint8_t *data, size_t size)
@@ -174,7 +165,6 @@ static const foreign kinds[] = {
     {FITS(is_pytorch), MODEL("a PyTorch file (.pt, .pth)")},
     {MAGIC(0, "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"), MODEL("a PyTorch file (.pt, .pth)")},
     {FITS(is_pickle), MODEL("a Python pickle")},
-    {FITS(is_safetensors), MODEL("a safetensors file")},
     {FITS(mseg_foreign_is_onnx), MODEL("an ONNX model")},
     {FITS(mseg_foreign_is_saved_model), MODEL("a TensorFlow SavedModel (.pb)")},
     {FITS(mseg_foreign_is_meta_graph), MODEL("the graph of a TensorFlow checkpoint (.meta)")},

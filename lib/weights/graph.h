@@ -42,6 +42,7 @@ typedef struct mseg_node_read {
 typedef struct mseg_node {
     mseg_node_kind kind;
     char what[96];                /* for messages: "operator 3 (CONV_2D, code 3)" */
+    int source;                   /* for its reader: which of the file's operators it is */
     char fault[MSEG_NODE_FAULT];  /* what is wrong with its constants or activation, for messages; "": nothing */
     int inputs[MSEG_NODE_INPUTS]; /* nodes, all earlier in the list */
     int n_inputs;
@@ -79,10 +80,12 @@ typedef struct mseg_node {
 typedef struct mseg_graph {
     mseg_node *nodes; /* node 0 is the picture */
     int count;
+    int scores; /* the node that makes them; the matcher finds it */
 } mseg_graph;
 
 /** Finds a network that mseg knows in the graph, sets the canonical tensors, padding, sampling and origin of weights and marks
- * nodes as taken. Errors: MSEG_UNSUPPORTED with the node in the text, those of mseg_weights_add. */
+ * nodes as taken. A classifier that only training needs (torchvision's auxiliary one) is left out. Errors: MSEG_UNSUPPORTED with
+ * the node in the text, those of mseg_weights_add. */
 mseg_status mseg_graph_match(mseg_graph *graph, mseg_weights *weights, mseg_error *err);
 
 #endif

@@ -272,7 +272,8 @@ static mseg_status compute_all(gd_reader *r)
 {
     mseg_status status = MSEG_OK;
     if (!has_placeholder(r))
-        return mseg_fail(r->err, MSEG_UNSUPPORTED, "a graph without a place for the picture (Placeholder)");
+        return mseg_fail(r->err, MSEG_UNSUPPORTED,
+                         "a TensorFlow graph without a place for the picture (Placeholder); give one that is frozen");
     look_for_size(r);
     for (int i = 0; i < r->n_order && !status; i++)
         status = compute(r, &r->nodes[r->order[i]]);

@@ -11,6 +11,7 @@
 
 enum {
     GD_MAX_NODES = 1 << 18,
+    GD_MAX_CONSTANTS = 1 << 18,
     GD_MAX_INPUTS = 20,
     GD_NODE_TEXT = 160,
     GD_ASSUMED_SIDE = 513, /* of a picture that may have any: TensorFlow DeepLab's */

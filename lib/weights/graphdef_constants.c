@@ -142,6 +142,8 @@ static mseg_status check_tensor(const gd_reader *r, const gd_node *node, const M
 
 static mseg_status add_constant(gd_reader *r, gd_call *c, const gd_constant *constant)
 {
+    if (r->n_constants == GD_MAX_CONSTANTS)
+        return mseg_fail(r->err, MSEG_LIMIT, "more than %d constants, more than any network that mseg knows", GD_MAX_CONSTANTS);
     if (!mseg_grow(&r->constants, &r->constants_room, r->n_constants + 1, sizeof *r->constants))
         return mseg_fail(r->err, MSEG_NOMEM, NULL);
     r->constants[r->n_constants] = *constant;

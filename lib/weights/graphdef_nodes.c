@@ -86,7 +86,9 @@ mseg_status mseg_gd_fail(const gd_reader *r, const gd_node *node, mseg_status st
     vsnprintf(found, sizeof found, format, args);
     va_end(args);
     mseg_gd_describe(name, 96, node);
-    return mseg_fail(r->err, status, "%s%s %s", status == MSEG_FORMAT ? "damaged TensorFlow GraphDef: " : "", name, found);
+    const bool damaged = status == MSEG_FORMAT;
+    const char *give = damaged ? "; get it again" : strchr(found, ';') ? "" : "; mseg reads MobileNet classifiers and DeepLabv3";
+    return mseg_fail(r->err, status, "%s%s %s%s", damaged ? "damaged TensorFlow GraphDef: " : "", name, found, give);
 }
 
 static int compare_texts(gd_text a, gd_text b)
@@ -162,7 +164,8 @@ static mseg_status read_nodes(gd_reader *r)
         if (number != GRAPH_NODE)
             continue;
         if (r->n_nodes == GD_MAX_NODES)
-            return mseg_fail(r->err, MSEG_LIMIT, "more than %d nodes, more than any network that mseg knows", GD_MAX_NODES);
+            return mseg_fail(r->err, MSEG_LIMIT, "more than %d nodes, more than any network that mseg knows; is it frozen?",
+                             GD_MAX_NODES);
         if (!mseg_grow(&r->nodes, &room, r->n_nodes + 1, sizeof *r->nodes))
             return mseg_fail(r->err, MSEG_NOMEM, NULL);
         gd_node *node = &r->nodes[r->n_nodes++];
@@ -322,7 +325,7 @@ mseg_status mseg_gd_find_nodes(gd_reader *r)
             status = put_in_order(r, i, stack);
     mseg_free(&stack);
     if (!status && !r->n_order)
-        status = mseg_fail(r->err, MSEG_FORMAT, "damaged TensorFlow GraphDef: a graph without an output");
+        status = mseg_fail(r->err, MSEG_FORMAT, "damaged TensorFlow GraphDef: no node gives out anything; get it again");
     kind = status == MSEG_NOMEM ? MSEG_OK : tell_kind(r);
     return kind ? kind : status;
 }

@@ -188,6 +188,15 @@ static bool readers_multiply(const mseg_matcher *m, const mseg_node *node)
     return true;
 }
 
+/* Bounds of 6 are ReLU6's own. */
+static bool all_six(const float *caps, int channels)
+{
+    for (int c = 0; c < channels; c++)
+        if (caps[c] != 6)
+            return false;
+    return true;
+}
+
 static mseg_status apply_caps(const mseg_matcher *m, const mseg_node *node, const char *layer, mseg_tensor *weight,
                               mseg_tensor *bias)
 {
@@ -195,10 +204,13 @@ static mseg_status apply_caps(const mseg_matcher *m, const mseg_node *node, cons
     const mseg_node *source = mseg_match_source(m, node);
     if (source->kind == MSEG_NODE_POOL)
         source = mseg_match_source(m, source);
-    if (node->norm[MSEG_NODE_VARIANCE].data && (node->caps.data || source->caps.data))
-        return mseg_match_fail(m, node, layer, "has batch norm apart and bounds");
     const float *before = source->caps.data ? caps_of(m, source, layer, &status) : NULL;
     const float *caps = node->caps.data && !status ? caps_of(m, node, layer, &status) : NULL;
+    if (node->norm[MSEG_NODE_VARIANCE].data && !status) {
+        if ((before && !all_six(before, source->channels)) || (caps && !all_six(caps, node->channels)))
+            return mseg_match_fail(m, node, layer, "has batch norm apart and bounds");
+        return MSEG_OK;
+    }
     if (caps && !readers_multiply(m, node))
         return mseg_match_fail(m, node, layer, "is bounded where no convolution follows");
     if (status || (!before && !caps))
@@ -301,7 +313,18 @@ static bool note_padding(mseg_matcher *m, int in, int out, int kernel, int strid
     return out == mseg_out_size(in, stride) && (m->same || m->symmetric);
 }
 
-static mseg_status check_geometry(mseg_matcher *m, const mseg_node *node, const char *layer, const mseg_expected *want)
+/* Whether both axes are padded by a rule. In slim's ResNet strided convolutions have one of their own: equal on both sides. */
+static bool padding_fits(mseg_matcher *m, const mseg_node *node, int kernel, int stride, int rate)
+{
+    mseg_matcher own = {.symmetric = true};
+    const bool slim = m->network->unit && !m->network->strided_first;
+    mseg_matcher *to = slim && stride > 1 && node->kind == MSEG_NODE_CONV ? &own : m;
+    to->given = to->given || (node->pads_given && kernel > 1 && stride > 1);
+    return note_padding(to, node->in_height, node->height, kernel, stride, rate, node->pad_h) &&
+           note_padding(to, node->in_width, node->width, kernel, stride, rate, node->pad_w);
+}
+
+mseg_status mseg_match_geometry(mseg_matcher *m, const mseg_node *node, const char *layer, const mseg_expected *want)
 {
     const int stride = node->stride_h, kernel = want->kernel;
     int rate = node->rate_h;
@@ -313,9 +336,7 @@ static mseg_status check_geometry(mseg_matcher *m, const mseg_node *node, const 
                                want->rate ? ", not what this output stride has" : "");
     if (kernel == 1)
         rate = 1;
-    m->given = m->given || (node->pads_given && kernel > 1 && stride > 1);
-    if (node->block > 1 || !note_padding(m, node->in_height, node->height, kernel, stride, rate, node->pad_h) ||
-        !note_padding(m, node->in_width, node->width, kernel, stride, rate, node->pad_w))
+    if (node->block > 1 || !padding_fits(m, node, kernel, stride, rate))
         return mseg_match_fail(m, node, layer,
                                "makes %dx%d of %dx%d with %d and %d zeros before: neither SAME nor symmetric padding",
                                node->height, node->width, node->in_height, node->in_width, node->pad_h, node->pad_w);
@@ -339,7 +360,7 @@ mseg_status mseg_match_take(mseg_matcher *m, mseg_node *node, const char *layer,
                                node->caps.data ? " and bounds" : "", activation_name(want->activation));
     mseg_status status = check_weight_shape(m, node, layer, want->kernel);
     if (status == MSEG_OK)
-        status = check_geometry(m, node, layer, want);
+        status = mseg_match_geometry(m, node, layer, want);
     if (status == MSEG_OK)
         status = add_tensors(m, node, layer);
     mseg_match_claim(node, layer);
@@ -410,6 +431,7 @@ static mseg_status match(mseg_matcher *m)
         status = mseg_match_head(m);
     if (status != MSEG_OK)
         return status;
+    m->graph->scores = (int)(m->current - m->graph->nodes);
     /* What fits both rules at this size and is given as numbers is the same at every size. */
     if (!(m->same && m->symmetric && m->weights->described))
         m->weights->padding = m->same && !(m->symmetric && m->given) ? MSEG_SAME : MSEG_SYMMETRIC;
@@ -421,7 +443,7 @@ static mseg_status match(mseg_matcher *m)
 
 mseg_status mseg_graph_match(mseg_graph *graph, mseg_weights *weights, mseg_error *err)
 {
-    static const mseg_network *const networks[] = {&mseg_mobilenet_v2, &mseg_mobilenet_v1};
+    static const mseg_network *const networks[] = {&mseg_mobilenet_v2, &mseg_mobilenet_v1, &mseg_resnet_v1_5, &mseg_resnet};
     mseg_status status = MSEG_UNSUPPORTED;
     mseg_error why[sizeof networks / sizeof *networks] = {0};
     int most = -1;

@@ -2,12 +2,12 @@
 #define MSEG_WEIGHTS_MATCH_H
 
 /* Inside lib/weights only. In: the nodes of a foreign file. Out: those that are a network's layers under their canonical names
- * (match.c: a convolution; match_backbone.c, match_head.c: what follows what). */
+ * (match.c: a convolution; match_backbone.c, match_resnet.c, match_head.c: what follows what). */
 
 #include "net/networks.h"
 #include "weights/graph.h"
 
-enum { MSEG_MATCH_BLOCKS = 32 };
+enum { MSEG_MATCH_BLOCKS = 128 }; /* and units */
 
 typedef struct mseg_matcher {
     mseg_graph *graph;
@@ -63,8 +63,20 @@ mseg_status mseg_match_step(mseg_matcher *m, const char *layer, const mseg_expec
  * one. */
 mseg_status mseg_match_resize(mseg_matcher *m, mseg_node *resize, const char *layer);
 
+/** Whether a convolution or max pool has stride, rate and padding as wanted; notes its padding. Errors: MSEG_UNSUPPORTED. */
+mseg_status mseg_match_geometry(mseg_matcher *m, const mseg_node *node, const char *layer, const mseg_expected *want);
+
+/** Sets the file's output stride, which the first of the strides and rates so far tells that is not as its network has it
+ * (strides[count], behind a stride of before), and checks that the others follow from it. Errors: MSEG_UNSUPPORTED, with
+ * "backbone.KINDi.PART" in the text. */
+mseg_status mseg_match_output_stride(mseg_matcher *m, const int *strides, int count, int before, const char *kind,
+                                     const char *part);
+
 /** Stem, blocks and, where a classifier has it, the last convolution. */
 mseg_status mseg_match_backbone(mseg_matcher *m);
+
+/** That of a ResNet: stem, max pool and units, as many as there are, without a classifier that hangs on one of them. */
+mseg_status mseg_match_resnet(mseg_matcher *m);
 
 /** A classifier's head, DeepLabv3's, or that with DeepLabv3+'s decoder. */
 mseg_status mseg_match_head(mseg_matcher *m);

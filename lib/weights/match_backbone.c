@@ -32,6 +32,8 @@ static mseg_status match_residual(mseg_matcher *m, int block, const mseg_node *i
         return mseg_match_fail(m, add, layer, "does not add the block's input");
     if (add->height != project->height || add->width != project->width || add->channels != project->channels)
         return mseg_match_fail(m, add, layer, "changes the shape");
+    if (add->activation != MSEG_LINEAR)
+        return mseg_match_fail(m, add, layer, "is followed by an activation");
     if (add->low == 0)
         return mseg_match_fail(m, add, layer, "holds no numbers below 0, as if RELU followed");
     mseg_match_claim(add, project->layer);
@@ -66,32 +68,38 @@ static mseg_status match_block(mseg_matcher *m, int block)
     return status == MSEG_OK ? match_residual(m, block, input) : status;
 }
 
-/* The output stride is told by the first block that keeps its stride; everything else must follow from it. */
-static mseg_status check_output_stride(mseg_matcher *m)
+mseg_status mseg_match_output_stride(mseg_matcher *m, const int *strides, int count, int before, const char *kind,
+                                     const char *part)
 {
-    const mseg_block *blocks = m->network->blocks;
-    int os = 2;
-    for (int block = 0; block < m->network->n_blocks && m->strides[block] == blocks[block].stride; block++)
-        os *= blocks[block].stride;
-    mseg_atrous atrous = {os, 2, 1};
-    for (int block = 0; block < m->network->n_blocks; block++) {
-        int rate, stride = mseg_atrous_stride(&atrous, blocks[block].stride, &rate);
-        if (m->strides[block] != stride || m->rates[block] != rate)
+    int os = before;
+    for (int i = 0; i < count && m->strides[i] == strides[i]; i++)
+        os *= strides[i];
+    mseg_atrous atrous = {os, before, 1};
+    for (int i = 0; i < count; i++) {
+        int rate, stride = mseg_atrous_stride(&atrous, strides[i], &rate);
+        if (m->strides[i] != stride || m->rates[i] != rate)
             return mseg_fail(m->err, MSEG_UNSUPPORTED,
-                             "backbone.block%d.depthwise has stride %d and rate %d; output stride %d has %d and %d there", block,
-                             m->strides[block], m->rates[block], os, stride, rate);
+                             "backbone.%s%d.%s has stride %d and rate %d; output stride %d has %d and %d there", kind, i, part,
+                             m->strides[i], m->rates[i], os, stride, rate);
     }
     m->weights->origin.output_stride = os;
     return MSEG_OK;
 }
 
+static mseg_status match_blocks(mseg_matcher *m)
+{
+    int strides[MSEG_MATCH_BLOCKS];
+    mseg_status status = match_stem(m);
+    for (int block = 0; block < m->network->n_blocks && status == MSEG_OK; block++) {
+        status = match_block(m, block);
+        strides[block] = m->network->blocks[block].stride;
+    }
+    return status ? status : mseg_match_output_stride(m, strides, m->network->n_blocks, 2, "block", "depthwise");
+}
+
 mseg_status mseg_match_backbone(mseg_matcher *m)
 {
-    mseg_status status = match_stem(m);
-    for (int block = 0; block < m->network->n_blocks && status == MSEG_OK; block++)
-        status = match_block(m, block);
-    if (status == MSEG_OK)
-        status = check_output_stride(m);
+    mseg_status status = m->network->unit ? mseg_match_resnet(m) : match_blocks(m);
     if (status != MSEG_OK || !m->network->last)
         return status;
     const mseg_node *last = m->current->uses == 1 ? mseg_match_user(m, m->current, MSEG_NODE_CONV) : NULL;

@@ -1,8 +1,9 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "weights/match.h"
 
-enum { MAX_DENSE = 8, MAX_DECODER = 8 };
+enum { MAX_DENSE = 8, MAX_REFINEMENTS = 8 };
 
 static const mseg_expected pointwise_relu = {MSEG_NODE_CONV, 1, MSEG_RELU, 1, false};
 static const mseg_expected pointwise_linear = {MSEG_NODE_CONV, 1, MSEG_LINEAR, 1, false};
@@ -65,18 +66,24 @@ static mseg_status match_aspp(mseg_matcher *m, mseg_node *node, const mseg_node 
     return mseg_match_take(m, node, layer, &pointwise_relu);
 }
 
-/* The branches in the order of their channels: [image pooling], aspp0, [aspp1, aspp2, aspp3]. */
-static mseg_status match_branches(mseg_matcher *m, mseg_node *concat, const mseg_node *features)
+/* The branches in the order of their channels: aspp0, [aspp1, aspp2, aspp3], with the image pooling, if any, first or last: *last
+ * is how many channels it has there, else 0. */
+static mseg_status match_branches(mseg_matcher *m, mseg_node *concat, const mseg_node *features, int *last)
 {
     const int height = features->height, width = features->width;
     int channels = 0, number = 0;
+    bool pooled = false;
     for (int i = 0; i < concat->n_inputs; i++) {
         mseg_node *branch = &m->graph->nodes[concat->inputs[i]];
         const bool pooling = branch->kind == MSEG_NODE_RESIZE;
         if (branch->kind == MSEG_NODE_OTHER)
             return mseg_match_fail(m, branch, "the concatenation", "is of a form that mseg does not know");
-        if (pooling && i > 0)
-            return mseg_match_fail(m, branch, "head.image_pooling", "is not first in the concatenation");
+        if (pooling && i > 0 && (pooled || i < concat->n_inputs - 1))
+            return mseg_match_fail(m, branch, "head.image_pooling",
+                                   pooled ? "is a second one in the concatenation"
+                                          : "is neither first nor last in the concatenation");
+        pooled = pooled || pooling;
+        *last = pooling && i > 0 ? branch->channels : 0;
         if (branch->taken || branch->height != height || branch->width != width)
             return mseg_match_fail(m, branch, "the concatenation", "does not give one %dx%d map", height, width);
         mseg_status status = pooling ? match_pooling(m, branch, features) : match_aspp(m, branch, features, number++);
@@ -101,16 +108,52 @@ static mseg_node *first_concat(const mseg_matcher *m)
     return NULL;
 }
 
-/* One of the decoder's 3x3 convolutions, full, or depthwise and pointwise. */
-static mseg_status match_refinement(mseg_matcher *m, int number)
+/* A copy of a convolution's weights in which that many input channels, the last ones, come first. */
+static mseg_status put_last_first(mseg_matcher *m, mseg_tensor *w, int last)
+{
+    const size_t row = (size_t)w->shape[3], element = w->bytes / mseg_tensor_elements(w), tail = (size_t)last * element;
+    const size_t bytes = row * element;
+    uint8_t *to = mseg_weights_room(m->weights, w->bytes, m->err);
+    if (!to)
+        return MSEG_NOMEM;
+    for (size_t at = 0; at < w->bytes; at += bytes) {
+        memcpy(to + at, w->data + at + bytes - tail, tail);
+        memcpy(to + at + tail, w->data + at, bytes - tail);
+    }
+    w->data = to;
+    return MSEG_OK;
+}
+
+/* The projection of the branches. mseg has the image pooling first; last: channels of one that the file has last, 0: none. */
+static mseg_status match_projection(mseg_matcher *m, int last)
+{
+    static const char *const layer = "head.projection";
+    mseg_node *conv = mseg_match_user(m, m->current, MSEG_NODE_CONV);
+    if (!last || !conv || *conv->fault || conv->weight.shape[3] != m->current->channels)
+        return mseg_match_step(m, layer, &pointwise_relu);
+    const mseg_tensor weight = conv->weight;
+    if (weight.n_scales > 1 && weight.axis == 3)
+        return mseg_match_fail(m, conv, layer, "has weights whose scale changes along the input's channels");
+    snprintf(conv->weight.name, sizeof conv->weight.name, "%s.weight", layer);
+    mseg_status status = mseg_weights_check(m->weights, &conv->weight, m->err);
+    if (!status)
+        status = put_last_first(m, &conv->weight, last);
+    if (!status)
+        status = mseg_match_step(m, layer, &pointwise_relu);
+    conv->weight = weight;
+    return status;
+}
+
+/* A 3x3 convolution behind others, full, or depthwise and pointwise. */
+static mseg_status match_refinement(mseg_matcher *m, const char *part, int number)
 {
     char layer[MSEG_MAX_LAYER_NAME];
-    snprintf(layer, sizeof layer, "head.decoder%d", number);
+    snprintf(layer, sizeof layer, "head.%s%d", part, number);
     if (mseg_match_user(m, m->current, MSEG_NODE_CONV))
         return mseg_match_step(m, layer, &full_relu);
-    snprintf(layer, sizeof layer, "head.decoder%d.depthwise", number);
+    snprintf(layer, sizeof layer, "head.%s%d.depthwise", part, number);
     mseg_status status = mseg_match_step(m, layer, &spatial_relu);
-    snprintf(layer, sizeof layer, "head.decoder%d.pointwise", number);
+    snprintf(layer, sizeof layer, "head.%s%d.pointwise", part, number);
     return status ? status : mseg_match_step(m, layer, &pointwise_relu);
 }
 
@@ -136,11 +179,11 @@ static mseg_status match_decoder(mseg_matcher *m, mseg_node *resize)
     status = mseg_match_resize(m, resize, place);
     mseg_match_claim(concat, "head.join");
     m->current = concat;
-    for (int i = 0; i < MAX_DECODER && !status; i++) {
+    for (int i = 0; i < MAX_REFINEMENTS && !status; i++) {
         const mseg_node *conv = mseg_match_user(m, m->current, MSEG_NODE_CONV);
         if (conv && conv->weight.shape[1] == 1)
             break;
-        status = match_refinement(m, i);
+        status = match_refinement(m, "decoder", i);
     }
     return status;
 }
@@ -152,15 +195,30 @@ static mseg_node *decoder_of(const mseg_matcher *m)
     return resize && mseg_match_user(m, resize, MSEG_NODE_CONCAT) ? resize : NULL;
 }
 
+/* What torchvision has between projection and classifier. */
+static mseg_status match_refinements(mseg_matcher *m)
+{
+    mseg_status status = MSEG_OK;
+    for (int i = 0; i < MAX_REFINEMENTS && !status; i++) {
+        const mseg_node *conv = mseg_match_user(m, m->current, MSEG_NODE_CONV);
+        if (conv ? conv->weight.shape[1] == 1 : !mseg_match_user(m, m->current, MSEG_NODE_DEPTHWISE))
+            break;
+        status = match_refinement(m, "refine", i);
+    }
+    return status;
+}
+
 static mseg_status match_deeplab(mseg_matcher *m)
 {
+    int last = 0;
     mseg_node *concat = m->current->uses > 1 ? first_concat(m) : NULL;
-    mseg_status status = concat ? match_branches(m, concat, m->current) : mseg_match_step(m, "head.aspp0", &pointwise_relu);
+    mseg_status status =
+        concat ? match_branches(m, concat, m->current, &last) : mseg_match_step(m, "head.aspp0", &pointwise_relu);
     if (status == MSEG_OK)
-        status = mseg_match_step(m, "head.projection", &pointwise_relu);
+        status = match_projection(m, last);
     mseg_node *resize = status ? NULL : decoder_of(m);
-    if (resize)
-        status = match_decoder(m, resize);
+    if (!status)
+        status = resize ? match_decoder(m, resize) : match_refinements(m);
     return status == MSEG_OK ? mseg_match_step(m, "head.classifier", &pointwise_linear) : status;
 }
 

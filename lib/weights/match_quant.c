@@ -156,6 +156,8 @@ static bool node_fits(const mseg_matcher *m, const mseg_node *node)
         return sum_fits(m, node);
     case MSEG_NODE_POOL:
         return pool_fits(m, node);
+    case MSEG_NODE_MAX_POOL:
+        return refuse(m, node, "is a max pool, which mseg computes in float only");
     case MSEG_NODE_RESIZE:
         return resize_fits(m, node);
     default:

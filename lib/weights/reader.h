@@ -60,6 +60,11 @@ void *mseg_weights_room(mseg_weights *weights, size_t bytes, mseg_error *err);
 
 bool mseg_tflite_probe(const uint8_t *data, size_t size);
 mseg_status mseg_tflite_read(mseg_weights *weights, mseg_error *err);
+bool mseg_safetensors_probe(const uint8_t *data, size_t size);
+mseg_status mseg_safetensors_read(mseg_weights *weights, mseg_error *err);
+
+bool mseg_onnx_probe(const uint8_t *data, size_t size);
+mseg_status mseg_onnx_read(mseg_weights *weights, mseg_error *err);
 
 bool mseg_graphdef_probe(const uint8_t *data, size_t size);
 mseg_status mseg_graphdef_read(mseg_weights *weights, mseg_error *err);

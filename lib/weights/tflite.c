@@ -283,11 +283,11 @@ static mseg_status check_network(const tfl_model *model, mseg_error *err)
 mseg_status mseg_tfl_model_match(mseg_weights *weights, const tfl_model *model, mseg_error *err)
 {
     mseg_graph graph;
-    mseg_status status = mseg_tfl_graph_build(&graph, &weights->input, model, err);
+    mseg_status status = mseg_tfl_graph_build(&graph, weights, model, err);
     if (status == MSEG_OK)
         status = mseg_graph_match(&graph, weights, err);
     if (status == MSEG_OK)
-        status = mseg_tfl_check(model, err);
+        status = mseg_tfl_check(model, graph.nodes[graph.scores].source, err);
     if (status == MSEG_UNSUPPORTED)
         mseg_tfl_say_kind(model, err);
     mseg_free(&graph.nodes);

@@ -98,7 +98,7 @@ typedef struct tfl_operator {
     float epsilon;                  /* batch norm: added to the variance */
     char
         custom[40]; /* the beginning of a custom operator's name, printable; "": it is none. Of other formats: their name of it */
-    char label[48]; /* of other formats: what messages call it, "node Conv_12 (Conv)"; "": by its place and code */
+    char label[80]; /* of other formats: what messages call it, "node Conv_12 (Conv)"; "": by its place and code */
 } tfl_operator;
 
 typedef struct tfl_model {
@@ -141,13 +141,18 @@ typedef struct tfl_view {
 typedef struct tfl_affine {
     bool used;
     double scale[3], offset[3];
+    bool padded; /* one of them puts pad around the picture, if it is smaller than the network's */
+    double pad[3];
 } tfl_affine;
 
 /* A graph in the making. */
 typedef struct tfl_builder {
     const tfl_model *model;
-    mseg_node *nodes; /* node 0 is the picture */
-    int *versions;    /* of each node: grows when a later operator becomes part of it */
+    mseg_weights *weights; /* for room */
+    mseg_error *err;
+    mseg_status status; /* no room: why */
+    mseg_node *nodes;   /* node 0 is the picture */
+    int *versions;      /* of each node: grows when a later operator becomes part of it */
     int count;
     tfl_view *views; /* of each tensor */
     tfl_affine before;
@@ -201,11 +206,27 @@ void mseg_tfl_note_format(tfl_builder *b, const tfl_operator *op);
 /** Notes that op, which becomes part of the node, is an operator of its own in bytes: what it does to the node. */
 void mseg_tfl_set_apart(const tfl_builder *b, const tfl_operator *op, mseg_node *node, const char *what);
 
+/** The output of op is the same node as v, which may have grown. */
+void mseg_tfl_pass(tfl_builder *b, const tfl_operator *op, const tfl_view *v);
+
+/** The node of v when it is a convolution of which more may become part; NULL: it is none. */
+mseg_node *mseg_tfl_open_convolution(const tfl_builder *b, const tfl_view *v);
+
+/** Of two operands of which one is a constant: whether it is the first. */
+bool mseg_tfl_constant_first(const tfl_builder *b, const tfl_operator *op);
+
 /** Makes op a part of an earlier node; false when it is none. */
 bool mseg_tfl_absorb(tfl_builder *b, const tfl_operator *op);
 
+/** Makes op, arithmetic with a constant of one value for each channel (or for all), a part of the convolution before it, as its
+ * batch norm; false when it is none. */
+bool mseg_tfl_absorb_affine(tfl_builder *b, const tfl_operator *op);
+
 /** Makes op, arithmetic on the picture, a part of the input rule; false when it is none. */
 bool mseg_tfl_absorb_arithmetic(tfl_builder *b, const tfl_operator *op);
+
+/** Makes op, which puts as much as nothing around the picture, a part of the input rule; false when it is none. */
+bool mseg_tfl_absorb_surroundings(tfl_builder *b, const tfl_operator *op);
 
 /** The rule by which a picture enters, by the input tensor and the operators in front of the network; .from tells which. What
  * neither tells is as in rule before. */
@@ -214,8 +235,9 @@ void mseg_tfl_input_rule(const tfl_builder *b, mseg_input *rule);
 /** What messages call operator op of the model. */
 void mseg_tfl_describe(char text[TFL_DESCRIPTION], const tfl_model *model, const tfl_operator *op);
 
-/** The nodes of the model and its input rule. The caller frees graph->nodes. On failure *graph is all zero. */
-mseg_status mseg_tfl_graph_build(mseg_graph *graph, mseg_input *rule, const tfl_model *model, mseg_error *err);
+/** The nodes of the model and the input rule of weights, which has the room that the nodes' tensors need. The caller frees
+ * graph->nodes. On failure *graph is all zero. */
+mseg_status mseg_tfl_graph_build(mseg_graph *graph, mseg_weights *weights, const tfl_model *model, mseg_error *err);
 
 /** Finds the network that the model's operators are: tensors, padding, input rule and origin of weights (match.c), after which
  * every check of mseg_tfl_check has passed. weights->input is what the file says elsewhere of the picture. The model's data must

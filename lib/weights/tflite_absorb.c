@@ -17,8 +17,7 @@ bool mseg_tfl_whole(const tfl_builder *b, const tfl_view *v)
     return mseg_tfl_current(b, v) && v->block == 1 && !mseg_tfl_padded(v) && !v->channels_first;
 }
 
-/* The output of op is the same node as v, which may have grown. */
-static void pass(tfl_builder *b, const tfl_operator *op, const tfl_view *v)
+void mseg_tfl_pass(tfl_builder *b, const tfl_operator *op, const tfl_view *v)
 {
     tfl_view *out = &b->views[op->output];
     *out = *v;
@@ -27,13 +26,16 @@ static void pass(tfl_builder *b, const tfl_operator *op, const tfl_view *v)
     mseg_tfl_narrow(&b->nodes[v->node], &b->model->tensors[op->output]);
 }
 
-/* The node of v when it is a convolution of which more may become part; NULL: it is none. */
-static mseg_node *open_convolution(const tfl_builder *b, const tfl_view *v)
+/* The node of v when more may become part of it; NULL: none may. */
+static mseg_node *open_node(const tfl_builder *b, const tfl_view *v)
 {
-    if (!mseg_tfl_current(b, v) || mseg_tfl_padded(v))
-        return NULL;
-    mseg_node *node = &b->nodes[v->node];
-    return (node->kind == MSEG_NODE_CONV || node->kind == MSEG_NODE_DEPTHWISE) && !node->uses ? node : NULL;
+    return mseg_tfl_current(b, v) && !mseg_tfl_padded(v) && !b->nodes[v->node].uses ? &b->nodes[v->node] : NULL;
+}
+
+mseg_node *mseg_tfl_open_convolution(const tfl_builder *b, const tfl_view *v)
+{
+    mseg_node *node = open_node(b, v);
+    return node && (node->kind == MSEG_NODE_CONV || node->kind == MSEG_NODE_DEPTHWISE) ? node : NULL;
 }
 
 static bool is_integer_type(int type)
@@ -51,7 +53,7 @@ static bool absorb_format(tfl_builder *b, const tfl_operator *op)
             return false;
         if (v->node == 0 && b->quantized_input < 0 && is_integer_type(b->model->tensors[op->output].type))
             b->quantized_input = op->output;
-        pass(b, op, v);
+        mseg_tfl_pass(b, op, v);
         mseg_tfl_note_format(b, op);
         return true;
     }
@@ -68,7 +70,7 @@ static bool absorb_cast(tfl_builder *b, const tfl_operator *op)
     const tfl_view *v = mseg_tfl_input(b, op, 0);
     if (!mseg_tfl_whole(b, v) || v->node != 0 || b->nodes[0].uses || b->model->tensors[op->output].type != TFL_FLOAT32)
         return false;
-    pass(b, op, v);
+    mseg_tfl_pass(b, op, v);
     mseg_tfl_set_apart(b, op, &b->nodes[0], "is turned into floats by");
     return true;
 }
@@ -93,7 +95,7 @@ static bool is_zero(const tfl_builder *b, const tfl_operator *op, int input)
 static bool absorb_activation(tfl_builder *b, const tfl_operator *op, int input)
 {
     const tfl_view *v = mseg_tfl_input(b, op, input);
-    mseg_node *node = open_convolution(b, v);
+    mseg_node *sum = open_node(b, v), *node = sum && sum->kind == MSEG_NODE_ADD ? sum : mseg_tfl_open_convolution(b, v);
     const mseg_activation activation = op->code == TFL_OP_RELU6 ? MSEG_RELU6 : MSEG_RELU;
     if (!node || (node->activation != MSEG_LINEAR && node->activation != activation))
         return false;
@@ -102,7 +104,7 @@ static bool absorb_activation(tfl_builder *b, const tfl_operator *op, int input)
         mseg_tfl_set_apart(b, op, node, "gets other bytes by");
     mseg_tfl_bound(node, activation, true);
     b->versions[v->node]++;
-    pass(b, op, v);
+    mseg_tfl_pass(b, op, v);
     return true;
 }
 
@@ -113,8 +115,7 @@ static bool absorb_maximum(tfl_builder *b, const tfl_operator *op)
     return is_zero(b, op, 1 - input) && absorb_activation(b, op, input);
 }
 
-/* Of two operands of which one is a constant: whether it is the first. */
-static bool constant_first(const tfl_builder *b, const tfl_operator *op)
+bool mseg_tfl_constant_first(const tfl_builder *b, const tfl_operator *op)
 {
     const tfl_view *v = mseg_tfl_input(b, op, 0);
     return v && v->constant >= 0;
@@ -124,15 +125,15 @@ static bool constant_first(const tfl_builder *b, const tfl_operator *op)
  * made of it. */
 static bool absorb_minimum(tfl_builder *b, const tfl_operator *op)
 {
-    const int constant = constant_first(b, op) ? 0 : 1;
+    const int constant = mseg_tfl_constant_first(b, op) ? 0 : 1;
     const tfl_view *v = mseg_tfl_input(b, op, 1 - constant), *caps = mseg_tfl_input(b, op, constant);
-    mseg_node *node = open_convolution(b, v);
+    mseg_node *node = mseg_tfl_open_convolution(b, v);
     if (!node || !caps || caps->constant < 0 || node->caps.data)
         return false;
     mseg_tfl_constant(&b->model->tensors[caps->constant], "bound", &node->caps, node->fault);
     mseg_tfl_set_apart(b, op, node, "is bounded by");
     b->versions[v->node]++;
-    pass(b, op, v);
+    mseg_tfl_pass(b, op, v);
     return true;
 }
 
@@ -143,7 +144,7 @@ static bool absorb_pad(tfl_builder *b, const tfl_operator *op)
     if (!mseg_tfl_whole(b, v) || !mseg_tfl_ints(b, op, 1, 8, pads) || !mseg_tfl_in_range(pads, 8, 0, TFL_MAX_DIMENSION) ||
         pads[0] || pads[1] || pads[6] || pads[7])
         return false;
-    pass(b, op, v);
+    mseg_tfl_pass(b, op, v);
     memcpy(b->views[op->output].pad, pads + 2, sizeof b->views->pad);
     return true;
 }
@@ -170,7 +171,7 @@ static bool absorb_space_to_batch(tfl_builder *b, const tfl_operator *op)
         block[0] != block[1] || !mseg_tfl_in_range(block, 2, 2, TFL_MAX_STRIDE) ||
         !mseg_tfl_in_range(pads, 4, 0, TFL_MAX_DIMENSION))
         return false;
-    pass(b, op, v);
+    mseg_tfl_pass(b, op, v);
     b->views[op->output].block = block[0];
     memcpy(b->views[op->output].pad, pads, sizeof pads);
     return true;
@@ -191,7 +192,7 @@ static bool absorb_batch_to_space(tfl_builder *b, const tfl_operator *op)
     node->pad_w -= crops[2];
     node->block = 1;
     b->versions[v->node]++;
-    pass(b, op, v);
+    mseg_tfl_pass(b, op, v);
     b->views[op->output].block = 1;
     return true;
 }
@@ -206,7 +207,7 @@ static bool absorb_reshape(tfl_builder *b, const tfl_operator *op)
     for (int i = 0; i < out->rank; i++)
         if (out->shape[i] != 1 && out->shape[i] != b->nodes[v->node].channels)
             return false;
-    pass(b, op, v);
+    mseg_tfl_pass(b, op, v);
     return true;
 }
 
@@ -219,7 +220,7 @@ static bool absorb_transpose(tfl_builder *b, const tfl_operator *op)
     if (!mseg_tfl_current(b, v) || !v->channels_first || !mseg_tfl_ints(b, op, 1, 4, order) ||
         memcmp(order, to_last, sizeof order) != 0)
         return false;
-    pass(b, op, v);
+    mseg_tfl_pass(b, op, v);
     b->views[op->output].channels_first = false;
     return true;
 }
@@ -237,9 +238,9 @@ static bool all_zero(const mseg_tensor *t)
 /* Old converters leave the bias of an atrous convolution behind its batch-to-space, and a bias of zeros in the convolution. */
 static bool absorb_bias(tfl_builder *b, const tfl_operator *op)
 {
-    const int constant = constant_first(b, op) ? 0 : 1;
+    const int constant = mseg_tfl_constant_first(b, op) ? 0 : 1;
     const tfl_view *v = mseg_tfl_input(b, op, 1 - constant), *c = mseg_tfl_input(b, op, constant);
-    mseg_node *node = mseg_tfl_whole(b, v) ? open_convolution(b, v) : NULL;
+    mseg_node *node = mseg_tfl_whole(b, v) ? mseg_tfl_open_convolution(b, v) : NULL;
     mseg_tensor bias;
     mseg_activation activation;
     char fault[TFL_FAULT];
@@ -252,7 +253,7 @@ static bool absorb_bias(tfl_builder *b, const tfl_operator *op)
     node->activation = activation;
     mseg_tfl_set_apart(b, op, node, "gets its bias by");
     b->versions[v->node]++;
-    pass(b, op, v);
+    mseg_tfl_pass(b, op, v);
     return true;
 }
 
@@ -260,7 +261,7 @@ static bool absorb_norm(tfl_builder *b, const tfl_operator *op)
 {
     static const char *const parts[MSEG_NODE_NORMS] = {"gamma", "beta", "mean", "variance"};
     const tfl_view *v = mseg_tfl_input(b, op, 0);
-    mseg_node *node = mseg_tfl_whole(b, v) ? open_convolution(b, v) : NULL;
+    mseg_node *node = mseg_tfl_whole(b, v) ? mseg_tfl_open_convolution(b, v) : NULL;
     if (!node || node->activation != MSEG_LINEAR || node->caps.data || node->norm[MSEG_NODE_VARIANCE].data)
         return false;
     for (int i = 0; i < MSEG_NODE_NORMS; i++) {
@@ -273,7 +274,7 @@ static bool absorb_norm(tfl_builder *b, const tfl_operator *op)
     node->epsilon = op->epsilon;
     mseg_tfl_set_apart(b, op, node, "is normalised by");
     b->versions[v->node]++;
-    pass(b, op, v);
+    mseg_tfl_pass(b, op, v);
     return true;
 }
 
@@ -297,9 +298,9 @@ bool mseg_tfl_absorb(tfl_builder *b, const tfl_operator *op)
     case TFL_OP_BATCH_NORM:
         return absorb_norm(b, op);
     case TFL_OP_PAD:
-        return absorb_pad(b, op);
+        return mseg_tfl_absorb_surroundings(b, op) || absorb_pad(b, op);
     case TFL_OP_PADV2:
-        return is_zero(b, op, 2) && absorb_pad(b, op);
+        return mseg_tfl_absorb_surroundings(b, op) || (is_zero(b, op, 2) && absorb_pad(b, op));
     case TFL_OP_SPACE_TO_BATCH_ND:
         return absorb_space_to_batch(b, op);
     case TFL_OP_BATCH_TO_SPACE_ND:
@@ -311,11 +312,11 @@ bool mseg_tfl_absorb(tfl_builder *b, const tfl_operator *op)
     case TFL_OP_TRANSPOSE:
         return absorb_transpose(b, op);
     case TFL_OP_ADD:
-        return mseg_tfl_absorb_arithmetic(b, op) || absorb_bias(b, op);
+        return mseg_tfl_absorb_arithmetic(b, op) || absorb_bias(b, op) || mseg_tfl_absorb_affine(b, op);
     case TFL_OP_MUL:
     case TFL_OP_SUB:
     case TFL_OP_DIV:
-        return mseg_tfl_absorb_arithmetic(b, op);
+        return mseg_tfl_absorb_arithmetic(b, op) || mseg_tfl_absorb_affine(b, op);
     default:
         return false;
     }

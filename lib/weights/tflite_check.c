@@ -263,12 +263,8 @@ static bool gives_classes(const tfl_model *model, const place *places)
     return model->n_outputs > TFL_MAX_OUTPUTS;
 }
 
-static mseg_status check_tail(const tfl_model *model, place *places, mseg_error *err)
+static mseg_status check_tail(const tfl_model *model, int scores, place *places, mseg_error *err)
 {
-    int scores = 0;
-    for (int i = 0; i < model->n_operators; i++)
-        if (model->operators[i].code == TFL_OP_CONV_2D || model->operators[i].code == TFL_OP_FULLY_CONNECTED)
-            scores = i;
     places[model->operators[scores].output] = LAST;
     for (int i = scores + 1; i < model->n_operators; i++) {
         const tfl_operator *op = &model->operators[i];
@@ -284,7 +280,7 @@ static mseg_status check_tail(const tfl_model *model, place *places, mseg_error 
     return MSEG_OK;
 }
 
-mseg_status mseg_tfl_check(const tfl_model *model, mseg_error *err)
+mseg_status mseg_tfl_check(const tfl_model *model, int scores, mseg_error *err)
 {
     mseg_status status = check_input(model, err);
     for (int i = 0; i < model->n_operators && !status; i++)
@@ -293,7 +289,7 @@ mseg_status mseg_tfl_check(const tfl_model *model, mseg_error *err)
     if (status || !model->n_operators)
         return status;
     place *places = mseg_alloc_array((size_t)model->n_tensors, sizeof *places);
-    status = places ? check_tail(model, places, err) : mseg_fail(err, MSEG_NOMEM, NULL);
+    status = places ? check_tail(model, scores, places, err) : mseg_fail(err, MSEG_NOMEM, NULL);
     mseg_free(&places);
     return status;
 }

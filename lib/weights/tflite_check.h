@@ -7,7 +7,7 @@
 
 /** Checks that the numbers of the input mean something, that every shape is the one that its operator makes (a runtime computes
  * them, whatever the file says), that what stands behind the scores leaves each class its scores, and that an output of the
- * network is at or behind them. Errors: MSEG_UNSUPPORTED, MSEG_FORMAT; MSEG_NOMEM. */
-mseg_status mseg_tfl_check(const tfl_model *model, mseg_error *err);
+ * network is at or behind them. scores: the operator that makes them. Errors: MSEG_UNSUPPORTED, MSEG_FORMAT; MSEG_NOMEM. */
+mseg_status mseg_tfl_check(const tfl_model *model, int scores, mseg_error *err);
 
 #endif

@@ -207,19 +207,20 @@ static bool make_pool(tfl_builder *b, const tfl_operator *op, mseg_node *node)
     return true;
 }
 
-/* Whether zeros around the output, if there are any, are never the largest. */
-static bool has_none_below_zeros(const tfl_builder *b, const tfl_view *v)
+/* Whether a max pool may read v: zeros that have been put around it are right where nothing is below them. */
+static bool is_pooled(const tfl_builder *b, const tfl_view *v)
 {
-    return mseg_tfl_current(b, v) && v->block == 1 && !v->channels_first &&
-           (!mseg_tfl_padded(v) || b->nodes[v->node].activation != MSEG_LINEAR || b->nodes[v->node].low == 0);
+    if (!mseg_tfl_current(b, v) || v->block > 1 || v->channels_first)
+        return false;
+    return !mseg_tfl_padded(v) || b->nodes[v->node].activation != MSEG_LINEAR || b->nodes[v->node].low >= 0;
 }
 
 static bool make_max_pool(tfl_builder *b, const tfl_operator *op, mseg_node *node)
 {
     const tfl_view *in = mseg_tfl_input(b, op, 0);
     const int geometry[4] = {op->stride_h, op->stride_w, op->filter_h, op->filter_w};
-    if (!has_none_below_zeros(b, in) || op->activation != TFL_NONE || !mseg_tfl_in_range(geometry, 4, 1, TFL_MAX_KERNEL) ||
-        !mseg_tfl_map_size(&b->model->tensors[op->output], node))
+    if (!is_pooled(b, in) || b->model->tensors[op->inputs[0]].rank != 4 || op->activation != TFL_NONE ||
+        !mseg_tfl_in_range(geometry, 4, 1, TFL_MAX_KERNEL) || !mseg_tfl_map_size(&b->model->tensors[op->output], node))
         return false;
     node->kind = MSEG_NODE_MAX_POOL;
     node->in_height = b->nodes[in->node].height;
@@ -229,13 +230,13 @@ static bool make_max_pool(tfl_builder *b, const tfl_operator *op, mseg_node *nod
     node->stride_h = op->stride_h;
     node->stride_w = op->stride_w;
     node->rate_h = node->rate_w = 1;
-    const tfl_tensor *map = &b->model->tensors[op->inputs[0]];
+    const int *map = b->model->tensors[op->inputs[0]].shape;
     node->pads_given = op->padding == TFL_GIVEN || mseg_tfl_padded(in);
     node->pad_h = in->pad[0] + op->pads[0];
     node->pad_w = in->pad[2] + op->pads[2];
     if (op->padding == TFL_SAME) {
-        node->pad_h += mseg_pad_before(MSEG_SAME, map->shape[1], op->filter_h, op->stride_h, 1);
-        node->pad_w += mseg_pad_before(MSEG_SAME, map->shape[2], op->filter_w, op->stride_w, 1);
+        node->pad_h = in->pad[0] + mseg_pad_before(MSEG_SAME, map[1], op->filter_h, op->stride_h, 1);
+        node->pad_w = in->pad[2] + mseg_pad_before(MSEG_SAME, map[2], op->filter_w, op->stride_w, 1);
     }
     node->inputs[node->n_inputs++] = in->node;
     return true;
@@ -254,6 +255,11 @@ static bool make_plain(tfl_builder *b, const tfl_operator *op, mseg_node *node, 
         return false;
     node->kind = kind;
     return true;
+}
+
+static bool make_add(tfl_builder *b, const tfl_operator *op, mseg_node *node)
+{
+    return mseg_tfl_activation(op->activation, &node->activation) && make_plain(b, op, node, MSEG_NODE_ADD, 2);
 }
 
 static bool make_concat(tfl_builder *b, const tfl_operator *op, mseg_node *node)
@@ -310,7 +316,7 @@ static bool make_known(tfl_builder *b, const tfl_operator *op, mseg_node *node)
     case TFL_OP_MAX_POOL_2D:
         return make_max_pool(b, op, node);
     case TFL_OP_ADD:
-        return op->activation == TFL_NONE && make_plain(b, op, node, MSEG_NODE_ADD, 2);
+        return make_add(b, op, node);
     case TFL_OP_CONCATENATION:
         return make_concat(b, op, node);
     case TFL_OP_RESIZE_BILINEAR:
@@ -354,6 +360,7 @@ static void add_node(tfl_builder *b, int index)
     if (!make_known(b, op, node))
         make_other(b, op, node);
     mseg_tfl_describe(node->what, b->model, op);
+    node->source = index;
     node->low = -INFINITY;
     node->high = INFINITY;
     mseg_tfl_narrow(node, &b->model->tensors[op->output]);
@@ -418,15 +425,16 @@ static mseg_status build(tfl_builder *b, mseg_error *err)
         status = check_operator(b, i, err);
         if (!status && !mseg_tfl_absorb(b, &model->operators[i]))
             add_node(b, i);
+        status = status ? status : b->status;
     }
     return status;
 }
 
-mseg_status mseg_tfl_graph_build(mseg_graph *graph, mseg_input *rule, const tfl_model *model, mseg_error *err)
+mseg_status mseg_tfl_graph_build(mseg_graph *graph, mseg_weights *weights, const tfl_model *model, mseg_error *err)
 {
     *graph = (mseg_graph){0};
     mseg_status status = MSEG_NOMEM;
-    tfl_builder b = {.model = model, .before = {.scale = {1, 1, 1}}, .quantized_input = -1};
+    tfl_builder b = {.model = model, .weights = weights, .err = err, .before = {.scale = {1, 1, 1}}, .quantized_input = -1};
     b.nodes = mseg_alloc_array((size_t)model->n_operators + 1, sizeof *b.nodes);
     b.versions = mseg_alloc_array((size_t)model->n_operators + 1, sizeof *b.versions);
     b.views = mseg_alloc_array((size_t)model->n_tensors, sizeof *b.views);
@@ -435,7 +443,7 @@ mseg_status mseg_tfl_graph_build(mseg_graph *graph, mseg_input *rule, const tfl_
     else
         status = build(&b, err);
     if (status == MSEG_OK) {
-        mseg_tfl_input_rule(&b, rule);
+        mseg_tfl_input_rule(&b, &weights->input);
         *graph = (mseg_graph){.nodes = b.nodes, .count = b.count};
         b.nodes = NULL;
     }

@@ -1,4 +1,5 @@
 #include <math.h>
+#include <string.h>
 
 #include "weights/tflite.h"
 
@@ -32,12 +33,15 @@ static bool apply(tfl_affine *a, int code, const double k[3], bool constant_firs
         case TFL_OP_MUL:
             a->scale[c] *= k[c];
             a->offset[c] *= k[c];
+            a->pad[c] *= k[c];
             break;
         case TFL_OP_ADD:
             a->offset[c] += k[c];
+            a->pad[c] += k[c];
             break;
         case TFL_OP_SUB:
             a->offset[c] = constant_first ? k[c] - a->offset[c] : a->offset[c] - k[c];
+            a->pad[c] = constant_first ? k[c] - a->pad[c] : a->pad[c] - k[c];
             a->scale[c] = constant_first ? -a->scale[c] : a->scale[c];
             break;
         case TFL_OP_DIV:
@@ -45,6 +49,7 @@ static bool apply(tfl_affine *a, int code, const double k[3], bool constant_firs
                 return false;
             a->scale[c] /= k[c];
             a->offset[c] /= k[c];
+            a->pad[c] /= k[c];
             break;
         default:
             return false;
@@ -68,6 +73,22 @@ bool mseg_tfl_absorb_arithmetic(tfl_builder *b, const tfl_operator *op)
     b->before = after;
     b->versions[0]++;
     b->views[op->output] = *picture;
+    b->views[op->output].version = b->versions[0];
+    return true;
+}
+
+bool mseg_tfl_absorb_surroundings(tfl_builder *b, const tfl_operator *op)
+{
+    const tfl_view *v = mseg_tfl_input(b, op, 0);
+    int pads[8];
+    double pad[3] = {0};
+    if (!mseg_tfl_whole(b, v) || v->node != 0 || b->nodes[0].uses || !mseg_tfl_ints(b, op, 1, 8, pads) ||
+        !mseg_tfl_in_range(pads, 8, 0, 0) || (op->code == TFL_OP_PADV2 && !three_values(b, mseg_tfl_input(b, op, 2), pad)))
+        return false;
+    b->before.padded = true;
+    memcpy(b->before.pad, pad, sizeof pad);
+    b->versions[0]++;
+    b->views[op->output] = *v;
     b->views[op->output].version = b->versions[0];
     return true;
 }
@@ -140,13 +161,13 @@ void mseg_tfl_input_rule(const tfl_builder *b, mseg_input *rule)
 {
     if (rule->from != MSEG_INPUT_METADATA)
         set_by_tensor(b, rule);
-    if (!b->before.used)
+    if (!b->before.used && !b->before.padded)
         return;
     for (int c = 0; c < 3; c++) {
         const double scale = b->before.scale[c], offset = b->before.offset[c];
         rule->scale[c] = (float)((double)rule->scale[c] * scale);
         rule->offset[c] = (float)((double)rule->offset[c] * scale + offset);
-        rule->pad[c] = (float)((double)rule->pad[c] * scale + offset);
+        rule->pad[c] = (float)(b->before.padded ? b->before.pad[c] : (double)rule->pad[c] * scale + offset);
     }
     rule->from = MSEG_INPUT_OPERATORS;
 }

@@ -10,7 +10,7 @@ typedef struct kind {
     const char *give; /* what to do */
 } kind;
 
-#define READABLE   "mseg reads MobileNet classifiers and DeepLabv3"
+#define READABLE   "mseg reads MobileNet and ResNet classifiers and DeepLabv3"
 #define UNCOMPILED "give the file that it was compiled from"
 #define FIXED      "convert it with a fixed input size"
 

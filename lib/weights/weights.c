@@ -19,12 +19,14 @@
 
 static const mseg_weights_reader readers[] = {
     {"tflite", mseg_tflite_probe, mseg_tflite_read},
+    {"onnx", mseg_onnx_probe, mseg_onnx_read},
     {"graphdef", mseg_graphdef_probe, mseg_graphdef_read},
+    {"safetensors", mseg_safetensors_probe, mseg_safetensors_read},
 };
 
 enum { READERS = sizeof readers / sizeof *readers };
 
-/* FlatBuffers cannot be larger. */
+/* FlatBuffers and protocol buffers cannot be larger. */
 #define MAX_FILE_BYTES INT32_MAX
 
 static const mseg_weights_reader *find_reader(const uint8_t *data, size_t size)

@@ -65,10 +65,10 @@ static void put_frame(onnx_writer *w, char *name)
     uint8_t least[4] = {0}, most[] = {0, 0, 0xc0, 0x40}; /* 0 and 6 */
     const mseg_net_layer *last = &w->net->layers[w->net->outputs[0]];
     outside in, out;
-    mseg_onnx_part_begin(&w->part);
-    describe_outside(&in, mseg_onnx_text(&w->part, ONNX_INPUT_NAME), 4,
+    mseg_write_onnx_part_begin(&w->part);
+    describe_outside(&in, mseg_write_onnx_text(&w->part, ONNX_INPUT_NAME), 4,
                      (const int64_t[]){1, 3, w->options->height, w->options->width});
-    describe_outside(&out, mseg_onnx_text(&w->part, ONNX_OUTPUT_NAME), last->vector ? 2 : 4,
+    describe_outside(&out, mseg_write_onnx_text(&w->part, ONNX_OUTPUT_NAME), last->vector ? 2 : 4,
                      (const int64_t[]){1, last->channels, w->options->height, w->options->width});
     w->part.graph.name = name;
     w->part.graph.input = &in.list;
@@ -77,8 +77,8 @@ static void put_frame(onnx_writer *w, char *name)
     for (int i = 0; i < w->net->count && !w->part.graph.n_initializer; i++) {
         if (w->net->layers[i].activation != MSEG_RELU6)
             continue;
-        mseg_onnx_tensor(&w->part, ONNX_RELU6_LEAST, ONNX_F32, 0, NULL, least);
-        mseg_onnx_tensor(&w->part, ONNX_RELU6_MOST, ONNX_F32, 0, NULL, most);
+        mseg_write_onnx_tensor(&w->part, ONNX_RELU6_LEAST, ONNX_F32, 0, NULL, least);
+        mseg_write_onnx_tensor(&w->part, ONNX_RELU6_MOST, ONNX_F32, 0, NULL, most);
     }
     put_message(w, &w->part.graph.base);
 }
@@ -87,20 +87,21 @@ static void put_output(onnx_writer *w)
 {
     const mseg_value value = w->net->outputs[0];
     const mseg_net_layer *last = &w->net->layers[value];
-    mseg_onnx_part_begin(&w->part);
+    mseg_write_onnx_part_begin(&w->part);
     if (last->vector)
-        mseg_onnx_input(&w->part, mseg_onnx_node(&w->part, "Flatten", ONNX_OUTPUT_NAME), mseg_onnx_value(w, value));
+        mseg_write_onnx_input(&w->part, mseg_write_onnx_node(&w->part, "Flatten", ONNX_OUTPUT_NAME),
+                              mseg_write_onnx_value(w, value));
     else
-        mseg_onnx_resize(w, mseg_onnx_value(w, value), ONNX_OUTPUT_NAME, last->channels, w->sizes[0]);
+        mseg_write_onnx_resize(w, mseg_write_onnx_value(w, value), ONNX_OUTPUT_NAME, last->channels, w->sizes[0]);
     put_message(w, &w->part.graph.base);
 }
 
+/* Nodes come first, as in files of other tools, by which their kind may be told. */
 static mseg_status put_graph(onnx_writer *w, char *name)
 {
-    put_frame(w, name);
     for (int i = 1; i < w->net->count; i++) {
-        mseg_onnx_part_begin(&w->part);
-        const mseg_status status = mseg_onnx_layer(w, i);
+        mseg_write_onnx_part_begin(&w->part);
+        const mseg_status status = mseg_write_onnx_layer(w, i);
         if (!status)
             put_message(w, &w->part.graph.base);
         mseg_free(&w->weight);
@@ -109,6 +110,7 @@ static mseg_status put_graph(onnx_writer *w, char *name)
             return status;
     }
     put_output(w);
+    put_frame(w, name);
     return MSEG_OK;
 }
 

@@ -64,37 +64,37 @@ typedef struct onnx_writer {
 /* ---- onnx_part.c */
 
 /** Empties the part. */
-void mseg_onnx_part_begin(onnx_part *part);
+void mseg_write_onnx_part_begin(onnx_part *part);
 
 /** A text that lives until the part is emptied; cut off at ONNX_TEXT. */
-char *mseg_onnx_text(onnx_part *part, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *mseg_write_onnx_text(onnx_part *part, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* What is appended keeps copies of all texts, as above. */
 
 /** Appends a node of that operator; its output has its name. */
-onnx_node *mseg_onnx_node(onnx_part *part, const char *type, const char *name);
+onnx_node *mseg_write_onnx_node(onnx_part *part, const char *type, const char *name);
 
-void mseg_onnx_input(onnx_part *part, onnx_node *node, const char *name);
-void mseg_onnx_int(onnx_part *part, onnx_node *node, const char *name, int64_t value);
-void mseg_onnx_ints(onnx_part *part, onnx_node *node, const char *name, int n, const int64_t *values);
-void mseg_onnx_string(onnx_part *part, onnx_node *node, const char *name, const char *value);
+void mseg_write_onnx_input(onnx_part *part, onnx_node *node, const char *name);
+void mseg_write_onnx_int(onnx_part *part, onnx_node *node, const char *name, int64_t value);
+void mseg_write_onnx_ints(onnx_part *part, onnx_node *node, const char *name, int n, const int64_t *values);
+void mseg_write_onnx_string(onnx_part *part, onnx_node *node, const char *name, const char *value);
 
 /** Appends a constant of n dimensions; data is little-endian, not copied, and may be NULL while bytes are only counted. */
-void mseg_onnx_tensor(onnx_part *part, const char *name, onnx_element element, int n, const int64_t *dims, uint8_t *data);
+void mseg_write_onnx_tensor(onnx_part *part, const char *name, onnx_element element, int n, const int64_t *dims, uint8_t *data);
 
 /** The same of a list of at most four whole numbers, which it keeps. */
-void mseg_onnx_list(onnx_part *part, const char *name, int n, const int64_t *values);
+void mseg_write_onnx_list(onnx_part *part, const char *name, int n, const int64_t *values);
 
 /* ---- onnx_layers.c */
 
 /** The name of what a layer makes. What a node makes has the node's name; a layer's value has that of its last node. */
-const char *mseg_onnx_value(onnx_writer *w, mseg_value value);
+const char *mseg_write_onnx_value(onnx_writer *w, mseg_value value);
 
 /** Appends a bilinear resize as net->input.sampling says. */
-void mseg_onnx_resize(onnx_writer *w, const char *in, const char *name, int channels, mseg_write_size size);
+void mseg_write_onnx_resize(onnx_writer *w, const char *in, const char *name, int channels, mseg_write_size size);
 
 /** Fills the emptied part with the nodes and constants of a layer, any but the picture; w->weight and w->bias are set when bytes
  * are written, not only counted. Errors: MSEG_NOMEM, MSEG_MISMATCH. */
-mseg_status mseg_onnx_layer(onnx_writer *w, mseg_value value);
+mseg_status mseg_write_onnx_layer(onnx_writer *w, mseg_value value);
 
 #endif

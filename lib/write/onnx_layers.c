@@ -55,7 +55,7 @@ static mseg_status load(onnx_writer *w, const mseg_net_layer *layer)
 
 /* ---- nodes -------------------------------------------------------------------------------------------------------------- */
 
-const char *mseg_onnx_value(onnx_writer *w, mseg_value value)
+const char *mseg_write_onnx_value(onnx_writer *w, mseg_value value)
 {
     const mseg_net_layer *layer = &w->net->layers[value];
     const char *last = layer->add >= 0 ? ".add" : "";
@@ -63,23 +63,23 @@ const char *mseg_onnx_value(onnx_writer *w, mseg_value value)
         return ONNX_INPUT_NAME;
     if (layer->activation != MSEG_LINEAR)
         last = layer->activation == MSEG_RELU ? ".relu" : ".relu6";
-    return mseg_onnx_text(&w->part, "%s%s", layer->name, last);
+    return mseg_write_onnx_text(&w->part, "%s%s", layer->name, last);
 }
 
 /* Bilinear, as net->input.sampling says. */
-void mseg_onnx_resize(onnx_writer *w, const char *in, const char *name, int channels, mseg_write_size size)
+void mseg_write_onnx_resize(onnx_writer *w, const char *in, const char *name, int channels, mseg_write_size size)
 {
     static const char *const modes[] = {
         [MSEG_ALIGN_CORNERS] = "align_corners", [MSEG_HALF_PIXEL] = "half_pixel", [MSEG_LEGACY] = "asymmetric"};
-    const char *sizes = mseg_onnx_text(&w->part, "%s.sizes", name);
-    onnx_node *resize = mseg_onnx_node(&w->part, "Resize", name);
-    mseg_onnx_input(&w->part, resize, in);
-    mseg_onnx_input(&w->part, resize, ""); /* a region of interest */
-    mseg_onnx_input(&w->part, resize, ""); /* scales */
-    mseg_onnx_input(&w->part, resize, sizes);
-    mseg_onnx_string(&w->part, resize, "coordinate_transformation_mode", modes[w->net->input.sampling]);
-    mseg_onnx_string(&w->part, resize, "mode", "linear");
-    mseg_onnx_list(&w->part, sizes, 4, (const int64_t[]){1, channels, size.height, size.width});
+    const char *sizes = mseg_write_onnx_text(&w->part, "%s.sizes", name);
+    onnx_node *resize = mseg_write_onnx_node(&w->part, "Resize", name);
+    mseg_write_onnx_input(&w->part, resize, in);
+    mseg_write_onnx_input(&w->part, resize, ""); /* a region of interest */
+    mseg_write_onnx_input(&w->part, resize, ""); /* scales */
+    mseg_write_onnx_input(&w->part, resize, sizes);
+    mseg_write_onnx_string(&w->part, resize, "coordinate_transformation_mode", modes[w->net->input.sampling]);
+    mseg_write_onnx_string(&w->part, resize, "mode", "linear");
+    mseg_write_onnx_list(&w->part, sizes, 4, (const int64_t[]){1, channels, size.height, size.width});
 }
 
 /* Whether input i is resized to the others. Of a join all but the last are, whatever the size: a graph's nodes do not depend on
@@ -97,20 +97,20 @@ static const char *add_inputs(onnx_writer *w, const mseg_net_layer *layer)
     const char *names[MSEG_MAX_INPUTS];
     const mseg_write_size size = w->sizes[mseg_layer_map(w->net, layer)];
     for (int i = 0; i < layer->n_in; i++) {
-        names[i] = mseg_onnx_value(w, layer->in[i]);
+        names[i] = mseg_write_onnx_value(w, layer->in[i]);
         if (is_resized(w->net, layer, i)) {
-            const char *name = mseg_onnx_text(&w->part, "%s.resize%d", layer->name, i);
-            mseg_onnx_resize(w, names[i], name, w->net->layers[layer->in[i]].channels, size);
+            const char *name = mseg_write_onnx_text(&w->part, "%s.resize%d", layer->name, i);
+            mseg_write_onnx_resize(w, names[i], name, w->net->layers[layer->in[i]].channels, size);
             names[i] = name;
         }
     }
     if (layer->n_in == 1 && layer->kind != MSEG_JOIN)
         return names[0];
-    const char *name = mseg_onnx_text(&w->part, "%s%s", layer->name, layer->kind == MSEG_JOIN ? "" : ".concat");
-    onnx_node *concat = mseg_onnx_node(&w->part, "Concat", name);
+    const char *name = mseg_write_onnx_text(&w->part, "%s%s", layer->name, layer->kind == MSEG_JOIN ? "" : ".concat");
+    onnx_node *concat = mseg_write_onnx_node(&w->part, "Concat", name);
     for (int i = 0; i < layer->n_in; i++)
-        mseg_onnx_input(&w->part, concat, names[i]);
-    mseg_onnx_int(&w->part, concat, "axis", 1);
+        mseg_write_onnx_input(&w->part, concat, names[i]);
+    mseg_write_onnx_int(&w->part, concat, "axis", 1);
     return name;
 }
 
@@ -131,22 +131,22 @@ static void add_window(onnx_writer *w, onnx_node *node, const mseg_net_layer *la
     int64_t pads[4];
     find_pads(layer, in.height, &pads[0], &pads[2]);
     find_pads(layer, in.width, &pads[1], &pads[3]);
-    mseg_onnx_ints(&w->part, node, "kernel_shape", 2, (const int64_t[]){layer->kernel, layer->kernel});
-    mseg_onnx_ints(&w->part, node, "pads", 4, pads);
-    mseg_onnx_ints(&w->part, node, "strides", 2, (const int64_t[]){layer->stride, layer->stride});
+    mseg_write_onnx_ints(&w->part, node, "kernel_shape", 2, (const int64_t[]){layer->kernel, layer->kernel});
+    mseg_write_onnx_ints(&w->part, node, "pads", 4, pads);
+    mseg_write_onnx_ints(&w->part, node, "strides", 2, (const int64_t[]){layer->stride, layer->stride});
 }
 
 /* Half precision becomes single where it is used: operators of ONNX take one kind of number. */
 static const char *add_weights(onnx_writer *w, const mseg_net_layer *layer, const mseg_weight_shape *shape)
 {
-    const char *name = mseg_onnx_text(&w->part, "%s.weight", layer->name);
+    const char *name = mseg_write_onnx_text(&w->part, "%s.weight", layer->name);
     const int64_t dims[] = {shape->out, shape->in, shape->kernel, shape->kernel};
-    mseg_onnx_tensor(&w->part, name, w->options->half ? ONNX_F16 : ONNX_F32, 4, dims, w->weight);
+    mseg_write_onnx_tensor(&w->part, name, w->options->half ? ONNX_F16 : ONNX_F32, 4, dims, w->weight);
     if (!w->options->half)
         return name;
-    onnx_node *cast = mseg_onnx_node(&w->part, "Cast", mseg_onnx_text(&w->part, "%s.float", name));
-    mseg_onnx_input(&w->part, cast, name);
-    mseg_onnx_int(&w->part, cast, "to", ONNX_F32);
+    onnx_node *cast = mseg_write_onnx_node(&w->part, "Cast", mseg_write_onnx_text(&w->part, "%s.float", name));
+    mseg_write_onnx_input(&w->part, cast, name);
+    mseg_write_onnx_int(&w->part, cast, "to", ONNX_F32);
     return cast->output;
 }
 
@@ -164,16 +164,16 @@ static mseg_status add_conv(onnx_writer *w, const mseg_net_layer *layer, const c
     if (status)
         return status;
     const char *weight = add_weights(w, layer, &shape);
-    onnx_node *conv = mseg_onnx_node(&w->part, "Conv", layer->name);
-    mseg_onnx_input(&w->part, conv, in);
-    mseg_onnx_input(&w->part, conv, weight);
-    mseg_onnx_ints(&w->part, conv, "dilations", 2, (const int64_t[]){layer->rate, layer->rate});
-    mseg_onnx_int(&w->part, conv, "group", depthwise ? layer->channels : 1);
+    onnx_node *conv = mseg_write_onnx_node(&w->part, "Conv", layer->name);
+    mseg_write_onnx_input(&w->part, conv, in);
+    mseg_write_onnx_input(&w->part, conv, weight);
+    mseg_write_onnx_ints(&w->part, conv, "dilations", 2, (const int64_t[]){layer->rate, layer->rate});
+    mseg_write_onnx_int(&w->part, conv, "group", depthwise ? layer->channels : 1);
     add_window(w, conv, layer);
     if (shape.bias) {
-        const char *bias = mseg_onnx_text(&w->part, "%s.bias", layer->name);
-        mseg_onnx_input(&w->part, conv, bias);
-        mseg_onnx_tensor(&w->part, bias, ONNX_F32, 1, &(const int64_t){shape.out}, w->bias);
+        const char *bias = mseg_write_onnx_text(&w->part, "%s.bias", layer->name);
+        mseg_write_onnx_input(&w->part, conv, bias);
+        mseg_write_onnx_tensor(&w->part, bias, ONNX_F32, 1, &(const int64_t){shape.out}, w->bias);
     }
     return MSEG_OK;
 }
@@ -181,8 +181,8 @@ static mseg_status add_conv(onnx_writer *w, const mseg_net_layer *layer, const c
 static void add_pool(onnx_writer *w, const mseg_net_layer *layer, const char *in)
 {
     const bool max = layer->kind == MSEG_MAX_POOL;
-    onnx_node *pool = mseg_onnx_node(&w->part, max ? "MaxPool" : "GlobalAveragePool", layer->name);
-    mseg_onnx_input(&w->part, pool, in);
+    onnx_node *pool = mseg_write_onnx_node(&w->part, max ? "MaxPool" : "GlobalAveragePool", layer->name);
+    mseg_write_onnx_input(&w->part, pool, in);
     if (max)
         add_window(w, pool, layer);
 }
@@ -193,23 +193,23 @@ static void finish(onnx_writer *w, mseg_value value)
     const mseg_net_layer *layer = &w->net->layers[value];
     const char *made = layer->name;
     if (layer->add >= 0) {
-        onnx_node *add = mseg_onnx_node(&w->part, "Add", mseg_onnx_text(&w->part, "%s.add", layer->name));
-        mseg_onnx_input(&w->part, add, made);
-        mseg_onnx_input(&w->part, add, mseg_onnx_value(w, layer->add));
+        onnx_node *add = mseg_write_onnx_node(&w->part, "Add", mseg_write_onnx_text(&w->part, "%s.add", layer->name));
+        mseg_write_onnx_input(&w->part, add, made);
+        mseg_write_onnx_input(&w->part, add, mseg_write_onnx_value(w, layer->add));
         made = add->output;
     }
     if (layer->activation == MSEG_LINEAR)
         return;
     const bool clips = layer->activation == MSEG_RELU6;
-    onnx_node *activation = mseg_onnx_node(&w->part, clips ? "Clip" : "Relu", mseg_onnx_value(w, value));
-    mseg_onnx_input(&w->part, activation, made);
+    onnx_node *activation = mseg_write_onnx_node(&w->part, clips ? "Clip" : "Relu", mseg_write_onnx_value(w, value));
+    mseg_write_onnx_input(&w->part, activation, made);
     if (clips) {
-        mseg_onnx_input(&w->part, activation, ONNX_RELU6_LEAST);
-        mseg_onnx_input(&w->part, activation, ONNX_RELU6_MOST);
+        mseg_write_onnx_input(&w->part, activation, ONNX_RELU6_LEAST);
+        mseg_write_onnx_input(&w->part, activation, ONNX_RELU6_MOST);
     }
 }
 
-mseg_status mseg_onnx_layer(onnx_writer *w, mseg_value value)
+mseg_status mseg_write_onnx_layer(onnx_writer *w, mseg_value value)
 {
     const mseg_net_layer *layer = &w->net->layers[value];
     const char *in = add_inputs(w, layer);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-void mseg_onnx_part_begin(onnx_part *part)
+void mseg_write_onnx_part_begin(onnx_part *part)
 {
     mseg_onnx__graph__init(&part->graph);
     part->graph.node = part->node_list;
@@ -12,7 +12,7 @@ void mseg_onnx_part_begin(onnx_part *part)
     part->n_texts = 0;
 }
 
-char *mseg_onnx_text(onnx_part *part, const char *format, ...)
+char *mseg_write_onnx_text(onnx_part *part, const char *format, ...)
 {
     char *text = part->texts[part->n_texts++];
     va_list values;
@@ -22,14 +22,14 @@ char *mseg_onnx_text(onnx_part *part, const char *format, ...)
     return text;
 }
 
-onnx_node *mseg_onnx_node(onnx_part *part, const char *type, const char *name)
+onnx_node *mseg_write_onnx_node(onnx_part *part, const char *type, const char *name)
 {
     onnx_node *node = &part->nodes[part->graph.n_node];
     part->node_list[part->graph.n_node++] = &node->message;
     mseg_onnx__node__init(&node->message);
-    node->output = mseg_onnx_text(part, "%s", name);
+    node->output = mseg_write_onnx_text(part, "%s", name);
     node->message.name = node->output;
-    node->message.op_type = mseg_onnx_text(part, "%s", type);
+    node->message.op_type = mseg_write_onnx_text(part, "%s", type);
     node->message.input = node->inputs;
     node->message.output = &node->output;
     node->message.n_output = 1;
@@ -37,9 +37,9 @@ onnx_node *mseg_onnx_node(onnx_part *part, const char *type, const char *name)
     return node;
 }
 
-void mseg_onnx_input(onnx_part *part, onnx_node *node, const char *name)
+void mseg_write_onnx_input(onnx_part *part, onnx_node *node, const char *name)
 {
-    node->inputs[node->message.n_input++] = mseg_onnx_text(part, "%s", name);
+    node->inputs[node->message.n_input++] = mseg_write_onnx_text(part, "%s", name);
 }
 
 static MsegOnnx__Attribute *attribute(onnx_part *part, onnx_node *node, const char *name, onnx_type type)
@@ -47,30 +47,30 @@ static MsegOnnx__Attribute *attribute(onnx_part *part, onnx_node *node, const ch
     MsegOnnx__Attribute *a = node->list[node->message.n_attribute] = &node->attributes[node->message.n_attribute];
     node->message.n_attribute++;
     mseg_onnx__attribute__init(a);
-    a->name = mseg_onnx_text(part, "%s", name);
+    a->name = mseg_write_onnx_text(part, "%s", name);
     a->has_type = true;
     a->type = type;
     return a;
 }
 
-void mseg_onnx_int(onnx_part *part, onnx_node *node, const char *name, int64_t value)
+void mseg_write_onnx_int(onnx_part *part, onnx_node *node, const char *name, int64_t value)
 {
     MsegOnnx__Attribute *a = attribute(part, node, name, ONNX_INT);
     a->has_i = true;
     a->i = value;
 }
 
-void mseg_onnx_ints(onnx_part *part, onnx_node *node, const char *name, int n, const int64_t *values)
+void mseg_write_onnx_ints(onnx_part *part, onnx_node *node, const char *name, int n, const int64_t *values)
 {
     MsegOnnx__Attribute *a = attribute(part, node, name, ONNX_INTS);
     a->ints = memcpy(node->ints[node->message.n_attribute - 1], values, (size_t)n * sizeof *values);
     a->n_ints = (size_t)n;
 }
 
-void mseg_onnx_string(onnx_part *part, onnx_node *node, const char *name, const char *value)
+void mseg_write_onnx_string(onnx_part *part, onnx_node *node, const char *name, const char *value)
 {
     MsegOnnx__Attribute *a = attribute(part, node, name, ONNX_STRING);
-    char *text = mseg_onnx_text(part, "%s", value);
+    char *text = mseg_write_onnx_text(part, "%s", value);
     a->has_s = true;
     a->s = (ProtobufCBinaryData){.len = strlen(text), .data = (uint8_t *)text};
 }
@@ -85,7 +85,7 @@ static onnx_tensor *append(onnx_part *part, const char *name, onnx_element eleme
     onnx_tensor *tensor = &part->tensors[part->graph.n_initializer];
     MsegOnnx__Tensor *message = part->tensor_list[part->graph.n_initializer++] = &tensor->message;
     mseg_onnx__tensor__init(message);
-    message->name = mseg_onnx_text(part, "%s", name);
+    message->name = mseg_write_onnx_text(part, "%s", name);
     message->has_data_type = true;
     message->data_type = element;
     message->dims = tensor->dims;
@@ -99,12 +99,12 @@ static onnx_tensor *append(onnx_part *part, const char *name, onnx_element eleme
     return tensor;
 }
 
-void mseg_onnx_tensor(onnx_part *part, const char *name, onnx_element element, int n, const int64_t *dims, uint8_t *data)
+void mseg_write_onnx_tensor(onnx_part *part, const char *name, onnx_element element, int n, const int64_t *dims, uint8_t *data)
 {
     append(part, name, element, n, dims)->message.raw_data.data = data;
 }
 
-void mseg_onnx_list(onnx_part *part, const char *name, int n, const int64_t *values)
+void mseg_write_onnx_list(onnx_part *part, const char *name, int n, const int64_t *values)
 {
     onnx_tensor *tensor = append(part, name, ONNX_I64, 1, &(int64_t){n});
     for (int i = 0; i < 8 * n; i++)

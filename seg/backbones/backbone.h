@@ -22,5 +22,6 @@ const mseg_backbone *mseg_backbone_of(const mseg_weights *weights);
 extern const mseg_backbone mseg_backbone_mobilenet_v2; /* the map of block 16 (320 channels) */
 extern const mseg_backbone mseg_backbone_mobilenet_v1; /* 1024 channels */
 extern const mseg_backbone mseg_backbone_resnet;       /* 2048 channels; also DeepLab's beta variant */
+extern const mseg_backbone mseg_backbone_resnet_v1_5;  /* the same with the strides in torchvision's places */
 
 #endif

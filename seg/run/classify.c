@@ -29,8 +29,7 @@ static mseg_status check(const mseg_session *session, mseg_view image, int size,
     return MSEG_OK;
 }
 
-/* crop of each side; the pixels are the image's. */
-static mseg_view central_part(mseg_view image, double crop)
+mseg_view mseg_central_part(mseg_view image, double crop)
 {
     mseg_view part = image;
     const int left = (int)(image.width * (1 - crop) / 2), top = (int)(image.height * (1 - crop) / 2);
@@ -51,7 +50,7 @@ static mseg_status classify(mseg_session *session, mseg_view image, int size, do
         return MSEG_INVAL;
     if (!size)
         size = mseg_default_side(&session->model->info);
-    mseg_view part = central_part(image, crop);
+    mseg_view part = mseg_central_part(image, crop);
     mseg_status status = mseg_view_as_rgb(&part, &copy, err);
     if (!status && (status = mseg_session_scale(session, part, size, size, &scaled)))
         mseg_fail(err, status, NULL);

@@ -21,6 +21,9 @@ int mseg_default_side(const mseg_model_info *info);
 mseg_status mseg_run_options_take(mseg_run_options *used, const mseg_run_options *given, const mseg_model *model,
                                   mseg_error *err);
 
+/** The middle of an image, crop of each side: what a classifier sees of it. The pixels are the image's. */
+mseg_view mseg_central_part(mseg_view image, double crop);
+
 mseg_canvas_rule mseg_canvas_rule_of(const mseg_model *model);
 
 #endif

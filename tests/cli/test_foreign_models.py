@@ -9,17 +9,15 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import shared
 
 MSEG = os.path.abspath(sys.argv.pop(1))
-GIVE = '; give a TensorFlow Lite file (.tflite)'
+GIVE = '; give a .tflite, .pb, .onnx or .safetensors file'
 FILES = [  # file, how the line begins, how it ends
     ('deeplabv3_mnv2_dm05_pascal_quant_edgetpu.tflite',
      'compiled for the Edge TPU (edgetpu-custom-op at operator 0): ', '; give the file that it was compiled from'),
     ('mobile_object_localizer_v1_1_meta.tflite', 'a detector (TFLite_Detection_PostProcess at operator 114): ',
-     '; mseg reads MobileNet classifiers and DeepLabv3'),
+     '; mseg reads MobileNet and ResNet classifiers and DeepLabv3'),
     # A MobileNetV2 with DeepLab's head, so nothing else: only the reason.
     ('jeju_mobilenet_v2_deeplab_v3_256_myquant.tflite', 'backbone.block14.depthwise has stride 1 and rate 1; ',
      'output stride 16 has 1 and 2 there'),
-    ('aiseg_frozen_inference_graph.pb', 'a TensorFlow GraphDef (.pb), which mseg does not read', GIVE),
-    ('aiseg_deeplab_nchw.onnx', 'an ONNX model, which mseg does not read', GIVE),
     ('README.md', 'a text file, not a model', GIVE),
 ]
 

@@ -23,6 +23,7 @@ COMMANDS = {
     'run, JSON': ['run', '-q', '-m', TINY, '--size', '17', 'a.png', '-o', 'm', '--json', 'out/j'],
     'run, JSON through a link': ['run', '-q', '-m', TINY, '--size', '17', 'a.png', '-o', 'm', '--json', 'link'],
     'classify': ['classify', '-q', '-m', CLASSIFIER, '--size', '17', 'a.png', '--json', 'out/j'],
+    'convert': ['convert', '-qy', TINY, 'out/x.onnx'],
     'eval, JSON': EVAL + ['--json', 'out/j'],
     'eval, CSV': EVAL + ['--csv', 'out/j'],
     'eval, page': EVAL + ['--html', 'out/j'],

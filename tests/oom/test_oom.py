@@ -23,6 +23,7 @@ MODELS = os.path.join(HERE, '../weights/data')
 SEGMENTER, CLASSIFIER = os.path.join(MODELS, 'uint8.tflite'), os.path.join(MODELS, 'dense.tflite')
 INTEGERS = os.path.join(MODELS, 'stuffed8.tflite')
 LABELLED, NAMED = os.path.join(MODELS, 'labelled.tflite'), os.path.join(MODELS, 'named.tflite')  # stored, deflated
+TENSORS = os.path.join(HERE, '../fuzz/corpus/safetensors/float64')
 EVERYTHING = bool(os.environ.get('MSEG_OOM_ALL'))
 LIMIT, FIRST = 36, 12  # tried of each job and way: about so many, and all of the first ones
 PHOTOS = ''.join(f'{"./" * 70 * i}{name}\n' for i, name in enumerate(['a.png', 'b.jpg'])).encode()  # the second line is long
@@ -51,9 +52,14 @@ JOBS = {
     'eval_text': [*(a for a in EVAL if a != '-q'), '--pred', 'pred'],
     'classify': ['classify', '-m', 'c.tflite', '--size', '17', '-j1', '-k', '3', '-l', 'labels', 'a.png', 'b.jpg'],
     'classify_json': ['classify', '-q', '-m', 'c.tflite', '--size', '17', '-j1', '--json', 'out/c.jsonl', 'a.png', 'b.jpg'],
+    'convert_tflite': ['convert', '-y', 'm.tflite', 'out/old.tflite', '--size', '17'],
+    'convert_labels': ['convert', '-y', 'l.tflite', 'out/old.tflite', '--half'],
+    'convert_onnx': ['convert', '-y', 'm.tflite', 'out/old.onnx', '--os', '8'],
+    'convert_safetensors': ['convert', '-q', 'c.tflite', 'out/new.safetensors'],
     'info': ['info', 'm.tflite', '--size', '17'],
     'info_json': ['info', 'm.tflite', '--size', '17', '--json'],
     'info_labels': ['info', 'n.tflite', '--size', '33'],
+    'info_tensors': ['info', 's.safetensors', '--size', '17'],
     'run_labels': ['run', '-q', '-j1', '-m', 'l.tflite', '--size', '33', 'a.png', '-o', 'out', '--json', 'out/r.jsonl'],
     'info_named': ['info', 'mnv2:0.1:classes=3', '--size', '17', '--json'],
     'bench': ['bench', '-m', 'm.tflite', '--size', '17', '-n', '1', '--per-layer'],
@@ -63,7 +69,7 @@ JOBS = {
 }
 # Reports on standard output, and their kind.
 PRINTED = {'eval_list': '.json', 'eval_text': '.txt'}
-OLD_FILES = ['out/a.png', 'out/over/b.png', 'out/r.jsonl', 'out/e.json', 'out/e.html', 'out/c.jsonl', 'out/e.counts']
+OLD_FILES = ['out/a.png', 'out/over/b.png', 'out/r.jsonl', 'out/e.json', 'out/e.html', 'out/c.jsonl', 'out/e.counts', 'out/old.tflite', 'out/old.onnx']
 
 
 def make_inputs(folder):
@@ -76,6 +82,7 @@ def make_inputs(folder):
     shutil.copy(CLASSIFIER, os.path.join(folder, 'c.tflite'))
     shutil.copy(INTEGERS, os.path.join(folder, 'i.tflite'))
     shutil.copy(LABELLED, os.path.join(folder, 'l.tflite'))
+    shutil.copy(TENSORS, os.path.join(folder, 's.safetensors'))
     shutil.copy(NAMED, os.path.join(folder, 'n.tflite'))
     for name, text in [('p', PALETTE), ('map', '* 0\n1 2\n2 ignore\n'), ('list', 'a\nb\na\n'),
                        ('labels', ''.join(f'label {i}\n' for i in range(6)))]:

@@ -1,5 +1,5 @@
-/* Whole networks, from the bytes of a picture to scores, in each form in which tools leave one: what make_forms.py's forward pass
- * in NumPy gets from the same files. */
+/* Whole networks, from the bytes of a picture to scores, in each form in which tools leave one: what the forward passes in NumPy
+ * of make_forms.py and make_graphdef.py get from the same files. */
 
 #include <math.h>
 #include <setjmp.h>
@@ -46,10 +46,10 @@ static void check_scores(const char *name, const mseg_result *result)
     free(f.bytes);
 }
 
-static void run_form(const char *name, int width, int height)
+static void run_form(const char *name, const char *suffix, int width, int height)
 {
     char path[512];
-    snprintf(path, sizeof path, DATA "%s.tflite", name);
+    snprintf(path, sizeof path, DATA "%s%s", name, suffix);
     mseg_model *model;
     mseg_session *session;
     mseg_plan_info plan;
@@ -70,12 +70,14 @@ static void run_form(const char *name, int width, int height)
     mseg_image_free(&image);
 }
 
-#define FORM(name, width, height)                                                                                                \
+#define FORM_OF(name, suffix, width, height)                                                                                     \
     static void name(void **state)                                                                                               \
     {                                                                                                                            \
         (void)state;                                                                                                             \
-        run_form(#name, width, height);                                                                                          \
+        run_form(#name, suffix, width, height);                                                                                  \
     }
+#define FORM(name, width, height)  FORM_OF(name, ".tflite", width, height)
+#define GRAPH(name, width, height) FORM_OF(name, ".pb", width, height) /* of make_graphdef.py */
 FORM(toco, 49, 33)
 FORM(acuity, 33, 33)
 FORM(pertensor, 33, 49)
@@ -95,6 +97,12 @@ FORM(mobilenet1u8, 64, 64)
 FORM(decoder, 64, 64)
 FORM(computed, 64, 64)
 FORM(expanded, 33, 33)
+GRAPH(export, 49, 33)
+GRAPH(ranged, 33, 33)
+GRAPH(frozen, 48, 32)
+GRAPH(simulated, 33, 33)
+GRAPH(matmul, 64, 64)
+GRAPH(slim, 64, 64)
 
 int main(void)
 {
@@ -103,7 +111,9 @@ int main(void)
         cmocka_unit_test(caps),    cmocka_unit_test(sixth),    cmocka_unit_test(teachable),  cmocka_unit_test(convdense),
         cmocka_unit_test(stuffed), cmocka_unit_test(stuffed8), cmocka_unit_test(inside),     cmocka_unit_test(inside8),
         cmocka_unit_test(turned),  cmocka_unit_test(dynamic),  cmocka_unit_test(mobilenet1), cmocka_unit_test(mobilenet1u8),
-        cmocka_unit_test(decoder), cmocka_unit_test(computed), cmocka_unit_test(expanded),
+        cmocka_unit_test(decoder), cmocka_unit_test(computed), cmocka_unit_test(expanded),   cmocka_unit_test(export),
+        cmocka_unit_test(ranged),  cmocka_unit_test(frozen),   cmocka_unit_test(simulated),  cmocka_unit_test(matmul),
+        cmocka_unit_test(slim),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

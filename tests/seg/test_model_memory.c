@@ -136,7 +136,7 @@ static void refusals(void **state)
     assert_refused(NULL, 5, "x", MSEG_INVAL, "bytes is NULL");
     assert_refused("", 1, NULL, MSEG_INVAL, "name is NULL");
     assert_refused("", (size_t)INT32_MAX + 1, "x", MSEG_LIMIT, "model file of 2147483648 bytes, more than 2 GiB");
-    assert_refused("hello", 5, "x", MSEG_FORMAT, "a text file, not a model; give a TensorFlow Lite file (.tflite)");
+    assert_refused("hello", 5, "x", MSEG_FORMAT, "a text file, not a model; give a .tflite, .pb, .onnx or .safetensors file");
 }
 
 /* Cut files are refused in the words that they are refused in as files. */

@@ -400,6 +400,7 @@ FAULTS = [
                                                                          output(n, 'backbone.block2.project'))),
     ('aspp', 'UNSUPPORTED', 'block3.expand: operator', lambda n: inputs(n, 'backbone.block3.expand', 0,
                                                                       output(n, 'backbone.block2.project'))),
+    ('aspp', 'UNSUPPORTED', 'is followed by an activation', lambda n: options(n, 'backbone.block2.add', 0, ACT_RELU)),
     ('aspp', 'UNSUPPORTED', 'image_pooling: operator', lambda n: swap(n, 'concat', 0, 1)),
     ('aspp', 'UNSUPPORTED', 'head.aspp2: operator', lambda n: swap(n, 'concat', 3, 4)),
     ('aspp', 'UNSUPPORTED', 'the concatenation: operator',

@@ -176,7 +176,7 @@ static mseg_status open_network(const network *n, mseg_error *err)
 
 enum { PAD = 34, ADD = 0, LOGISTIC = 14, MUL = 18, CUSTOM = 32, HARD_SWISH = 117 };
 
-#define READS "; mseg reads MobileNet classifiers and DeepLabv3"
+#define READS "; mseg reads MobileNet and ResNet classifiers and DeepLabv3"
 
 /* Each begins as told; what stands between is the reader's own reason. */
 static const struct {

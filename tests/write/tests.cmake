@@ -7,3 +7,10 @@ add_test(NAME write_node COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/write
                                  $<TARGET_FILE:run_file>)
 add_test(NAME write_flatc COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/write/test_flatc.py $<TARGET_FILE:convert_file>)
 mseg_program(write/write_onnx.c write weights net heads seg plan kernels image base)
+mseg_test(write/test_safetensors.c base net weights write heads seg image kernels plan)
+mseg_program(write/write_safetensors.c base net weights write heads seg image kernels plan)
+add_test(NAME write_safetensors COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/write/test_safetensors.py
+                                        $<TARGET_FILE:write_safetensors>)
+mseg_program(write/scores_of.c write weights net heads seg plan kernels image base)
+add_test(NAME write_onnx COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/write/test_onnx.py $<TARGET_FILE:write_onnx> $<TARGET_FILE:scores_of>)
+add_test(NAME write_onnx_ort COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/write/test_ort.py $<TARGET_FILE:write_onnx> $<TARGET_FILE:scores_of>)
