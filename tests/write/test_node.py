@@ -21,7 +21,7 @@ NETWORKS = [  # description, size, output stride, rules
     ('mnv2:0.35:aspp', 65, 8, []), ('mnv2:0.35:separable', 50, 8, ['half_pixel', 'symmetric']),
     ('mnv2:0.35:decoder', 65, 16, []), ('mnv2:0.35:decoder', 80, 16, ['half_pixel']), ('mnv2:0.35:decoder:aspp', 64, 16, ['legacy']),
     ('mnv2:0.35:nopool', 65, 16, ['symmetric']), ('mnv2:0.35:imagenet', 64, 32, []), ('mnv1:0.25', 65, 16, ['unbiased']),
-    ('mnv1:0.25:imagenet', 64, 32, ['symmetric'])]
+    ('mnv1:0.25:imagenet', 64, 32, ['symmetric']), ('resnet14:0.25', 65, 16, ['symmetric']), ('resnet14:0.25:beta', 64, 8, ['half_pixel'])]
 SAMPLINGS = ['align_corners', 'half_pixel', 'legacy']
 
 
@@ -103,7 +103,7 @@ def main():
         model = os.path.join(folder, 'model.tflite')
         for name, size, stride, rules in NETWORKS if not models else [(path, 0, 0, []) for path in models]:
             for form in ('float', 'half', 'int8'):
-                if models and form == 'int8':
+                if form == 'int8' and (models or name.startswith('resnet')):
                     continue
                 side = int(run(convert, name, model, str(size), str(stride), form, *rules).split()[0])
                 check(' '.join([os.path.basename(name), *rules]), side, model, program, folder, form)
