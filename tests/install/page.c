@@ -36,6 +36,8 @@ static void models(const char *path)
     fclose(in);
     must(open_file(&a, path, &err), &err);
     must(open_memory(&b, bytes, size, &err), &err);
+    must(export_model(path, in_folder("exported.onnx"), &err), &err);
+    must(export_model(NULL, in_folder("exported.tflite"), &err), &err);
     const mseg_model_info info = mseg_model_describe(b);
     printf("open_file %d open_memory %s %d\n", mseg_model_describe(a).output_stride, info.name,
            strcmp(info.sha256, mseg_model_describe(a).sha256));

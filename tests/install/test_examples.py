@@ -178,6 +178,10 @@ class Page(Pictured):
         overlays, probabilities = os.path.join(self.work.name, 'overlays'), os.path.join(self.work.name, 'probabilities')
         self.by_program('again', '--size', '513', f'--overlay={overlays}', '--probabilities', probabilities)
         self.assertEqual(read(os.path.join(self.folder, 'overlay.png'), 'rb'), read(os.path.join(overlays, 'photo.png'), 'rb'))
+        for name, how in [('exported.onnx', [MODEL]), ('exported.tflite', ['--half', 'builtin'])]:
+            by_program, by_page = os.path.join(self.work.name, name), os.path.join(self.folder, name)
+            install.run([os.path.join(self.prefix, 'bin', 'mseg'), 'convert', '-qy', '--size', '513', *how, by_program])
+            self.assertEqual(read(by_page, 'rb'), read(by_program, 'rb'), name)
         left = self.rgb[:, :(self.rgb.shape[1] + 1) // 2].astype(int) @ [77, 150, 29] // 256
         self.assertEqual(np.array(Image.open(os.path.join(self.folder, 'gray.png'))).tolist(), left.tolist())
         tiled = self.by_program('tiled', '--tile', '257', f'--overlay={overlays}2')
