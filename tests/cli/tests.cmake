@@ -22,3 +22,5 @@ add_test(NAME cli_leftovers COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/cl
 set_tests_properties(cli_leftovers PROPERTIES ENVIRONMENT "MSEG_SANITIZE=${MSEG_SANITIZE}")
 add_test(NAME cli_refusals COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/cli/test_refusals.py $<TARGET_FILE:mseg>)
 set_tests_properties(cli_refusals PROPERTIES ENVIRONMENT "MSEG_SANITIZE=${MSEG_SANITIZE}")
+add_test(NAME cli_quantise COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/cli/test_quantise.py $<TARGET_FILE:mseg>
+                              ${PROJECT_SOURCE_DIR}/data/mseg-voc-small.tflite)
