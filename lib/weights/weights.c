@@ -20,8 +20,8 @@
 static const mseg_weights_reader readers[] = {
     {"tflite", mseg_tflite_probe, mseg_tflite_read},
     {"onnx", mseg_onnx_probe, mseg_onnx_read},
-    {"graphdef", mseg_graphdef_probe, mseg_graphdef_read},
     {"safetensors", mseg_safetensors_probe, mseg_safetensors_read},
+    {"graphdef", mseg_graphdef_probe, mseg_graphdef_read},
 };
 
 enum { READERS = sizeof readers / sizeof *readers };

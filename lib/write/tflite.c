@@ -106,7 +106,7 @@ static mseg_status write_inputs(writer *w, mseg_value value, const char *part, i
     tfl_operator concat = {.code = TFL_OP_CONCATENATION, .n_inputs = layer->n_in, .axis = 3};
     for (int i = 0; i < layer->n_in; i++) {
         const mseg_net_layer *in = &w->net->layers[layer->in[i]];
-        char resized[16];
+        char resized[24];
         snprintf(resized, sizeof resized, "resized%d", i);
         if (w->options->bytes &&
             (!mseg_quant_same(joined_of(w, layer->in[i]), quant) || !mseg_quant_same(quant_of(w, layer->in[i]), quant)))
