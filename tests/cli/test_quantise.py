@@ -117,8 +117,9 @@ class Quantise(unittest.TestCase):
         labels = self.labels(MODEL, 'float')
         names = sorted(os.listdir(self.at('new')))
         for name, mask in zip(names, labels):
-            Image.open(os.path.join(self.at('new'), name)).save(os.path.join(self.folder, 'voc/JPEGImages', name[:-4] + '.jpg'), quality=95)
-            Image.fromarray(mask).save(os.path.join(self.folder, 'voc/SegmentationClass', name))
+            large = Image.open(os.path.join(self.at('new'), name)).resize((4 * SIZE, 4 * SIZE))
+            large.save(os.path.join(self.folder, 'voc/JPEGImages', name[:-4] + '.jpg'), quality=95)
+            Image.fromarray(mask.repeat(4, 0).repeat(4, 1)).save(os.path.join(self.folder, 'voc/SegmentationClass', name))
         with open(os.path.join(self.folder, 'voc/ImageSets/Segmentation/some.txt'), 'w', encoding='utf-8') as file:
             file.writelines(name[:-4] + '\n' for name in names)
         out = self.at('scored8.tflite')
@@ -127,6 +128,7 @@ class Quantise(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         words = result.stdout.splitlines()[-1].split()
         self.assertEqual(words[-2:], ['(20', 'images)'], result.stdout)
+        self.assertNotEqual(words[3], words[8])
         for model, precision, shown in [(MODEL, 'float', words[3]), (out, 'int8', words[8])]:
             judged = run('eval', '-m', model, '--precision', precision, '--voc', self.at('voc'), '--split', 'some', '--json', '-')
             self.assertAlmostEqual(100 * json.loads(judged.stdout)['miou'], float(shown), delta=0.0051)
