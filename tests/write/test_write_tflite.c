@@ -200,9 +200,7 @@ static void test_any_input_rule_comes_back(void **state)
 static void test_labels_come_back(void **state)
 {
     (void)state;
-    static const char *const labels[] = {"background", "", "dog \"Rex\"",
-                                         "f\xc3\xa9"
-                                         "e"};
+    static const char *const labels[] = {"background", "", "dog \"Rex\"", "t\xc3\xa9"};
     trip t;
     begin(&t, "mnv1:0.1:classes=4", 16);
     reopen(&t, &(mseg_write_options){.height = 33, .width = 33, .output_stride = 16, .labels = labels, .n_labels = 4});
