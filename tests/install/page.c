@@ -194,6 +194,7 @@ int main(int argc, char **argv)
     mseg_palette_free(&classes);
     print_class(model, 15);
     models(argv[2]);
+    must(quantise((const char *const[]){argv[1]}, 1, in_folder("exported8.tflite"), &err), &err);
     pictures(model, session, argv[1]);
     both(session, argv[1]);
     stopping(session, argv[1]);

@@ -182,6 +182,12 @@ class Page(Pictured):
             by_program, by_page = os.path.join(self.work.name, name), os.path.join(self.folder, name)
             install.run([os.path.join(self.prefix, 'bin', 'mseg'), 'convert', '-qy', '--size', '513', *how, by_program])
             self.assertEqual(read(by_page, 'rb'), read(by_program, 'rb'), name)
+        quantised, photos = [os.path.join(self.work.name, name) for name in ['exported8.tflite', 'photos']]
+        os.mkdir(photos)
+        shutil.copy(self.photo, photos)
+        install.run([os.path.join(self.prefix, 'bin', 'mseg'), 'convert', '-qy', '--quantize', '--calibrate', photos, 'builtin',
+                     quantised])
+        self.assertEqual(read(os.path.join(self.folder, 'exported8.tflite'), 'rb'), read(quantised, 'rb'))
         left = self.rgb[:, :(self.rgb.shape[1] + 1) // 2].astype(int) @ [77, 150, 29] // 256
         self.assertEqual(np.array(Image.open(os.path.join(self.folder, 'gray.png'))).tolist(), left.tolist())
         tiled = self.by_program('tiled', '--tile', '257', f'--overlay={overlays}2')
