@@ -629,6 +629,121 @@ MSEG_API mseg_status mseg_comparison_json(FILE *file, const mseg_comparison_repo
 /** One self-contained page, with the JSON in it. */
 MSEG_API mseg_status mseg_comparison_html(FILE *file, const mseg_comparison_report *report, mseg_error *err);
 
+/* ---- training ----------------------------------------------------------------------------------------------------------
+ * MobileNetV1 and V2 with DeepLabv3's head or a classifier's, trained on this machine. Experimental, as what is at the end. */
+
+/* A photo and what it shows: a label file, or of a classifier a class. With a teacher neither is read. */
+typedef struct mseg_train_sample {
+    const char *photo;
+    const char *mask;
+    int label;
+} mseg_train_sample;
+
+typedef enum mseg_optimizer { MSEG_OPTIMIZER_ADAMW, MSEG_OPTIMIZER_SGD, MSEG_OPTIMIZER_RMSPROP } mseg_optimizer;
+
+/* COSINE: to 0. POLY: (1 - progress)^0.9, DeepLab's. EXPONENTIAL: 0.98 an epoch, MobileNetV2's. */
+typedef enum mseg_rate_schedule {
+    MSEG_RATE_COSINE,
+    MSEG_RATE_POLY,
+    MSEG_RATE_EXPONENTIAL,
+    MSEG_RATE_CONSTANT
+} mseg_rate_schedule;
+
+/* AUTO: FREEZE where a step has too few pixels for statistics of its own, else TRAIN. */
+typedef enum mseg_train_norms { MSEG_NORMS_AUTO, MSEG_NORMS_TRAIN, MSEG_NORMS_FREEZE } mseg_train_norms;
+
+typedef struct mseg_train_options {
+    size_t struct_size; /* mseg_train_options_init sets it */
+    /* What is trained: a model file (NULL: the model that is part of the library), or random numbers in a network described as
+     * for mseg_model_open_random (NULL: none), whose number of classes is that of the data. */
+    const char *model, *architecture;
+    const char *teacher; /* a model whose probabilities are learnt instead of masks; NULL: none */
+    const mseg_train_sample *train, *validation;
+    size_t n_train, n_validation; /* n_validation may be 0 */
+    const mseg_mask_rules *rules; /* the classes and how masks are read; of a classifier its palette alone */
+    const mseg_limits *limits;    /* NULL: the defaults */
+    mseg_orientation orientation;
+    bool classifier;      /* samples have labels of their own */
+    bool freeze_backbone; /* only the head is trained */
+    bool equal_classes;   /* no weights of classes; default: rare ones weigh more, by the truth's frequencies */
+    bool half;            /* bfloat16 where the processor has it */
+    mseg_train_norms norms;
+    int size;          /* side of the crops; 0: 257, of a classifier 224, no larger than the model's own */
+    int output_stride; /* 8, 16, 32; 0: the model's own */
+    int batch;         /* samples a step; 0: 16, or as many as there are */
+    /* How long: one of them. All 0: 60 epochs. */
+    int64_t steps;
+    double epochs, minutes;
+    mseg_optimizer optimizer;
+    mseg_rate_schedule schedule;
+    double learning_rate; /* 0: AdamW 1e-3, from random numbers 3e-3; SGD 0.007; RMSProp 0.045 at batch 96, in proportion */
+    double momentum;      /* negative: 0.9 */
+    double weight_decay;  /* negative: AdamW 0.05, else 4e-5 */
+    double warmup;        /* steps; negative: a twentieth of all, at most 300 */
+    double average;       /* of the moving average of the weights, which is what is written; 0: none; negative: 0.999 */
+    double scale_min, scale_max; /* of crops; both 0: 0.5 and 2 */
+    bool no_flip, no_color;      /* without turning left to right, without changes of colour */
+    uint64_t seed;
+} mseg_train_options;
+
+MSEG_API void mseg_train_options_init(mseg_train_options *options, size_t struct_size);
+
+/* Where a training is. */
+typedef struct mseg_train_state {
+    int64_t step, steps;    /* taken; of all, an estimate when minutes are given */
+    double epoch, progress; /* passes over the data; 0 to 1 */
+    bool finished;
+    double loss;     /* of the last step, a mean over its counted pixels by their weights; NaN: none counted */
+    double accuracy; /* of its pixels */
+    double learning_rate, gradient_norm;
+    double seconds, seconds_left;     /* of training, pauses before a resumption left out */
+    double samples_per_second;        /* of late */
+    double madds_per_sample;          /* forward; a step makes three times these */
+    uint64_t bytes, bytes_per_sample; /* of memory for maps */
+    int batch, size;
+    int64_t damaged; /* photos that could not be read when it was their turn */
+    uint64_t reserved[8];
+} mseg_train_state;
+
+typedef struct mseg_training mseg_training;
+
+/** Told of what is worth knowing, in one line without a newline. file: NULL, or whose it is. */
+typedef void (*mseg_train_note_fn)(void *context, const char *file, const char *text);
+
+/** Opens a training: reads the model and every mask, and says what is odd: note (NULL: nothing) is told of files that are left
+ * out, of classes that never occur, of what differs from the model. What options point to must outlive the training. Errors:
+ * those of the model; MSEG_MISMATCH when masks do not fit classes or photos, MSEG_INVAL with a text that names the field,
+ * MSEG_LIMIT when memory will not do, MSEG_NOMEM. */
+MSEG_API mseg_status mseg_training_open(mseg_training **training, const mseg_train_options *options, mseg_pool *pool,
+                                        mseg_train_note_fn note, void *context, mseg_error *err);
+
+/** NULL-safe; sets *training to NULL. */
+MSEG_API void mseg_training_close(mseg_training **training);
+
+/** Takes a step. Errors: MSEG_NOMEM; MSEG_FORMAT when loss or gradient is no finite number: the training is then as it was before
+ * the step. */
+MSEG_API mseg_status mseg_training_step(mseg_training *training, mseg_error *err);
+MSEG_API mseg_train_state mseg_training_state(const mseg_training *training);
+
+/** Runs the network as it would be written now on the validation's photos, fitted to size, and counts; close *counts with
+ * mseg_counts_close. progress (may be NULL) may stop it. Errors: those of reading, MSEG_INVAL without validation, MSEG_CANCELLED.
+ */
+MSEG_API mseg_status mseg_training_validate(mseg_training *training, mseg_counts **counts, mseg_progress_fn progress,
+                                            void *context, mseg_error *err);
+
+/** Photo index of the validation with ground truth and prediction of now; free the pictures. */
+MSEG_API mseg_status mseg_training_example(mseg_training *training, size_t index, mseg_example *example, mseg_error *err);
+
+/** Writes the model as it is now, .tflite or .safetensors by its name, whole or not at all; *bytes (may be NULL): its size. */
+MSEG_API mseg_status mseg_training_write(mseg_training *training, const char *path, uint64_t *bytes, mseg_error *err);
+
+/** Writes all that is needed to go on as if nothing had happened, whole or not at all. text: the caller's own (NULL: none). */
+MSEG_API mseg_status mseg_training_save(mseg_training *training, const char *path, const char *text, mseg_error *err);
+
+/** Goes on from there; the training must have been opened with the same options and data. *text (may be NULL): the caller's own,
+ * to be freed with free(). Errors: MSEG_FORMAT, MSEG_MISMATCH with what differs. */
+MSEG_API mseg_status mseg_training_resume(mseg_training *training, const char *path, char **text, mseg_error *err);
+
 /* ---- experimental ------------------------------------------------------------------------------------------------------
  * For benchmarks, tests and the paper's tables. These may change or go with any version, also where the rest may not; so may
  * mseg_model_options.unfused. */
