@@ -104,7 +104,6 @@ typedef struct tile_sums {
 
 INLINE void clear(tile_sums *s)
 {
-
 #pragma GCC unroll 8
     for (int r = 0; r < TILE_ROWS; r++)
 #pragma GCC unroll 8
@@ -117,16 +116,13 @@ INLINE void add_product(tile_sums *s, const int vectors, const cell *const *rows
 {
     for (int i = 0; i < k; i += STEP, b += vectors * LANES * STEP) {
         factor y[TILE_VECTORS];
-
 #pragma GCC unroll 8
         for (int v = 0; v < TILE_VECTORS; v++)
             if (v < vectors)
                 y[v] = get_factor(b + v * LANES * STEP);
-
 #pragma GCC unroll 8
         for (int r = 0; r < TILE_ROWS; r++) {
             const factor x = everywhere(rows[r] + i);
-
 #pragma GCC unroll 8
             for (int v = 0; v < TILE_VECTORS; v++)
                 if (v < vectors)
@@ -142,7 +138,6 @@ typedef struct tile_place {
 
 INLINE void finish_forward(const mseg_train_product *g, const tile_sums *s, const tile_place at)
 {
-
 #pragma GCC unroll 8
     for (int v = 0; v < TILE_VECTORS; v++)
         if (v < at.vectors) {
@@ -151,7 +146,6 @@ INLINE void finish_forward(const mseg_train_product *g, const tile_sums *s, cons
             cell *out = (cell *)g->out + (size_t)at.r * (size_t)g->n + c;
             const size_t step = (size_t)g->n;
             vec sum = splat(0), sum2 = splat(0);
-
 #pragma GCC unroll 8
             for (int r = 0; r < TILE_ROWS; r++)
                 if (r < at.rows) {
@@ -167,7 +161,6 @@ INLINE void finish_forward(const mseg_train_product *g, const tile_sums *s, cons
 
 INLINE void finish_masked(const mseg_train_product *g, const tile_sums *s, const tile_place at)
 {
-
 #pragma GCC unroll 8
     for (int v = 0; v < TILE_VECTORS; v++)
         if (v < at.vectors) {
@@ -177,7 +170,6 @@ INLINE void finish_masked(const mseg_train_product *g, const tile_sums *s, const
             cell *out = (cell *)g->out + first;
             const cell *raw = (const cell *)g->raw + first;
             vec sum = splat(0), sum2 = splat(0);
-
 #pragma GCC unroll 8
             for (int r = 0; r < TILE_ROWS; r++)
                 if (r < at.rows) {
@@ -197,11 +189,9 @@ INLINE void finish_plain(const mseg_train_product *g, const tile_sums *s, const 
     const size_t first = (size_t)at.r * (size_t)g->n + (size_t)at.c, step = (size_t)g->n;
     cell *out = (cell *)g->out + first;
     const cell *add = g->add ? (const cell *)g->add + first : NULL;
-
 #pragma GCC unroll 8
     for (int r = 0; r < TILE_ROWS; r++)
         if (r < at.rows) {
-
 #pragma GCC unroll 8
             for (int v = 0; v < TILE_VECTORS; v++)
                 if (v < at.vectors) {
@@ -216,11 +206,9 @@ INLINE void finish_reals(const mseg_train_product *g, const tile_sums *s, const 
     const size_t step = (size_t)g->n;
     mseg_real *out = (mseg_real *)g->out + (size_t)at.r * step + (size_t)at.c;
     const mseg_real *bias = g->bias ? g->bias + at.c : NULL;
-
 #pragma GCC unroll 8
     for (int r = 0; r < TILE_ROWS; r++)
         if (r < at.rows) {
-
 #pragma GCC unroll 8
             for (int v = 0; v < TILE_VECTORS; v++)
                 if (v < at.vectors)
@@ -234,7 +222,6 @@ INLINE void product_tile(const mseg_train_product *g, int r, int c, const cell *
 {
     const tile_place at = {r, g->rows - r < TILE_ROWS ? g->rows - r : TILE_ROWS, c, vectors};
     const cell *rows[TILE_ROWS];
-
 #pragma GCC unroll 8
     for (int i = 0; i < TILE_ROWS; i++)
         rows[i] = (const cell *)g->x + (size_t)(r + (i < at.rows ? i : at.rows - 1)) * g->x_stride;
@@ -304,28 +291,23 @@ INLINE void weights_tile(mseg_real *gradient, size_t n, const cell *t, size_t t_
     clear(&s);
     for (int i = 0; i < steps; i++, t += t_step, d += d_step) {
         factor y[TILE_VECTORS];
-
 #pragma GCC unroll 8
         for (int v = 0; v < TILE_VECTORS; v++)
             if (v < vectors)
                 y[v] = get_factor(d + v * LANES * STEP);
-
 #pragma GCC unroll 8
         for (int r = 0; r < TILE_ROWS; r++)
             if (r < rows) {
                 const factor x = everywhere(t + r * STEP);
-
 #pragma GCC unroll 8
                 for (int v = 0; v < TILE_VECTORS; v++)
                     if (v < vectors)
                         s.of[r][v] = multiply(s.of[r][v], x, y[v]);
             }
     }
-
 #pragma GCC unroll 8
     for (int r = 0; r < TILE_ROWS; r++)
         if (r < rows) {
-
 #pragma GCC unroll 8
             for (int v = 0; v < TILE_VECTORS; v++)
                 if (v < vectors)
