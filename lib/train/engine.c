@@ -187,8 +187,9 @@ static mseg_status allocate(mseg_engine *e, mseg_error *err)
     return MSEG_OK;
 }
 
-/* A layer's weights [out, kernel, kernel, in] or, depthwise, [kernel, kernel, out] into the order of the parameters. */
-static void take_weights(mseg_engine *e, const mseg_train_value *v, const mseg_layer_weights *from)
+/* A layer's weights [out, kernel, kernel, in] or, depthwise, [kernel, kernel, out] into the order of the parameters. channels: from
+ * which one each is, NULL: as they are. */
+static void take_weights(mseg_engine *e, const mseg_train_value *v, const mseg_layer_weights *from, const int *channels)
 {
     mseg_real *to = e->parameters + v->weight;
     const int taps = from->kernel * from->kernel;
@@ -196,14 +197,20 @@ static void take_weights(mseg_engine *e, const mseg_train_value *v, const mseg_l
         for (int tap = 0; tap < taps; tap++)
             for (int c = 0; c < from->out; c++)
                 to[tap * v->padded + c] = (mseg_real)from->weight[tap * from->out + c];
+        for (int c = 0; c < from->out; c++)
+            e->parameters[v->shift + (size_t)c] = from->bias ? (mseg_real)from->bias[c] : 0;
         return;
     }
-    for (int o = 0; o < from->out; o++)
-        for (int tap = 0; tap < taps; tap++)
+    for (int o = 0; o < v->layer->channels; o++) {
+        const int source = channels ? channels[o] : o;
+        for (int tap = 0; tap < taps && source >= 0; tap++)
             for (int k = 0, input = 0; k < v->layer->n_in; k++)
                 for (int c = 0; c < e->values[v->layer->in[k]].layer->channels; c++, input++)
                     to[(size_t)mseg_train_row(e, v, tap, k, c) * (size_t)v->padded + (size_t)o] =
-                        (mseg_real)from->weight[((size_t)o * (size_t)taps + (size_t)tap) * (size_t)from->in + (size_t)input];
+                        (mseg_real)from->weight[(source * taps + tap) * from->in + input];
+        if (source >= 0)
+            e->parameters[v->shift + (size_t)o] = from->bias ? (mseg_real)from->bias[source] : 0;
+    }
 }
 
 static mseg_status load(mseg_engine *e, const mseg_weights *weights, mseg_error *err)
@@ -218,12 +225,12 @@ static mseg_status load(mseg_engine *e, const mseg_weights *weights, mseg_error 
                                  : mseg_weights_load_depthwise(&from, weights, v->layer->name, v->layer->channels, err);
         if (status)
             return status;
-        take_weights(e, v, &from);
-        for (int c = 0; c < v->layer->channels; c++) {
-            e->parameters[v->shift + (size_t)c] = from.bias ? (mseg_real)from.bias[c] : 0;
-            if (v->normed)
-                e->parameters[v->scale + (size_t)c] = 1;
-        }
+        const bool renewed = e->options.renewed && !strcmp(v->layer->name, e->options.renewed);
+        if (renewed)
+            mseg_engine_randomise(e, v->layer->name, e->options.seed);
+        take_weights(e, v, &from, renewed ? e->options.from : NULL);
+        for (int c = 0; v->normed && c < v->layer->channels; c++)
+            e->parameters[v->scale + (size_t)c] = 1;
         for (int c = 0; v->normed && c < v->padded; c++)
             e->statistics[v->statistics + (size_t)(v->padded + c)] = 1;
         mseg_layer_weights_free(&from);

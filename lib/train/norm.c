@@ -66,7 +66,7 @@ void mseg_train_norm_forward(mseg_engine *e, int i, int parts, mseg_norming norm
     const double n = positions(e, v);
     join_sums(e, v, 0, parts);
     v->norming = !v->normed ? MSEG_NORM_NONE : norming == MSEG_NORM_BATCH && !v->trained ? MSEG_NORM_FIXED : norming;
-    if (e->measuring && v->normed)
+    if (e->measuring && v->normed && v->norming != MSEG_NORM_FIXED)
         measure(v, n);
     if (v->norming == MSEG_NORM_BATCH && momentum > 0)
         keep(e, v, n, momentum);
