@@ -38,12 +38,12 @@ void mseg_train_draw(const mseg_train_data_options *o, int64_t n, int size, mseg
     uint64_t state = o->seed;
     state = next(&state) + (uint64_t)n;
     state = next(&state);
-    const double low = o->classifier ? fmax(1, o->scale_min) : o->scale_min, high = fmax(low, o->scale_max);
+    const double whole = o->classifier ? 1 : 0, low = fmax(whole, o->scale_min), high = fmax(low, o->scale_max);
     const double scale = exp(uniform(&state, log(low), log(high)));
     const double aspect = exp(uniform(&state, -0.06, 0.06)), narrow = low < high ? aspect : 1;
     const int longer = crop->width > crop->height ? crop->width : crop->height;
-    crop->scale_x = scale * narrow * size / (o->classifier ? crop->width : longer);
-    crop->scale_y = scale / narrow * size / (o->classifier ? crop->height : longer);
+    crop->scale_x = fmax(whole, scale * narrow) * size / (o->classifier ? crop->width : longer);
+    crop->scale_y = fmax(whole, scale / narrow) * size / (o->classifier ? crop->height : longer);
     /* Where the photo is larger, the crop moves over it; where it is smaller, it moves over the crop. */
     crop->left = uniform(&state, 0, 1) * (crop->width * crop->scale_x - size);
     crop->top = uniform(&state, 0, 1) * (crop->height * crop->scale_y - size);
