@@ -185,7 +185,7 @@ static void tell_gone(mseg_train_data *data, size_t sample, mseg_train_fault fau
     char text[sizeof((mseg_error *)0)->text + 32];
     if (!data->note || atomic_exchange(&data->entries[sample].told, true))
         return;
-    snprintf(text, sizeof text, "cannot be read any more: %s", why);
+    snprintf(text, sizeof text, "no longer usable: %s", why);
     pthread_mutex_lock(&data->telling);
     data->note(data->context, mseg_train_file_of(&data->options.samples[sample], fault), text);
     pthread_mutex_unlock(&data->telling);

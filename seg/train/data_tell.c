@@ -6,14 +6,14 @@
 enum { MOST_LINES = 10, MOST_LISTED = 10, TEXT = 512 };
 
 /* By fault; in the end photos of one colour, which are not left out. */
-static const char *const more[MSEG_FAULTS + 1] = {
-    [MSEG_FAULT_PHOTO] = "photos cannot be read; left out",
-    [MSEG_FAULT_MASK] = "masks cannot be read; left out",
-    [MSEG_FAULT_SIZES] = "masks are not of their photo's size; left out",
-    [MSEG_FAULT_IDS] = "masks hold ids that are no class",
-    [MSEG_FAULT_COLORS] = "masks hold colours that are no class's",
-    [MSEG_FAULT_UNCLEAR] = "samples have labels that do not fit the classes",
-    [MSEG_FAULTS] = "photos are of one colour",
+static const char *const kinds[MSEG_FAULTS + 1] = {
+    [MSEG_FAULT_PHOTO] = "photos that cannot be read, left out",
+    [MSEG_FAULT_MASK] = "masks that cannot be read, left out",
+    [MSEG_FAULT_SIZES] = "masks that are not of their photo's size, left out",
+    [MSEG_FAULT_IDS] = "masks with ids that are no class",
+    [MSEG_FAULT_COLORS] = "masks with colours that are no class's",
+    [MSEG_FAULT_UNCLEAR] = "labels that do not fit the classes",
+    [MSEG_FAULTS] = "photos of one colour",
 };
 
 static void say(const mseg_train_data *data, const char *file, const char *text)
@@ -47,7 +47,7 @@ static void tell_samples(const mseg_train_data *data, const mseg_train_findings 
         char text[TEXT];
         if (told[kind] <= MOST_LINES)
             continue;
-        snprintf(text, sizeof text, "%zu more %s", told[kind] - MOST_LINES, more[kind]);
+        snprintf(text, sizeof text, "%s: %zu more", kinds[kind], told[kind] - MOST_LINES);
         say(data, NULL, text);
     }
 }
@@ -96,17 +96,16 @@ static mseg_status refuse_labels(const mseg_train_data *data, const mseg_train_f
                          "%zu of %zu masks %s colours that are no class's: --classes FILE gives classes their colours, "
                          "--read-masks ids or colors tells what counts",
                          files, findings->masks, files == 1 ? "holds" : "hold");
-    return mseg_fail(err, MSEG_MISMATCH, "%zu of %zu samples do not fit the classes; %.60s: %s", files, data->options.count, name,
-                     text);
+    return mseg_fail(err, MSEG_MISMATCH, "%zu of %zu samples %s not fit the classes; %.60s: %s", files, data->options.count,
+                     files == 1 ? "does" : "do", name, text);
 }
 
 static mseg_status refuse_nothing(const mseg_train_data *data, const mseg_train_findings *findings, mseg_error *err)
 {
-    const size_t count = data->options.count;
-    if (!count)
+    if (!data->options.count)
         return mseg_fail(err, MSEG_MISMATCH, "there are no photos to train on");
     const char *text, *name = first_of(data, findings, MSEG_FAULT_NOTHING, &text);
-    return mseg_fail(err, MSEG_MISMATCH, "none of %zu photos can be trained on; %.60s: %s", count, name, text);
+    return mseg_fail(err, MSEG_MISMATCH, "nothing is left to train on; %.60s: %s", name, text);
 }
 
 /* ---- classes ------------------------------------------------------------------------------------------------------------ */
@@ -174,7 +173,7 @@ mseg_status mseg_train_tell(const mseg_train_data *data, const mseg_train_findin
     if (!data->figures.used)
         return refuse_nothing(data, findings, err);
     if (labels && nothing_counts(data))
-        return mseg_fail(err, MSEG_MISMATCH, "no pixel of %zu masks is of a class that counts", findings->masks);
+        return mseg_fail(err, MSEG_MISMATCH, "no pixel of any mask is of a class that counts");
     if (findings->unknown) {
         snprintf(text, sizeof text, "%llu pixels of unknown colours do not count, as asked",
                  (unsigned long long)findings->unknown);

@@ -117,7 +117,6 @@ static inline mseg_train_data_options options_of(const mseg_train_sample *sample
 /* What a note was told, "file: text" a line. */
 typedef struct notes {
     char text[1 << 14];
-    int lines;
 } notes;
 
 static inline void take_note(void *context, const char *file, const char *text)
@@ -125,7 +124,6 @@ static inline void take_note(void *context, const char *file, const char *text)
     notes *n = context;
     const size_t used = strlen(n->text);
     snprintf(n->text + used, sizeof n->text - used, "%s%s%s\n", file ? file : "", file ? ": " : "", text);
-    n->lines++;
 }
 
 static inline mseg_train_data *open_set(const mseg_train_data_options *options, mseg_pool *pool)
