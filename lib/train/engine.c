@@ -187,8 +187,8 @@ static mseg_status allocate(mseg_engine *e, mseg_error *err)
     return MSEG_OK;
 }
 
-/* A layer's weights [out, kernel, kernel, in] or, depthwise, [kernel, kernel, out] into the order of the parameters. channels: from
- * which one each is, NULL: as they are. */
+/* A layer's weights [out, kernel, kernel, in] or, depthwise, [kernel, kernel, out] into the order of the parameters. channels:
+ * from which one each is, NULL: as they are. */
 static void take_weights(mseg_engine *e, const mseg_train_value *v, const mseg_layer_weights *from, const int *channels)
 {
     mseg_real *to = e->parameters + v->weight;

@@ -4,11 +4,8 @@
 #include "base/options.h"
 #include "seg/train/training.h"
 
-static const mseg_train_options default_options = {.struct_size = sizeof(mseg_train_options),
-                                                   .momentum = -1,
-                                                   .weight_decay = -1,
-                                                   .warmup = -1,
-                                                   .average = -1};
+static const mseg_train_options default_options = {
+    .struct_size = sizeof(mseg_train_options), .momentum = -1, .weight_decay = -1, .warmup = -1, .average = -1};
 
 void mseg_train_options_init(mseg_train_options *options, size_t struct_size)
 {

@@ -116,14 +116,15 @@ static void free_example(mseg_example *example)
 }
 
 /* A classifier's photo is a picture of one pixel: its label, and the class with the highest probability. */
-static mseg_status classify(const mseg_training *t, mseg_session *session, const mseg_train_sample *sample,
-                            mseg_example *example, mseg_error *err)
+static mseg_status classify(const mseg_training *t, mseg_session *session, const mseg_train_sample *sample, mseg_example *example,
+                            mseg_error *err)
 {
     const float *scores;
     mseg_status status = mseg_image_read(&example->photo, sample->photo, t->options.orientation, t->options.limits, err);
     if (!status)
         status = mseg_classify(session, mseg_view_of(&example->photo), t->options.size, 0.875, &scores, err);
-    if (!status && (mseg_image_create(&example->truth, 1, 1, MSEG_GRAY) || mseg_image_create(&example->prediction, 1, 1, MSEG_GRAY)))
+    if (!status &&
+        (mseg_image_create(&example->truth, 1, 1, MSEG_GRAY) || mseg_image_create(&example->prediction, 1, 1, MSEG_GRAY)))
         status = mseg_fail(err, MSEG_NOMEM, NULL);
     if (status)
         return status;
@@ -139,8 +140,7 @@ static mseg_status predict(const mseg_training *t, mseg_session *session, const 
                            mseg_example *example, mseg_error *err)
 {
     const mseg_train_sample *sample = &t->options.validation[index];
-    return t->options.classifier ? classify(t, session, sample, example, err)
-                                 : segment(t, session, run, sample, example, err);
+    return t->options.classifier ? classify(t, session, sample, example, err) : segment(t, session, run, sample, example, err);
 }
 
 static void validate_sample(void *context, int i, int worker)
@@ -148,8 +148,7 @@ static void validate_sample(void *context, int i, int worker)
     validation *v = context;
     const size_t index = v->first + (size_t)i;
     mseg_example example = {{0}};
-    mseg_status status =
-        predict(v->training, v->sessions[worker], &v->run, index, &example, &v->errors[worker]);
+    mseg_status status = predict(v->training, v->sessions[worker], &v->run, index, &example, &v->errors[worker]);
     if (!status)
         status = mseg_counts_add(v->counts[worker], v->training->options.validation[index].photo, mseg_view_of(&example.truth),
                                  mseg_view_of(&example.prediction), &v->errors[worker]);
@@ -234,7 +233,8 @@ static mseg_status merge_counts(validation *v, mseg_counts **counts, mseg_error 
     for (size_t i = 0; i < t->options.n_validation; i++)
         failed += v->status[i] != MSEG_OK;
     if (failed == t->options.n_validation)
-        return mseg_fail(err, v->errors[0].status, "no validation photo could be scored; the last one: %.150s", v->errors[0].text);
+        return mseg_fail(err, v->errors[0].status, "no validation photo could be scored; the last one: %.150s",
+                         v->errors[0].text);
     for (int k = 1; k < mseg_pool_threads(t->pool) && !status; k++)
         status = mseg_counts_merge(v->counts[0], v->counts[k], err);
     if (status)

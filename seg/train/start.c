@@ -103,8 +103,9 @@ static bool match_classes(const mseg_training *t, const mseg_opened *opened, int
         mseg_train_tell(t, NULL, "a new classifier: the model has %d classes, none of which is among the %d of the data",
                         opened->info.classes, t->classes);
     else
-        mseg_train_tell(t, NULL, "a new classifier: of the %d classes of the data the model knows %d, the others begin with random weights",
-                        t->classes, known);
+        mseg_train_tell(
+            t, NULL, "a new classifier: of the %d classes of the data the model knows %d, the others begin with random weights",
+            t->classes, known);
     return true;
 }
 
@@ -134,9 +135,8 @@ static mseg_status check_memory(mseg_training *t, const mseg_net *net, const mse
     if (!all || !there || all <= there)
         return MSEG_OK;
     const size_t each = t->state.bytes_per_sample, least = alone - each;
-    return mseg_fail(err, MSEG_LIMIT,
-                     "batches of %d pictures of %d x %d take %.1f GB, %.1f GB are there: batch %d would fit", how->batch,
-                     how->width, how->height, (double)all / 1e9, (double)there / 1e9,
+    return mseg_fail(err, MSEG_LIMIT, "batches of %d pictures of %d x %d take %.1f GB, %.1f GB are there: batch %d would fit",
+                     how->batch, how->width, how->height, (double)all / 1e9, (double)there / 1e9,
                      there > least ? (int)((there - least) / each) : 0);
 }
 
@@ -151,11 +151,12 @@ static void choose_norms(mseg_training *t)
         t->norming = MSEG_NORM_FIXED;
     if (o->norms == MSEG_NORMS_AUTO && t->norming == MSEG_NORM_FIXED)
         mseg_train_tell(t, NULL,
-                        "a step has %d pixels at stride %d, too few for batch statistics: norms are frozen (a larger batch or size trains them)",
+                        "a step has %d pixels at stride %d, too few for batch statistics: norms are frozen (a larger batch or "
+                        "size trains them)",
                         pixels, t->info.output_stride);
     else if (o->norms == MSEG_NORMS_AUTO && pixels < FEW)
-        mseg_train_tell(t, NULL, "a step has %d pixels at stride %d, few for batch statistics: take a larger batch or size", pixels,
-                        t->info.output_stride);
+        mseg_train_tell(t, NULL, "a step has %d pixels at stride %d, few for batch statistics: take a larger batch or size",
+                        pixels, t->info.output_stride);
 }
 
 /* A network from a file has its norms folded away: what they see is measured on photos, then they are there again. */

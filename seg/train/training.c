@@ -180,8 +180,8 @@ static void take_sample(void *context, int i, int worker)
     (void)worker;
     mseg_training *t = context;
     const int64_t n = t->state.step * t->options.batch + i;
-    t->failed[i] = !mseg_train_data_take(t->data, n, t->options.size, false, mseg_engine_picture(t->engine, i), labels_of(t, i),
-                                         NULL);
+    t->failed[i] =
+        !mseg_train_data_take(t->data, n, t->options.size, false, mseg_engine_picture(t->engine, i), labels_of(t, i), NULL);
 }
 
 typedef struct filling {
@@ -258,7 +258,7 @@ static double lose(mseg_training *t)
 }
 
 /* Of all that is to be done, how much is. */
-static void measure_progress(mseg_training *t)
+void mseg_train_measure_progress(mseg_training *t)
 {
     mseg_train_state *s = &t->state;
     const double seconds = mseg_train_seconds(t), used = (double)mseg_train_data_figures(t->data)->used;
@@ -287,7 +287,7 @@ static void measure_speed(mseg_training *t)
 mseg_status mseg_training_step(mseg_training *t, mseg_error *err)
 {
     mseg_train_state *s = &t->state;
-    measure_progress(t);
+    mseg_train_measure_progress(t);
     mseg_pool_for(t->pool, t->options.batch, take_sample, t);
     for (int i = 0; i < t->options.batch; i++)
         s->damaged += t->failed[i];
@@ -296,11 +296,10 @@ mseg_status mseg_training_step(mseg_training *t, mseg_error *err)
     const double rate = mseg_schedule_rate(&t->schedule, s->step, s->progress, s->epoch);
     if (!isnan(loss)) {
         mseg_engine_backward(t->engine, t->gradient);
-        const double norm =
-            mseg_optimiser_step(&t->optimiser, mseg_engine_parameters(t->engine), t->gradient, rate, t->pool);
+        const double norm = mseg_optimiser_step(&t->optimiser, mseg_engine_parameters(t->engine), t->gradient, rate, t->pool);
         if (!isfinite(loss) || !isfinite(norm))
-            return mseg_fail(err, MSEG_FORMAT, "the %s of step %lld is no finite number",
-                             isfinite(loss) ? "gradient" : "loss", (long long)s->step + 1);
+            return mseg_fail(err, MSEG_FORMAT, "the %s of step %lld is no finite number", isfinite(loss) ? "gradient" : "loss",
+                             (long long)s->step + 1);
         s->gradient_norm = norm;
     } else if (t->scale > 0) {
         return mseg_fail(err, MSEG_FORMAT, "the loss of step %lld is no finite number", (long long)s->step + 1);
@@ -308,7 +307,7 @@ mseg_status mseg_training_step(mseg_training *t, mseg_error *err)
     s->loss = loss;
     s->learning_rate = rate;
     s->step++;
-    measure_progress(t);
+    mseg_train_measure_progress(t);
     measure_speed(t);
     return MSEG_OK;
 }

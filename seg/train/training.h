@@ -32,8 +32,8 @@ struct mseg_training {
     mseg_loss_sum *sums; /* [batch] */
     uint8_t *work;       /* of the loss, [threads][work_bytes] */
     size_t work_bytes;
-    bool *failed;        /* [batch] */
-    double scale;        /* of the step's loss */
+    bool *failed; /* [batch] */
+    double scale; /* of the step's loss */
 
     mseg_train_state state;
     double before, began; /* seconds of earlier runs; the clock when this one began */
@@ -55,6 +55,9 @@ size_t mseg_train_available(void);
 
 /** Seconds of training so far. */
 double mseg_train_seconds(const mseg_training *training);
+
+/** How far it is, by the clock and the steps. */
+void mseg_train_measure_progress(mseg_training *training);
 
 /** Puts samples first to first + n - 1 of a set into the engine, as they are. */
 void mseg_train_fill_plain(mseg_training *training, mseg_train_data *data, int64_t first, int n);
