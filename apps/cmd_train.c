@@ -96,8 +96,8 @@ static bool is_there(const char *path)
     return !lstat(path, &info);
 }
 
-/* Whether what is there already may be replaced; false after a line of error. */
-static bool check_old(const trainer *tr)
+/* Whether the outputs can be written, and may replace what is there already; false after a line of error. */
+static bool try_outputs(const trainer *tr)
 {
     const cli_train_args *args = &tr->args;
     const char *checkpoint = tr->run.checkpoint;
@@ -108,13 +108,15 @@ static bool check_old(const trainer *tr)
         cli_say("%s: is there already, of a training that was stopped: --resume goes on with it, -y begins anew", checkpoint);
     else if (!args->resume && !args->overwrite && !lstat(args->out, &info) && !S_ISDIR(info.st_mode))
         cli_say("%s: is there already; -y replaces it", args->out);
+    else if (args->html && (cli_sink_descriptor(args->html) >= 0 || cli_is_special(args->html)))
+        cli_say("train: --html takes a file, not '%s'", args->html);
     else
-        return true;
+        return cli_sink_try(args->out) && cli_sink_try(checkpoint) && cli_sink_try(args->html);
     return false;
 }
 
-/* Whether the outputs can be written and none replaces what is read; false after a line of error. */
-static bool check_outputs(trainer *tr)
+/* Whether no output replaces what is read; false after a line of error. */
+static bool guard_files(trainer *tr)
 {
     const cli_train_args *args = &tr->args;
     const cli_eval_args *data = &args->data;
@@ -128,13 +130,8 @@ static bool check_outputs(trainer *tr)
     const bool look = is_there(args->out) || is_there(tr->run.checkpoint) || (args->html && is_there(args->html));
     for (size_t i = 0; look && i < set->n_texts; i++)
         cli_guard_input(guard, "the input", set->texts[i]);
-    if (args->html && (cli_sink_descriptor(args->html) >= 0 || cli_is_special(args->html))) {
-        cli_say("train: --html takes a file, not '%s'", args->html);
-        return false;
-    }
     return cli_guard_output(guard, "the output", args->out) && cli_guard_output(guard, "the checkpoint", tr->run.checkpoint) &&
-           cli_guard_output(guard, "--html", args->html) && cli_sink_try(args->out) && cli_sink_try(tr->run.checkpoint) &&
-           cli_sink_try(args->html);
+           cli_guard_output(guard, "--html", args->html);
 }
 
 /* ---- all ---------------------------------------------------------------------------------------------------------------- */
@@ -161,27 +158,27 @@ static bool open_training(trainer *tr)
     cli_train *t = &tr->run;
     const cli_train_set *set = &t->set;
     const int jobs = args->jobs ? (int)args->jobs : cli_processors();
-    mseg_train_options options;
+    mseg_train_options *options = &t->options;
     mseg_error err = {0};
-    mseg_train_options_init(&options, sizeof options);
-    if (!cli_train_take(args, set->train.count, &options))
+    mseg_train_options_init(options, sizeof *options);
+    if (!cli_train_take(args, set->train.count, options))
         return false;
     tr->limits = cli_network_limits(&args->data.network);
-    options.model = t->network.builtin ? NULL : tr->model;
-    options.architecture = args->arch;
-    options.teacher = tr->teacher;
-    options.train = set->train.items;
-    options.n_train = set->train.count;
-    options.validation = set->validation.items;
-    options.n_validation = set->validation.count;
-    options.rules = &t->rules;
-    options.limits = &tr->limits;
-    options.orientation = (mseg_orientation)args->data.orientation;
+    options->model = t->network.builtin ? NULL : tr->model;
+    options->architecture = args->arch;
+    options->teacher = tr->teacher;
+    options->train = set->train.items;
+    options->n_train = set->train.count;
+    options->validation = set->validation.items;
+    options->n_validation = set->validation.count;
+    options->rules = &t->rules;
+    options->limits = &tr->limits;
+    options->orientation = (mseg_orientation)args->data.orientation;
     mseg_status status = mseg_pool_open(&t->pool, jobs);
     if (status)
         mseg_fail(&err, status, "cannot start %d threads: out of memory", jobs);
     else
-        status = mseg_training_open(&t->training, &options, t->pool, cli_train_note, t, &err);
+        status = mseg_training_open(&t->training, options, t->pool, cli_train_note, t, &err);
     if (status) {
         cli_say("train: %s", err.text);
         return false;
@@ -201,7 +198,7 @@ static bool prepare(trainer *tr)
         cli_say("train: out of memory");
         return false;
     }
-    return check_old(tr) && open_model(tr) && cli_train_collect(&tr->run.set, args) && load_classes(tr) && check_outputs(tr) &&
+    return try_outputs(tr) && open_model(tr) && cli_train_collect(&tr->run.set, args) && load_classes(tr) && guard_files(tr) &&
            open_training(tr);
 }
 

@@ -38,6 +38,24 @@ static void add_state(mseg_json *root, const mseg_train_state *now)
     mseg_json_add_number(root, "seconds", now->seconds);
 }
 
+/* A number that is asked for; null where the library chooses. */
+static void add_wish(mseg_json *root, const char *key, double value, bool asked)
+{
+    mseg_json_add_number(root, key, asked ? value : NAN);
+}
+
+static void add_options(mseg_json *root, const mseg_train_options *options)
+{
+    mseg_json_add_string(root, "optimizer", cli_optimizers[options->optimizer]);
+    mseg_json_add_string(root, "schedule", cli_schedules[options->schedule]);
+    add_wish(root, "learning_rate", options->learning_rate, options->learning_rate > 0);
+    add_wish(root, "momentum", options->momentum, options->momentum >= 0);
+    add_wish(root, "weight_decay", options->weight_decay, options->weight_decay >= 0);
+    add_wish(root, "warmup", options->warmup, options->warmup >= 0);
+    add_wish(root, "average", options->average, options->average >= 0);
+    mseg_json_add_bool(root, "freeze_backbone", options->freeze_backbone);
+}
+
 void cli_train_event_start(const cli_train *t)
 {
     const mseg_train_state now = mseg_training_state(t->training);
@@ -55,6 +73,7 @@ void cli_train_event_start(const cli_train *t)
     mseg_json_add_int(root, "validation", (int64_t)t->set.validation.count);
     mseg_json_add_int(root, "size", now.size);
     mseg_json_add_int(root, "batch", now.batch);
+    add_options(root, &t->options);
     mseg_json_add_number(root, "bytes", (double)now.bytes);
     mseg_json_add_number(root, "bytes_per_sample", (double)now.bytes_per_sample);
     mseg_json_add_number(root, "madds_per_sample", now.madds_per_sample);

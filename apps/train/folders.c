@@ -55,7 +55,7 @@ static int take_class(cli_train_set *set, const cli_train_args *args, const char
 static bool add_classes(cli_train_set *set, cli_train_samples *samples, const cli_train_args *args, const char *folder,
                         bool growing)
 {
-    const cli_inputs_options how = {.shard = {1, 1}};
+    const cli_inputs_options how = {.recursive = args->data.recursive, .shard = {1, 1}};
     struct dirent **entries = NULL;
     const int count = scandir(folder, &entries, visible, by_bytes);
     bool ok = count >= 0;

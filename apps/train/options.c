@@ -9,8 +9,8 @@ enum { PAPER };
 
 static const char *const freezes[] = {"backbone", NULL};
 static const char *const precisions[] = {"float", "bf16", NULL};
-static const char *const optimizers[] = {"adamw", "sgd", "rmsprop", NULL};
-static const char *const schedules[] = {"cosine", "poly", "exponential", "constant", NULL};
+const char *const cli_optimizers[] = {"adamw", "sgd", "rmsprop", NULL};
+const char *const cli_schedules[] = {"cosine", "poly", "exponential", "constant", NULL};
 static const char *const norms[] = {"auto", "train", "freeze", NULL};
 static const char *const recipes[] = {"paper", NULL};
 
@@ -33,7 +33,8 @@ static const cli_option data_options[] = {
     {0, "val-folders", CLI_OPTION_TEXT, FIELD(val_folders), "DIR", .help = "the same to validate with"},
     {0, "teacher", CLI_OPTION_TEXT, FIELD(teacher), "FILE|NAME",
      .help = "learn what this model says of the photos; they need no masks"},
-    {'r', "recursive", CLI_OPTION_FLAG, FIELD(data.recursive), NULL, .help = "look into subfolders of --images and --masks"},
+    {'r', "recursive", CLI_OPTION_FLAG, FIELD(data.recursive), NULL,
+     .help = "look into subfolders of --images, --masks and of classes' folders"},
     {0, "image-suffix", CLI_OPTION_TEXT, FIELD(data.photo_suffix), "TEXT",
      .help = "photos are called IDTEXT.jpg or .png and others are left alone, e.g. _leftImg8bit"},
     {0, "mask-suffix", CLI_OPTION_TEXT, FIELD(data.truth_suffix), "TEXT", .help = "the same of masks, e.g. _gtFine_labelIds"},
@@ -67,13 +68,13 @@ static const cli_option training_options[] = {
     {0, "batch", CLI_OPTION_INT, FIELD(batch), "N",
      .help = "photos a step (default 16, or as many as there are); fewer take less memory", .min = 1, .max = 4096},
     {0, "optimizer", CLI_OPTION_CHOICE, FIELD(optimizer), "NAME", .help = "adamw (default), sgd, rmsprop (TensorFlow's)",
-     .choices = optimizers},
+     .choices = cli_optimizers},
     {0, "lr", CLI_OPTION_REAL, FIELD(rate), "X",
      .help = "learning rate (default: adamw 1e-3, with --arch 3e-3; sgd 0.007; rmsprop 0.045 * batch / 96)", .min = 1e-12,
      .max = 1e30},
     {0, "schedule", CLI_OPTION_CHOICE, FIELD(schedule), "NAME",
      .help = "how it falls: cosine (default), poly ((1 - progress)^0.9), exponential (0.98 an epoch), constant",
-     .choices = schedules},
+     .choices = cli_schedules},
     {0, "warmup", CLI_OPTION_REAL, FIELD(warmup), "STEPS",
      .help = "steps in which it rises from 0 (default: a twentieth of all, at most 300)", .min = 0, .max = 1e9},
     {0, "momentum", CLI_OPTION_REAL, FIELD(momentum), "X", .help = "of sgd and rmsprop (default 0.9)", .min = 0, .max = 0.9999},
@@ -168,7 +169,6 @@ static const char *about_masks(const cli_train_args *args)
            : data->read_masks                   ? "read-masks"
            : data->truth_suffix                 ? "mask-suffix"
            : data->photo_suffix                 ? "image-suffix"
-           : data->recursive                    ? "recursive"
            : args->teacher                      ? "teacher"
                                                 : NULL;
 }

@@ -23,6 +23,8 @@ cli_train_args cli_train_defaults(void);
 
 /* The options, fields of cli_train_args, and what --help says. */
 extern const cli_usage cli_train_usage;
+/* The values of --optimizer, in the order of mseg_optimizer, and of --schedule, in that of mseg_rate_schedule. */
+extern const char *const cli_optimizers[], *const cli_schedules[];
 
 /** Whether the options go together; false after a line of error. */
 bool cli_train_check_args(const cli_train_args *args);
@@ -71,6 +73,7 @@ typedef struct cli_train {
     const char *command; /* as typed */
     char *checkpoint;    /* the file's name */
     cli_train_set set;
+    mseg_train_options options; /* as the training was opened with */
     mseg_mask_rules rules;
     mseg_palette palette;
     mseg_model_info network; /* of the model that is trained */
