@@ -42,7 +42,7 @@ typedef struct operands {
 } operands;
 
 /* Rows r and, where two is set, r + 1 from channel c on; vectors is a constant. */
-INLINE void put_two(const operands *o, int r, int c, const cells *first, const cells *second, bool two, const int vectors)
+INLINE void put_two(const operands *o, int r, int c, const cell_vec *first, const cell_vec *second, bool two, const int vectors)
 {
     if (o->x) {
         cell *x = o->x + (size_t)r * o->stride + c;
@@ -76,7 +76,7 @@ INLINE void load_columns(const operands *o, int c, const int vectors, const sour
         else if (kind == READINGS)
             how[v] = reading_of(o->reading, c + v * LANES);
     for (int r = 0; r < o->n; r += 2) {
-        cells values[2][WIDE];
+        cell_vec values[2][WIDE];
         const bool two = r + 1 < o->n;
 #pragma GCC unroll 2
         for (int i = 0; i < 2; i++) {
@@ -147,7 +147,7 @@ static void load_reals(void *x, void *t, size_t stride, const mseg_real *from, s
     for (int r = 0; r < n; r += 2, from += 2 * from_stride)
         for (int c = 0; c < channels; c += LANES) {
             const bool two = r + 1 < n;
-            const cells first = rounded(get(from + c)), second = rounded(two ? get(from + from_stride + c) : splat(0));
+            const cell_vec first = rounded(get(from + c)), second = rounded(two ? get(from + from_stride + c) : splat(0));
             put_two(&o, r, c, &first, &second, two, 1);
         }
 }

@@ -83,12 +83,12 @@ INLINE vec pass(vec value, vec x, vec lo, vec hi)
 }
 #endif
 
-/* cells: LANES of them in a register. */
+/* cell_vec: LANES cells in a register. */
 #ifdef HALF
 typedef uint16_t cell;
-typedef __m256i cells;
+typedef __m256i cell_vec;
 
-INLINE cells get_rounded(const cell *from)
+INLINE cell_vec get_rounded(const cell *from)
 {
     return _mm256_loadu_si256((const void *)from);
 }
@@ -98,42 +98,42 @@ INLINE vec get_cells(const cell *from)
     return (vec)_mm512_slli_epi32(_mm512_cvtepu16_epi32(get_rounded(from)), 16);
 }
 
-INLINE cells rounded(vec value)
+INLINE cell_vec rounded(vec value)
 {
-    return (cells)_mm512_cvtneps_pbh((__m512)value);
+    return (cell_vec)_mm512_cvtneps_pbh((__m512)value);
 }
 
-INLINE void put_rounded(cell *to, cells value)
+INLINE void put_rounded(cell *to, cell_vec value)
 {
     _mm256_storeu_si256((void *)to, value);
 }
 
 /* Channel c of both, interleaved. */
-INLINE void put_pairs(cell *to, cells even, cells odd)
+INLINE void put_pairs(cell *to, cell_vec even, cell_vec odd)
 {
     const __m512i low = _mm512_cvtepu16_epi32(even), high = _mm512_slli_epi32(_mm512_cvtepu16_epi32(odd), 16);
     _mm512_storeu_si512(to, _mm512_or_si512(low, high));
 }
 #else
 typedef mseg_real cell;
-typedef vec cells;
+typedef vec cell_vec;
 
 INLINE vec get_cells(const cell *from)
 {
     return get(from);
 }
 
-INLINE cells rounded(vec value)
+INLINE cell_vec rounded(vec value)
 {
     return value;
 }
 
-INLINE cells get_rounded(const cell *from)
+INLINE cell_vec get_rounded(const cell *from)
 {
     return get(from);
 }
 
-INLINE void put_rounded(cell *to, cells value)
+INLINE void put_rounded(cell *to, cell_vec value)
 {
     put(to, value);
 }
