@@ -77,11 +77,10 @@ static mseg_status allocate(mseg_training *t, mseg_error *err)
     const mseg_loss_labels labels = {.height = (int)side, .width = (int)side, .weights = t->weights};
     t->work_bytes = mseg_round_up(mseg_loss_work(&map, &labels), MSEG_ALIGN);
     t->gradient = mseg_alloc_array(mseg_engine_size(t->engine), sizeof *t->gradient);
-    t->labels = mseg_alloc_array(batch, (size_t)t->options.size * (size_t)t->options.size);
     t->sums = mseg_alloc_array(batch, sizeof *t->sums);
     t->failed = mseg_alloc_array(batch, sizeof *t->failed);
     t->work = mseg_alloc_array((size_t)mseg_pool_threads(t->pool), t->work_bytes);
-    return t->gradient && t->labels && t->sums && t->failed && t->work ? MSEG_OK : mseg_fail(err, MSEG_NOMEM, NULL);
+    return t->gradient && t->sums && t->failed && t->work ? MSEG_OK : mseg_fail(err, MSEG_NOMEM, NULL);
 }
 
 /* What depends on how many samples there are. */
@@ -119,7 +118,8 @@ static mseg_status open_training(mseg_training *t, const mseg_train_options *opt
             t->options.batch = (int)mseg_train_data_figures(t->data)->used;
         count_steps(t);
         mseg_train_data_weights(t->data, t->options.equal_classes, t->weights);
-        status = mseg_train_start(t, &opened, err);
+        t->labels = mseg_alloc_array((size_t)t->options.batch, (size_t)t->options.size * (size_t)t->options.size);
+        status = t->labels ? mseg_train_start(t, &opened, err) : mseg_fail(err, MSEG_NOMEM, NULL);
     }
     mseg_opened_close(&opened);
     if (!status)
