@@ -122,6 +122,7 @@ static void small_scales_average(void **state)
     mseg_train_data_options options = options_of(&sample, 1, &rules);
     options.masks = false;
     options.scale_max = 0.5;
+    options.size = 100; /* whole photos are kept */
     draw("checks.png", 100, 100, MSEG_RGB, draw_checks);
     mseg_train_data *data = open_set(&options, NULL);
     int seen = 0;
@@ -433,11 +434,12 @@ static void order_prefers_none(void **state)
 
 /* ---- figures and weights ------------------------------------------------------------------------------------------------ */
 
-/* Of 100 x 100: 2 pixels of class 3, 498 of the ignore label, 500 of class 2, 3000 of class 1, the rest class 0. */
+/* Of 100 x 100: 2 pixels of class 3 in even columns, 498 of the ignore label, 500 of class 2, 3000 of class 1, the rest class 0.
+ */
 static void draw_areas(uint8_t *id, int x, int y)
 {
     const int i = 100 * y + x;
-    *id = (uint8_t)(i < 2 ? 3 : i < 500 ? 255 : i < 1000 ? 2 : i < 4000 ? 1 : 0);
+    *id = (uint8_t)(i == 0 || i == 2 ? 3 : i < 500 ? 255 : i < 1000 ? 2 : i < 4000 ? 1 : 0);
 }
 
 static void weights_follow_areas(void **state)
