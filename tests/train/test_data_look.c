@@ -158,24 +158,27 @@ static void bad_files_are_left_out(void **state)
 static void many_of_a_kind_are_counted(void **state)
 {
     (void)state;
-    mseg_train_sample samples[40];
+    mseg_train_sample samples[50];
     char wanted[4096] = "";
-    for (int i = 0; i < 40; i++)
-        samples[i] = i < 13   ? (mseg_train_sample){"gone.png", "thirds.png", 0}
-                     : i < 25 ? (mseg_train_sample){"black.png", "thirds.png", 0}
-                              : (mseg_train_sample){"a.png", i < 36 ? "wide.png" : "thirds.png", 0};
+    for (int i = 0; i < 50; i++) {
+        const char *photo = i < 13 ? "gone.png" : i < 25 ? "black.png" : "a.png";
+        const char *mask = i < 25 || i >= 46 ? "thirds.png" : i < 36 ? "wide.png" : "none.png";
+        samples[i] = (mseg_train_sample){photo, mask, 0};
+    }
     for (int i = 0; i < 10; i++)
         strcat(wanted, "gone.png: cannot open: No such file or directory; left out\n");
     for (int i = 0; i < 10; i++)
         strcat(wanted, "black.png: is 0,0,0 all over: is it the right file?\n");
     for (int i = 0; i < 10; i++)
         strcat(wanted, "wide.png: the mask is 30x12, its photo 20x12; left out\n");
+    for (int i = 0; i < 10; i++)
+        strcat(wanted, "none.png: cannot open: No such file or directory; left out\n");
     strcat(wanted, "photos that cannot be read, left out: 3 more\n"
                    "masks that are not of their photo's size, left out: 1 more\n"
                    "photos of one colour: 2 more\n"
                    "1 of 3 classes never occurs and cannot be learnt: 2 (class 2)\n");
     const mseg_mask_rules rules = rules_of(3, 255);
-    const mseg_train_data_options options = options_of(samples, 40, &rules);
+    const mseg_train_data_options options = options_of(samples, 50, &rules);
     opening o = try_to_open(&options, 2);
     assert_int_equal(o.status, MSEG_OK);
     assert_string_equal(o.notes.text, wanted);
@@ -278,17 +281,28 @@ static void assert_refused(const mseg_train_data_options *options, const char *t
 static void strays_are_refused(void **state)
 {
     (void)state;
-    const mseg_train_sample samples[] = {
-        {"a.png", "strays.png", 0}, {"a.png", "thirds.png", 0}, {"b.png", "stray.png", 0}, {"gone.png", "thirds.png", 0}};
+    const mseg_train_sample samples[] = {{"a.png", "strays.png", 0},
+                                         {"a.png", "thirds.png", 0},
+                                         {"b.png", "stray.png", 0},
+                                         {"gone.png", "thirds.png", 0},
+                                         {"a.png", "wide.png", 0}};
     mseg_mask_rules rules = rules_of(3, 255);
-    mseg_train_data_options options = options_of(samples, 4, &rules);
+    mseg_train_data_options options = options_of(samples, 5, &rules);
     assert_refused(&options,
                    "strays.png: label 37 is not a class: 1 pixel, the first at x 5, y 3\n"
                    "stray.png: label 41 is not a class: 1 pixel, the first at x 6, y 4\n"
-                   "gone.png: cannot open: No such file or directory; left out\n",
-                   "2 of 3 masks hold ids that are none of the 3 classes (37, 41): --classes FILE lists the classes, --map FILE "
+                   "gone.png: cannot open: No such file or directory; left out\n"
+                   "wide.png: the mask is 30x12, its photo 20x12; left out\n",
+                   "2 of 4 masks hold ids that are none of the 3 classes (37, 41): --classes FILE lists the classes, --map FILE "
                    "makes classes of ids, --ignore N leaves an id out");
     rules.map[37] = 0;
+    assert_refused(&options,
+                   "strays.png: label 41 is not a class: 2 pixels, the first at x 0, y 7\n"
+                   "stray.png: label 41 is not a class: 1 pixel, the first at x 6, y 4\n"
+                   "gone.png: cannot open: No such file or directory; left out\n"
+                   "wide.png: the mask is 30x12, its photo 20x12; left out\n",
+                   "2 of 4 masks hold ids that are none of the 3 classes (41): --classes FILE lists the classes, --map FILE "
+                   "makes classes of ids, --ignore N leaves an id out");
     rules.map[41] = 255;
     assert_int_equal(try_to_open(&options, 1).status, MSEG_OK);
     const mseg_train_sample one = {"a.png", "many.png", 0};

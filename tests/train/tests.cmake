@@ -28,7 +28,7 @@ add_test(NAME train_loss COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/train
                                  $<TARGET_FILE:loss_of_double>)
 
 # Data of training.
-foreach(name data data_look)
+foreach(name data data_order data_look)
   mseg_test(train/test_${name}.c base image kernels plan net weights train heads seg)
   set_tests_properties(test_${name} PROPERTIES LABELS tsan)
 endforeach()
