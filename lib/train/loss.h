@@ -30,25 +30,27 @@ typedef struct mseg_loss_labels {
     const uint8_t *labels; /* [height][width] */
     int height, width;
     size_t row_bytes;
-    const float *weights; /* by label, [256]: 0: does not count (the ignore label's, and of what is no class) */
+    const float *weights; /* by label, [256]; 0: does not count, which what is no class is to have */
     mseg_sampling sampling;
 } mseg_loss_labels;
 
 /** Cross-entropy of hard labels; the gradient is that of the sum times scale (1 / the batch's sum of weights gives PyTorch's
- * CrossEntropyLoss(weight, ignore_index)). A sample without a counted pixel costs 0 and has gradient 0. work: mseg_loss_work
- * bytes, aligned to 64. cpu: what its loops are made of. */
+ * CrossEntropyLoss(weight, ignore_index)). A sample without a counted pixel costs 0 and has gradient 0, whatever its logits and
+ * scale; logits of counted pixels that are no numbers make loss none. What is not below classes never counts. work:
+ * mseg_loss_work bytes, aligned to 64. cpu: what its loops are made of. */
 void mseg_loss_hard(mseg_loss_sum *sum, const mseg_loss_map *map, const mseg_loss_labels *labels, double scale, void *work,
                     const mseg_cpu *cpu);
 size_t mseg_loss_work(const mseg_loss_map *map, const mseg_loss_labels *labels);
 
-/** Sum of the weights of the labels, without any logits; exact. */
+/** Sum of the weights of the labels, and how many there are, without any logits: the bits of mseg_loss_hard's weight. */
 double mseg_loss_weight(const mseg_loss_labels *labels, int64_t *counted);
 
 /** Cross-entropy to soft labels at the logits' own points: targets [height][width][classes], each point's adding up to 1; weights
  * [height][width], 0: does not count. hits: largest logit where the largest target is. */
 void mseg_loss_soft(mseg_loss_sum *sum, const mseg_loss_map *map, const float *targets, const float *weights, double scale);
 
-/** Squared error of features, the mean over channels, at points whose weight is above 0; loss is its sum over these. */
+/** Squared error of features, the mean over channels (classes of map; of any number), at points whose weight is above 0, which
+ * all weigh 1; targets as there. */
 void mseg_loss_features(mseg_loss_sum *sum, const mseg_loss_map *map, const float *targets, const float *weights, double scale);
 
 #endif
