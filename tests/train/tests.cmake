@@ -37,3 +37,6 @@ endforeach()
 mseg_program_as(test_gradients train/test_gradients.c train_double weights net base)
 target_compile_definitions(test_gradients PRIVATE MSEG_TRAIN_DOUBLE)
 add_test(NAME test_gradients COMMAND test_gradients)
+mseg_train_program(train/engine_of.c)
+add_test(NAME train_engine COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/train/test_engine.py $<TARGET_FILE:engine_of>
+                                   $<TARGET_FILE:engine_of_double>)
