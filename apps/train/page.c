@@ -69,7 +69,7 @@ static double largest(const cli_train *t, const curve *c)
 static void put_axes(FILE *file, const curve *c, double most, double steps)
 {
     for (int i = 0; i <= 4; i++) {
-        const double y = (HEIGHT - BOTTOM) * (1 - i / 4.0) + 4;
+        const double y = (HEIGHT - BOTTOM) * (1 - i / 4.0) + 10;
         fprintf(file, "<line x1=%d y1=%.1f x2=%d y2=%.1f /><text x=%d y=%.1f text-anchor=end>%.3g%s</text>\n", LEFT, y, WIDTH, y,
                 LEFT - 6, y + 4, most * i / 4, c->unit);
     }
@@ -80,13 +80,13 @@ static void put_axes(FILE *file, const curve *c, double most, double steps)
 static void put_curve(FILE *file, const cli_train *t, const curve *c, double steps)
 {
     const double most = c->most > 0 ? c->most : largest(t, c);
-    fprintf(file, "<figure>\n<svg viewBox=\"0 0 %d %d\" role=img aria-label=\"%s by step\">\n", WIDTH, HEIGHT + 6, c->name);
+    fprintf(file, "<figure>\n<svg viewBox=\"0 0 %d %d\" role=img aria-label=\"%s by step\">\n", WIDTH, HEIGHT + 12, c->name);
     put_axes(file, c, most, steps);
     fprintf(file, "<polyline data-key=%s points=\"", c->dots ? "figure" : "loss");
     for (int dots = 0; dots < 1 + c->dots; dots++) {
         for (size_t i = 0; i < c->count; i++) {
             const double value = c->y(t, i), x = LEFT + (WIDTH - LEFT - 4) * c->x(t, i) / steps;
-            const double y = (HEIGHT - BOTTOM) * (1 - fmin(value / most, 1)) + 4;
+            const double y = (HEIGHT - BOTTOM) * (1 - fmin(value / most, 1)) + 10;
             if (isnan(value))
                 continue;
             if (dots)
