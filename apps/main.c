@@ -15,6 +15,7 @@ typedef struct command {
 static const command commands[] = {
     {"run", "segment images: masks, overlays, scores", cmd_run},
     {"eval", "judge segmentations against annotations: mIOU and reports", cmd_eval},
+    {"train", "train a network on photos and masks of your own", cmd_train},
     {"info", "show a model's layers, multiply-adds, parameters and memory", cmd_info},
     {"classify", "name what is in images with a classifier", cmd_classify},
     {"convert", "write a model as another kind of file: .tflite, .onnx, .safetensors", cmd_convert},

@@ -13,6 +13,7 @@ NEEDS = {'avx2': {'avx2', 'fma'}, 'avx512': {'avx512f', 'avx512bw', 'avx512vl', 
 NEEDS['zen4'] = NEEDS['avx512']
 NEEDS['avxvnni'] = NEEDS['avx2'] | {'avx_vnni'}
 NEEDS['avx512vnni'] = NEEDS['avx512'] | {'avx512_vnni'}
+NEEDS['avx512bf16'] = NEEDS['avx512'] | {'avx512_bf16'}
 
 
 def machine():

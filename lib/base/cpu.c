@@ -37,7 +37,8 @@ static unsigned detect_features(void)
            (__builtin_cpu_supports("avx512bw") ? MSEG_HAS_AVX512BW : 0u) |
            (__builtin_cpu_supports("avx512vl") ? MSEG_HAS_AVX512VL : 0u) |
            (__builtin_cpu_supports("avx512dq") ? MSEG_HAS_AVX512DQ : 0u) |
-           (__builtin_cpu_supports("avx512vnni") ? MSEG_HAS_AVX512VNNI : 0u) | (has_avxvnni() ? MSEG_HAS_AVXVNNI : 0u);
+           (__builtin_cpu_supports("avx512vnni") ? MSEG_HAS_AVX512VNNI : 0u) |
+           (__builtin_cpu_supports("avx512bf16") ? MSEG_HAS_AVX512BF16 : 0u) | (has_avxvnni() ? MSEG_HAS_AVXVNNI : 0u);
 }
 
 /* AMD's family 19h is Zen 3 and Zen 4, and of these Zen 4 alone has AVX-512. */

@@ -13,7 +13,8 @@ enum {
     MSEG_HAS_AVX512VL = 1 << 4,
     MSEG_HAS_AVX512DQ = 1 << 5,
     MSEG_HAS_AVX512VNNI = 1 << 6,
-    MSEG_HAS_AVXVNNI = 1 << 7
+    MSEG_HAS_AVXVNNI = 1 << 7,
+    MSEG_HAS_AVX512BF16 = 1 << 8
 };
 
 /* The features that compilers may use for a kernel, by the end of its file's name (__zen4 is tuned for it and made of AVX-512).
@@ -23,7 +24,8 @@ enum {
     MSEG_ISA_AVX2 = MSEG_HAS_AVX2 | MSEG_HAS_FMA,
     MSEG_ISA_AVXVNNI = MSEG_ISA_AVX2 | MSEG_HAS_AVXVNNI,
     MSEG_ISA_AVX512 = MSEG_ISA_AVX2 | MSEG_HAS_AVX512F | MSEG_HAS_AVX512BW | MSEG_HAS_AVX512VL | MSEG_HAS_AVX512DQ,
-    MSEG_ISA_AVX512VNNI = MSEG_ISA_AVX512 | MSEG_HAS_AVX512VNNI
+    MSEG_ISA_AVX512VNNI = MSEG_ISA_AVX512 | MSEG_HAS_AVX512VNNI,
+    MSEG_ISA_AVX512BF16 = MSEG_ISA_AVX512 | MSEG_HAS_AVX512BF16
 };
 
 /* Kernel sets, in the order of preference. */

@@ -38,6 +38,11 @@ typedef struct mseg_engine_options {
     double epsilon; /* of norms, added to the variance; 0: 1e-3 */
     /* Layers whose names begin so are frozen: no parameter of theirs has a gradient, their norms are FIXED. NULL: none. */
     const char *frozen;
+    /* A layer that does not take its numbers from the weights as they are: channel c is channel from[c] of them, random (seed)
+     * where that is negative. The net may have another number of channels there. NULL: none. */
+    const char *renewed;
+    const int *from;
+    uint64_t seed;
 } mseg_engine_options;
 
 /** Opens an engine for net (as backbones and heads build it, not folded), which is copied; every convolution of maps but the
@@ -91,7 +96,7 @@ void mseg_engine_forward(mseg_engine *engine, int samples, mseg_norming norming,
 /** The way back of the last forward: gradient [mseg_engine_size] is replaced. */
 void mseg_engine_backward(mseg_engine *engine, mseg_real *gradient);
 
-/* Measuring: what norms see over several batches. Between begin and end, every forward adds its batch. */
+/* Measuring: what norms that are not FIXED see over several batches. Between begin and end, every forward adds its batch. */
 void mseg_engine_measure(mseg_engine *engine);
 /** Ends it: kept statistics become the measured ones. unfold: besides, each norm's scale and shift become such that FIXED gives
  * what NONE gave (a folded network gets norms again), weights of a channel being scaled to the size that random ones have. */

@@ -14,4 +14,8 @@ mseg_status mseg_weights_made(mseg_weights **weights);
 mseg_status mseg_weights_made_add(mseg_weights *weights, const char *layer, const int shape[4], bool depthwise,
                                   const int8_t *weight, const int32_t *bias, const float *scale, mseg_error *err);
 
+/** The same in floats: bias [channels]. */
+mseg_status mseg_weights_made_add_floats(mseg_weights *weights, const char *layer, const int shape[4], bool depthwise,
+                                         const float *weight, const float *bias, mseg_error *err);
+
 #endif

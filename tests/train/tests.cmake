@@ -1,3 +1,9 @@
+# Data of training.
+foreach(name data data_look)
+  mseg_test(train/test_${name}.c base image kernels plan net weights train heads seg)
+  set_tests_properties(test_${name} PROPERTIES LABELS tsan)
+endforeach()
+
 # The room train_double: lib/train and its kernels, the scalar ones, once more with doubles for floats (MSEG_TRAIN_DOUBLE), so that
 # gradients can be held to finite differences and to PyTorch's in double. It stands for the rooms train and kernels.
 file(GLOB train_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/lib/train/*.c ${PROJECT_SOURCE_DIR}/lib/kernels/train/*.c)

@@ -53,9 +53,11 @@ static bool all_there(const account *a, const char *const *flags, int n)
 static void features_and_choice(void **state)
 {
     (void)state;
-    static const char *const flags[] = {"avx2", "fma", "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vnni", "avx_vnni"};
-    static const unsigned bits[] = {MSEG_HAS_AVX2,     MSEG_HAS_FMA,      MSEG_HAS_AVX512F,    MSEG_HAS_AVX512BW,
-                                    MSEG_HAS_AVX512VL, MSEG_HAS_AVX512DQ, MSEG_HAS_AVX512VNNI, MSEG_HAS_AVXVNNI};
+    static const char *const flags[] = {"avx2",     "fma",         "avx512f",  "avx512bw",   "avx512vl",
+                                        "avx512dq", "avx512_vnni", "avx_vnni", "avx512_bf16"};
+    static const unsigned bits[] = {MSEG_HAS_AVX2,       MSEG_HAS_FMA,      MSEG_HAS_AVX512F,
+                                    MSEG_HAS_AVX512BW,   MSEG_HAS_AVX512VL, MSEG_HAS_AVX512DQ,
+                                    MSEG_HAS_AVX512VNNI, MSEG_HAS_AVXVNNI,  MSEG_HAS_AVX512BF16};
     static account a;
     read_account(&a);
     if (!*a.flags) {
@@ -63,7 +65,7 @@ static void features_and_choice(void **state)
         skip();
     }
     const mseg_cpu cpu = mseg_cpu_detect();
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 9; i++)
         assert_int_equal(!(cpu.features & bits[i]), !all_there(&a, flags + i, 1));
     const bool avx2 = all_there(&a, flags, 2), avxvnni = avx2 && all_there(&a, flags + 7, 1);
     const bool avx512 = all_there(&a, flags, 6), zen4 = avx512 && a.amd && a.family == 25;

@@ -1,0 +1,164 @@
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/clock.h"
+#include "cli/say.h"
+#include "train/train.h"
+
+enum { CHECKS = 20, EVENTS = 100 }; /* of a whole training */
+#define VALIDATING 0.15             /* share of the time that validations by themselves may take */
+
+/* ---- signals ------------------------------------------------------------------------------------------------------------ */
+
+static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+enum { SIGNALS = sizeof signals / sizeof *signals };
+static volatile sig_atomic_t signalled;
+
+/* The second one ends the program at once. */
+static void on_signal(int number)
+{
+    signalled = number;
+    for (int i = 0; i < SIGNALS; i++)
+        signal(signals[i], SIG_DFL);
+}
+
+/* Those that are ignored (nohup) stay so. */
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, old;
+    for (int i = 0; i < SIGNALS; i++)
+        if (!sigaction(signals[i], NULL, &old) && old.sa_handler != SIG_IGN)
+            sigaction(signals[i], &action, NULL);
+}
+
+int cli_train_signalled(void)
+{
+    return signalled;
+}
+
+/* ---- checkpoints -------------------------------------------------------------------------------------------------------- */
+
+/* False after a line of error. */
+static bool save(cli_train *t)
+{
+    mseg_error err = {0};
+    char *text = cli_train_history_print(&t->history);
+    if (text ? mseg_training_save(t->training, t->checkpoint, text, &err) : mseg_fail(&err, MSEG_NOMEM, NULL)) {
+        cli_train_wipe(t);
+        cli_say("%s: %s", t->checkpoint, err.text);
+        t->failed = true;
+    } else {
+        t->saved_step = mseg_training_state(t->training).step;
+    }
+    t->saved = cli_now_ms();
+    free(text);
+    return !err.status;
+}
+
+/* Returns the exit status for a program that no signal ends: the checkpoint could not be written. */
+static int stop(cli_train *t)
+{
+    const mseg_train_state now = mseg_training_state(t->training);
+    const bool saved = save(t);
+    cli_train_wipe(t);
+    if (saved) {
+        cli_say("stopped at step %lld of %lld; --resume goes on from %s, with the other options as they were",
+                (long long)now.step, (long long)now.steps, t->checkpoint);
+        cli_train_event_end(t, "stopped", t->checkpoint, 0);
+    }
+    return CLI_EXIT_UNUSABLE;
+}
+
+/* Returns the exit status. */
+static int fail(cli_train *t, const mseg_error *why)
+{
+    const mseg_train_state now = mseg_training_state(t->training);
+    cli_train_wipe(t);
+    if (why->status == MSEG_FORMAT)
+        cli_say("stopped at step %lld: %s; a smaller --lr helps, or a longer --warmup", (long long)now.step, why->text);
+    else
+        cli_say("stopped at step %lld: %s", (long long)now.step, why->text);
+    if (t->saved_step >= 0)
+        cli_say("%s: is as of step %lld, before that", t->checkpoint, (long long)t->saved_step);
+    cli_train_event_end(t, "failed", why->text, 0);
+    return CLI_EXIT_UNUSABLE;
+}
+
+/* ---- steps -------------------------------------------------------------------------------------------------------------- */
+
+/* Whether one of so many parts of the training was finished between. */
+static bool crossed(const mseg_train_state *before, const mseg_train_state *now, int parts)
+{
+    return floor(now->progress * parts) > floor(before->progress * parts);
+}
+
+/* Whether it is time to validate. The last validation comes at the end by itself. */
+static bool is_due(const cli_train *t, const mseg_train_state *before, const mseg_train_state *now)
+{
+    if (now->finished)
+        return false;
+    if (t->args->val_every)
+        return now->step % t->args->val_every == 0;
+    return crossed(before, now, CHECKS) && t->validating <= VALIDATING * (cli_now_ms() - t->began);
+}
+
+/* One step and what comes with it. */
+static mseg_status take_step(cli_train *t, mseg_error *err)
+{
+    const mseg_train_state before = mseg_training_state(t->training);
+    const mseg_status status = mseg_training_step(t->training, err);
+    if (status)
+        return status;
+    const mseg_train_state now = mseg_training_state(t->training);
+    cli_train_history_step(&t->history, now.step, now.loss);
+    if (crossed(&before, &now, EVENTS))
+        cli_train_event_step(t);
+    cli_train_draw(t);
+    if (is_due(t, &before, &now))
+        cli_train_validate(t);
+    if (!signalled && !now.finished && cli_now_ms() - t->saved >= 1e3 * t->args->checkpoint_every)
+        save(t);
+    return MSEG_OK;
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------------------------ */
+
+/* Returns the exit status. */
+static int finish(cli_train *t)
+{
+    mseg_error err = {0};
+    uint64_t bytes = 0;
+    if (mseg_training_write(t->training, t->args->out, &bytes, &err)) {
+        cli_train_wipe(t);
+        cli_say("%s: %s", t->args->out, err.text);
+        if (save(t))
+            cli_say("%s: holds what was learnt; --resume writes it", t->checkpoint);
+        return CLI_EXIT_UNUSABLE;
+    }
+    unlink(t->checkpoint);
+    cli_train_say_end(t, bytes);
+    cli_train_event_end(t, "end", NULL, bytes);
+    const bool complete = !t->failed && !t->set.left_out && !mseg_training_state(t->training).damaged;
+    return complete ? CLI_EXIT_OK : CLI_EXIT_SOME_FAILED;
+}
+
+int cli_train_run(cli_train *t, int *signal)
+{
+    mseg_error err = {0};
+    catch_signals();
+    cli_train_say_start(t);
+    cli_train_event_start(t);
+    t->began = t->saved = cli_now_ms();
+    if (t->history.due && !mseg_training_state(t->training).finished)
+        cli_train_validate(t);
+    while (!signalled && !mseg_training_state(t->training).finished)
+        if (take_step(t, &err))
+            return fail(t, &err);
+    if (!signalled)
+        cli_train_validate(t);
+    *signal = t->history.due || !mseg_training_state(t->training).finished ? signalled : 0;
+    return *signal ? stop(t) : finish(t);
+}

@@ -1,0 +1,72 @@
+#ifndef MSEG_SEG_TRAIN_TRAINING_H
+#define MSEG_SEG_TRAIN_TRAINING_H
+
+#include "seg/opened.h"
+#include "seg/train/data.h"
+#include "train/engine.h"
+#include "train/loss.h"
+#include "train/optimiser.h"
+#include "write/write.h"
+
+/* The inside of a training. */
+struct mseg_training {
+    mseg_train_options options; /* as they are used: no zeros that stand for something else */
+    mseg_pool *pool;
+    mseg_train_note_fn note;
+    void *context;
+    mseg_cpu cpu;
+    const mseg_train_kernels *kernels;
+
+    mseg_train_data *data, *validation;
+    float weights[256]; /* of classes */
+    mseg_net net;
+    mseg_model_info info;
+    int classes;
+    mseg_engine *engine;
+    mseg_norming norming;
+    mseg_optimiser optimiser;
+    mseg_schedule schedule;
+
+    mseg_real *gradient;
+    uint8_t *labels;     /* [batch][size][size] */
+    mseg_loss_sum *sums; /* [batch] */
+    uint8_t *work;       /* of the loss, [threads][work_bytes] */
+    size_t work_bytes;
+    bool *failed; /* [batch] */
+    double scale; /* of the step's loss */
+
+    mseg_train_state state;
+    double before, began; /* seconds of earlier runs; the clock when this one began */
+    double recent_began;
+    int64_t recent_samples;
+};
+
+/** What a caller gave, checked, with what its zeros stand for where that does not depend on the model. Errors: MSEG_INVAL. */
+mseg_status mseg_train_options_take(mseg_train_options *used, const mseg_train_options *given, mseg_error *err);
+
+/** Opens the network that is trained: net, info, size and output stride of the options. On failure *opened is all zero. */
+mseg_status mseg_train_network(mseg_training *training, mseg_opened *opened, mseg_error *err);
+
+/** Opens its engine, when data are there; norms are measured on them unless numbers are random. Says what is particular. */
+mseg_status mseg_train_start(mseg_training *training, const mseg_opened *opened, mseg_error *err);
+
+/** Bytes of memory that could be had now; 0: unknown. */
+size_t mseg_train_available(void);
+
+/** Seconds of training so far. */
+double mseg_train_seconds(const mseg_training *training);
+
+/** How far it is, by the clock and the steps. */
+void mseg_train_measure_progress(mseg_training *training);
+
+/** Puts samples first to first + n - 1 of a set into the engine, as they are. */
+void mseg_train_fill_plain(mseg_training *training, mseg_train_data *data, int64_t first, int n);
+
+/** The model as it would be written now, a .tflite's bytes, or a .safetensors'. The average's weights, norms measured. */
+mseg_status mseg_train_model(mseg_training *training, bool safetensors, mseg_bytes *bytes, mseg_error *err);
+
+/** Tells the caller, who may not listen. */
+void mseg_train_tell(const mseg_training *training, const char *file, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif
