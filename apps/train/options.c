@@ -279,6 +279,8 @@ static void take_recipe(const cli_train_args *args, size_t samples, mseg_train_o
         options->batch = samples < PAPER_BATCH ? (int)samples : PAPER_BATCH;
     if (!(args->rate > 0))
         options->learning_rate = args->folders ? 0.045 * options->batch / PAPER_BATCH : 0.007;
+    if (args->momentum < 0)
+        options->momentum = 0.9;
     if (args->weight_decay < 0)
         options->weight_decay = 4e-5;
     if (args->warmup < 0)

@@ -79,14 +79,23 @@ static void picture_rows(const mseg_engine *e, const mseg_train_value *v, mseg_r
     const mseg_net_layer *layer = v->layer;
     const int up = mseg_pad_before(layer->padding, picture->height, layer->kernel, layer->stride, layer->rate);
     const int left = mseg_pad_before(layer->padding, picture->width, layer->kernel, layer->stride, layer->rate);
+    const int side3 = 3 * layer->kernel;
     memset(to, 0, (size_t)n * (size_t)v->map_rows * sizeof *to);
-    for (int r = 0; r < n; r++) {
+    for (int r = 0; r < n; r++, to += v->map_rows) {
         const int top = (first + r) / v->width * layer->stride - up, side = (first + r) % v->width * layer->stride - left;
-        for (int tap = 0; tap < layer->kernel * layer->kernel; tap++) {
-            const int y = top + tap / layer->kernel * layer->rate, x = side + tap % layer->kernel * layer->rate;
-            if (y >= 0 && y < picture->height && x >= 0 && x < picture->width)
-                memcpy(to + (size_t)r * (size_t)v->map_rows + 3 * tap,
-                       base + 3 * ((size_t)y * (size_t)picture->width + (size_t)x), 3 * sizeof *to);
+        const bool inside = layer->rate == 1 && side >= 0 && side + layer->kernel <= picture->width;
+        for (int ty = 0; ty < layer->kernel; ty++) {
+            const int y = top + ty * layer->rate;
+            if (y < 0 || y >= picture->height)
+                continue;
+            const mseg_real *row = base + 3 * ((size_t)y * (size_t)picture->width);
+            if (inside)
+                memcpy(to + ty * side3, row + 3 * side, (size_t)side3 * sizeof *to);
+            for (int tx = 0; tx < layer->kernel && !inside; tx++) {
+                const int x = side + tx * layer->rate;
+                if (x >= 0 && x < picture->width)
+                    memcpy(to + ty * side3 + 3 * tx, row + 3 * x, 3 * sizeof *to);
+            }
         }
     }
 }

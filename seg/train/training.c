@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/parallel.h"
 
-void mseg_train_tell(const mseg_training *t, const char *file, const char *format, ...)
+void mseg_training_tell(const mseg_training *t, const char *file, const char *format, ...)
 {
     char text[400];
     va_list args;

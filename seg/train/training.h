@@ -66,7 +66,7 @@ void mseg_train_fill_plain(mseg_training *training, mseg_train_data *data, int64
 mseg_status mseg_train_model(mseg_training *training, bool safetensors, mseg_bytes *bytes, mseg_error *err);
 
 /** Tells the caller, who may not listen. */
-void mseg_train_tell(const mseg_training *training, const char *file, const char *format, ...)
+void mseg_training_tell(const mseg_training *training, const char *file, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "kernels/rows.h"
+#include "kernels/train/registry.h"
 #include "plan/panels.h"
 
 /* Which kernels the sets are made of, on this machine and on others: what MSEG_CPU's names mean. */
@@ -187,6 +188,39 @@ static void test_sets(void **state)
         }
 }
 
+static const struct {
+    since since;
+    bool half;
+    const mseg_train_kernels *set;
+} train_sets[] = {
+    {{MSEG_CPU_SCALAR, MSEG_ISA_SCALAR}, false, &mseg_train_f32__scalar},
+#if defined(__x86_64__)
+    {{MSEG_CPU_AVX2, MSEG_ISA_AVX2}, false, &mseg_train_f32__avx2},
+    {{MSEG_CPU_AVX512, MSEG_ISA_AVX512}, false, &mseg_train_f32__avx512},
+    {{MSEG_CPU_AVX512, MSEG_ISA_AVX512BF16}, true, &mseg_train_bf16__avx512bf16},
+#endif
+};
+
+/* Training's set is the last that suits, of bfloat16 there may be none. */
+static void test_train_sets(void **state)
+{
+    (void)state;
+    for (unsigned features = 0; features <= 511; features++)
+        for (int level = 0; level < MSEG_CPU_LEVELS; level++)
+            for (int half = 0; half < 2; half++) {
+                const mseg_cpu cpu = {.features = features, .level = (mseg_cpu_level)level};
+                const mseg_train_kernels *expected = NULL;
+                for (size_t i = 0; i < sizeof train_sets / sizeof *train_sets; i++)
+                    if (train_sets[i].half == half && train_sets[i].since.level <= cpu.level &&
+                        !(train_sets[i].since.needs & ~features))
+                        expected = train_sets[i].set;
+                const mseg_train_kernels *set = mseg_train_kernels_for(&cpu, half);
+                assert_ptr_equal(set, expected);
+                assert_true(!set ||
+                            (set->cell == (half ? 2 : sizeof(float)) && set->operand == set->cell && set->paired == half));
+            }
+}
+
 /* What plans build on: groups of whole panels are whole vectors and whole fours. In 8 bits a whole panel is as wide as its
  * channels are many, biases of a panel fit MSEG_MAX_NR, and pixels between the stages of a block are whole fours, all of which
  * a gemm reads. */
@@ -222,6 +256,7 @@ static void test_peaks(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sets), cmocka_unit_test(test_sizes), cmocka_unit_test(test_peaks)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sets), cmocka_unit_test(test_train_sets),
+                                       cmocka_unit_test(test_sizes), cmocka_unit_test(test_peaks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

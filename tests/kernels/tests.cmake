@@ -8,3 +8,14 @@ mseg_test(kernels/test_u8_dwconv.c kernels base)
 mseg_test(kernels/test_scaling.c kernels base)
 mseg_test(kernels/test_registry.c kernels base)
 mseg_test(kernels/test_u8_gemm.c kernels base)
+
+# Training's kernels, and those for any processor once more in double.
+foreach(test test_train test_train_rows test_train_depthwise)
+  mseg_test(kernels/${test}.c kernels base)
+  add_executable(${test}_double kernels/${test}.c ${PROJECT_SOURCE_DIR}/lib/kernels/train/f32__scalar.c
+                                ${PROJECT_SOURCE_DIR}/lib/kernels/train/registry.c $<TARGET_OBJECTS:mseg_base>)
+  target_include_directories(${test}_double PRIVATE $<TARGET_PROPERTY:${test},INCLUDE_DIRECTORIES>)
+  target_compile_definitions(${test}_double PRIVATE MSEG_TRAIN_DOUBLE)
+  target_link_libraries(${test}_double PRIVATE $<TARGET_PROPERTY:${test},LINK_LIBRARIES>)
+  add_test(NAME ${test}_double COMMAND ${test}_double)
+endforeach()

@@ -1,9 +1,3 @@
-# Data of training.
-foreach(name data data_look)
-  mseg_test(train/test_${name}.c base image kernels plan net weights train heads seg)
-  set_tests_properties(test_${name} PROPERTIES LABELS tsan)
-endforeach()
-
 # The room train_double: lib/train and its kernels, the scalar ones, once more with doubles for floats (MSEG_TRAIN_DOUBLE), so that
 # gradients can be held to finite differences and to PyTorch's in double. It stands for the rooms train and kernels.
 file(GLOB train_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/lib/train/*.c ${PROJECT_SOURCE_DIR}/lib/kernels/train/*.c)
@@ -32,3 +26,14 @@ mseg_train_test(train/test_loss.c)
 mseg_train_program(train/loss_of.c)
 add_test(NAME train_loss COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/train/test_loss.py $<TARGET_FILE:loss_of>
                                  $<TARGET_FILE:loss_of_double>)
+
+# Data of training.
+foreach(name data data_look)
+  mseg_test(train/test_${name}.c base image kernels plan net weights train heads seg)
+  set_tests_properties(test_${name} PROPERTIES LABELS tsan)
+endforeach()
+
+# The engine, in double.
+mseg_program_as(test_gradients train/test_gradients.c train_double weights net base)
+target_compile_definitions(test_gradients PRIVATE MSEG_TRAIN_DOUBLE)
+add_test(NAME test_gradients COMMAND test_gradients)

@@ -5,8 +5,9 @@
 
 /* Depthwise 3x3 convolutions, forwards and back, LANES channels of a row at a time. */
 
-static void dwconv(const mseg_train_dwconv *g)
+static void dwconv(const mseg_train_dwconv *args)
 {
+    const mseg_train_dwconv local = *args, *const g = &local;
     const size_t channels = (size_t)g->channels, tap = g->tap_step, step = g->pixel_step;
     for (int c = 0; c < g->channels; c += LANES) {
         const mseg_real *w = g->weights + c, *top = g->rows[0] + c, *middle = g->rows[1] + c, *bottom = g->rows[2] + c;
@@ -73,48 +74,57 @@ INLINE vec inner_tap(kernel_row *k, vec x, vec d1)
     return d1 * k->w1;
 }
 
-/* The gradient of pixel p from one kernel row; d: that row's at channel c. stride is a constant. */
-INLINE vec from_row(const mseg_train_dwconv_back *g, kernel_row *k, const mseg_real *d, int p, vec x, const int stride)
+/* The gradient of pixel u - phase from one kernel row; d: that row's at the pixel. stride is a constant. */
+INLINE vec from_row(kernel_row *k, const mseg_real *d, int u, vec x, size_t tap, const int stride)
 {
-    const size_t channels = (size_t)g->channels, tap = g->tap_step;
-    if (stride == 1) {
-        d += (size_t)p * channels;
-        return all_taps(k, x, get(d), get(d - tap), get(d - 2 * tap));
-    }
-    const int u = p + g->phase;
-    d += (size_t)(u / 2) * channels;
-    return u % 2 ? inner_tap(k, x, get(d)) : outer_taps(k, x, get(d), get(d - channels));
+    if (stride == 1)
+        return all_taps(k, x, held(get(d)), held(get(d - tap)), held(get(d - 2 * tap)));
+    return u % 2 ? inner_tap(k, x, held(get(d))) : outer_taps(k, x, held(get(d)), held(get(d - tap)));
 }
 
-/* which: the kernel rows that something comes from, a bit each; which, stride and sums are constants. */
-INLINE void channels_back(const mseg_train_dwconv_back *g, int c, const int which, const int stride, const bool sums)
+/* which: the kernel rows that something comes from, a bit each; stride is a constant, which mostly. */
+INLINE void channels_back(const mseg_train_dwconv_back *g, int c, const int which, const int stride)
 {
-    const size_t channels = (size_t)g->channels;
+    const size_t channels = (size_t)g->channels, tap = stride == 1 ? g->tap_step : channels;
     const vec lo = splat(g->lo), hi = splat(g->hi);
-    const mseg_real *x_at = g->x + c, *w = g->weights + c;
-    const cell *raw = sums ? (const cell *)g->raw + c : NULL, *add = g->add ? (const cell *)g->add + c : NULL;
+    const mseg_real *w = g->weights + c, *x = g->x + c;
+    const mseg_real *d0 = which & 1 ? g->d[0] + c : NULL, *d1 = which & 2 ? g->d[1] + c : NULL,
+                    *d2 = which & 4 ? g->d[2] + c : NULL;
+    const cell *raw = g->raw ? (const cell *)g->raw + c : NULL, *add = g->add ? (const cell *)g->add + c : NULL;
     cell *out = (cell *)g->out + c;
     kernel_row k0 = kernel_row_at(w, channels), k1 = kernel_row_at(w + 3 * channels, channels),
                k2 = kernel_row_at(w + 6 * channels, channels);
     vec sum = splat(0), sum2 = splat(0);
-    for (int p = 0; p < g->pixels; p++) {
-        const size_t at = (size_t)p * channels;
-        const vec x = get(x_at + at);
-        vec gradient = add ? get_cells(add + at) : splat(0);
-        if (which & 1)
-            gradient += from_row(g, &k0, g->d[0] + c, p, x, stride);
-        if (which & 2)
-            gradient += from_row(g, &k1, g->d[1] + c, p, x, stride);
-        if (which & 4)
-            gradient += from_row(g, &k2, g->d[2] + c, p, x, stride);
-        gradient = pass(gradient, x, lo, hi);
-        put_cells(out + at, gradient);
-        if (sums) {
+    const int first = stride == 1 ? 0 : g->phase, end = first + g->pixels;
+    for (int u = first; u < end; u++, x += channels, out += channels) {
+        const vec value = get(x);
+        const size_t step = stride == 1 || u % 2 ? channels : 0;
+        vec gradient = splat(0);
+        if (add) {
+            gradient = get_cells(add);
+            add += channels;
+        }
+        if (which & 1) {
+            gradient += from_row(&k0, d0, u, value, tap, stride);
+            d0 += step;
+        }
+        if (which & 2) {
+            gradient += from_row(&k1, d1, u, value, tap, stride);
+            d1 += step;
+        }
+        if (which & 4) {
+            gradient += from_row(&k2, d2, u, value, tap, stride);
+            d2 += step;
+        }
+        gradient = pass(gradient, value, lo, hi);
+        put_cells(out, gradient);
+        if (raw) {
             sum += gradient;
-            sum2 += gradient * get_cells(raw + at);
+            sum2 += gradient * get_cells(raw);
+            raw += channels;
         }
     }
-    if (sums) {
+    if (raw) {
         add_to(g->sum + c, sum);
         add_to(g->sum2 + c, sum2);
     }
@@ -127,35 +137,36 @@ INLINE void channels_back(const mseg_train_dwconv_back *g, int c, const int whic
         add_gradients(to + 6 * channels, channels, &k2);
 }
 
-typedef void back_fn(const mseg_train_dwconv_back *g);
+/* A function for each of those kernel rows that occur together where a map is larger than the kernel, so that each has the
+ * registers to itself, and one for all others. */
+typedef void back_fn(const mseg_train_dwconv_back *args, int which);
 
-#define BACK(which, stride)                                                                                                      \
-    static void back_##which##_##stride(const mseg_train_dwconv_back *g)                                                         \
+#define BACK(stride, name, which_rows)                                                                                           \
+    static void back_##stride##_##name(const mseg_train_dwconv_back *args, int which)                                            \
     {                                                                                                                            \
-        for (int c = 0; c < g->channels; c += LANES)                                                                             \
-            if (g->raw)                                                                                                          \
-                channels_back(g, c, which, stride, true);                                                                        \
-            else                                                                                                                 \
-                channels_back(g, c, which, stride, false);                                                                       \
+        const mseg_train_dwconv_back g = *args;                                                                                  \
+        (void)which;                                                                                                             \
+        for (int c = 0; c < g.channels; c += LANES)                                                                              \
+            channels_back(&g, c, which_rows, stride);                                                                            \
     }
-#define BACKS(stride)                                                                                                            \
-    BACK(0, stride)                                                                                                              \
-    BACK(1, stride)                                                                                                              \
-    BACK(2, stride)                                                                                                              \
-    BACK(3, stride)                                                                                                              \
-    BACK(4, stride)                                                                                                              \
-    BACK(5, stride)                                                                                                              \
-    BACK(6, stride)                                                                                                              \
-    BACK(7, stride)                                                                                                              \
-    static back_fn *const backs_##stride[] = {back_0_##stride, back_1_##stride, back_2_##stride, back_3_##stride,                \
-                                              back_4_##stride, back_5_##stride, back_6_##stride, back_7_##stride};
-BACKS(1)
-BACKS(2)
+BACK(1, any, which)
+BACK(1, inner, 2)
+BACK(1, upper, 3)
+BACK(1, lower, 6)
+BACK(1, all, 7)
+BACK(2, any, which)
+BACK(2, first, 1)
+BACK(2, inner, 2)
+BACK(2, last, 4)
+BACK(2, outer, 5)
 
 static void dwconv_back(const mseg_train_dwconv_back *g)
 {
+    static back_fn *const functions[2][8] = {
+        {back_1_any, back_1_any, back_1_inner, back_1_upper, back_1_any, back_1_any, back_1_lower, back_1_all},
+        {back_2_any, back_2_first, back_2_inner, back_2_any, back_2_last, back_2_outer, back_2_any, back_2_any}};
     const int which = (g->d[0] ? 1 : 0) | (g->d[1] ? 2 : 0) | (g->d[2] ? 4 : 0);
-    (g->stride == 1 ? backs_1 : backs_2)[which](g);
+    functions[g->stride - 1][which](g, which);
 }
 
 #endif

@@ -79,7 +79,7 @@ INLINE void pack_matrix(cell *to, const mseg_real *w, int blocks, int rows, int 
                 for (int v = 0; v < vectors; v++, to += LANES * STEP) {
                     const mseg_real *from = w + (size_t)t * block_step + (size_t)i * row_step + (size_t)(c + v * LANES) * step;
 #ifdef HALF
-                    put_pairs(to, spread(from, step), spread(from + row_step, step));
+                    put_pairs(to, rounded(spread(from, step)), rounded(spread(from + row_step, step)));
 #else
                     put(to, spread(from, step));
 #endif
@@ -111,10 +111,11 @@ INLINE void clear(tile_sums *s)
             s->of[r][v] = splat(0);
 }
 
-/* sums of a product's rows[0 .. TILE_ROWS) with a panel of vectors vectors, which is a constant. */
-INLINE void add_product(tile_sums *s, const int vectors, const cell *const *rows, int k, const cell *b)
+/* Adds the product of rows[0 .. TILE_ROWS) with vectors vectors of a panel, whose rows are b_step apart; vectors is a constant.
+ */
+INLINE void add_product(tile_sums *s, const int vectors, const cell *const *rows, int k, const cell *b, size_t b_step)
 {
-    for (int i = 0; i < k; i += STEP, b += vectors * LANES * STEP) {
+    for (int i = 0; i < k; i += STEP, b += b_step) {
         factor y[TILE_VECTORS];
 #pragma GCC unroll 8
         for (int v = 0; v < TILE_VECTORS; v++)
@@ -216,18 +217,17 @@ INLINE void finish_reals(const mseg_train_product *g, const tile_sums *s, const 
         }
 }
 
-/* The last tile has fewer rows: behind them its last row is read again. vectors and finish are constants. */
-INLINE void product_tile(const mseg_train_product *g, int r, int c, const cell *b, const int vectors,
+/* at's rows from b on; behind the last of fewer than TILE_ROWS that one is read again. finish is a constant, at.vectors, too. */
+INLINE void product_tile(const mseg_train_product *g, const tile_place at, const cell *b, size_t b_step,
                          const mseg_train_finish finish)
 {
-    const tile_place at = {r, g->rows - r < TILE_ROWS ? g->rows - r : TILE_ROWS, c, vectors};
     const cell *rows[TILE_ROWS];
 #pragma GCC unroll 8
     for (int i = 0; i < TILE_ROWS; i++)
-        rows[i] = (const cell *)g->x + (size_t)(r + (i < at.rows ? i : at.rows - 1)) * g->x_stride;
+        rows[i] = i == 0 ? (const cell *)g->x + (size_t)at.r * g->x_stride : rows[i - 1] + (i < at.rows ? g->x_stride : 0);
     tile_sums s;
     clear(&s);
-    add_product(&s, vectors, rows, g->k, b);
+    add_product(&s, at.vectors, rows, g->k, b, b_step);
     if (finish == MSEG_FINISH_FORWARD)
         finish_forward(g, &s, at);
     else if (finish == MSEG_FINISH_MASKED)
@@ -238,15 +238,17 @@ INLINE void product_tile(const mseg_train_product *g, int r, int c, const cell *
         finish_reals(g, &s, at);
 }
 
-/* All rows with the panel b from column c on; one function for every width and finish, so that each has the registers to itself.
- */
-typedef void panel_fn(const mseg_train_product *g, int c, const cell *b);
+/* All whole tiles of rows with the panel b from column c on; one function for every width and finish, so that each has the
+ * registers to itself. What is left of rows is done a vector at a time. */
+typedef void panel_fn(const mseg_train_product *args, int c, const cell *b);
+typedef void rest_fn(const mseg_train_product *args, int r, int c, const cell *b, size_t b_step);
 
 #define PANEL(vectors, finish, FINISH)                                                                                           \
-    static void panel_##vectors##_##finish(const mseg_train_product *g, int c, const cell *b)                                    \
+    static void panel_##vectors##_##finish(const mseg_train_product *args, int c, const cell *b)                                 \
     {                                                                                                                            \
-        for (int r = 0; r < g->rows; r += TILE_ROWS)                                                                             \
-            product_tile(g, r, c, b, vectors, FINISH);                                                                           \
+        const mseg_train_product g = *args;                                                                                      \
+        for (int r = 0; r + TILE_ROWS <= g.rows; r += TILE_ROWS)                                                                 \
+            product_tile(&g, (tile_place){r, TILE_ROWS, c, vectors}, b, vectors *LANES *STEP, FINISH);                           \
     }
 #define PANELS(vectors)                                                                                                          \
     PANEL(vectors, forward, MSEG_FINISH_FORWARD)                                                                                 \
@@ -257,6 +259,16 @@ typedef void panel_fn(const mseg_train_product *g, int c, const cell *b);
     {                                                                                                                            \
         panel_##vectors##_forward, panel_##vectors##_masked, panel_##vectors##_plain, panel_##vectors##_reals                    \
     }
+#define REST(finish, FINISH)                                                                                                     \
+    static void rest_##finish(const mseg_train_product *args, int r, int c, const cell *b, size_t b_step)                        \
+    {                                                                                                                            \
+        const mseg_train_product g = *args;                                                                                      \
+        product_tile(&g, (tile_place){r, g.rows - r, c, 1}, b, b_step, FINISH);                                                  \
+    }
+REST(forward, MSEG_FINISH_FORWARD)
+REST(masked, MSEG_FINISH_MASKED)
+REST(plain, MSEG_FINISH_PLAIN)
+REST(reals, MSEG_FINISH_REALS)
 #if TILE_VECTORS == 3
 PANELS(1)
 #endif
@@ -274,10 +286,14 @@ static void product(const mseg_train_product *g)
     static panel_fn *const panels[][4] = {PANEL_NAMES(2)};
     enum { NARROWEST = 2 };
 #endif
+    static rest_fn *const rests[4] = {rest_forward, rest_masked, rest_plain, rest_reals};
+    const int whole = g->rows - g->rows % TILE_ROWS;
     const cell *b = g->b;
     for (int c = 0; c < g->n;) {
         const int vectors = panel_vectors((g->n - c) / LANES);
         panels[vectors - NARROWEST][g->finish](g, c, b);
+        for (int v = 0; v < vectors && whole < g->rows; v++)
+            rests[g->finish](g, whole, c + v * LANES, b + v * LANES * STEP, (size_t)(vectors * LANES * STEP));
         b += (size_t)g->k * (size_t)(vectors * LANES);
         c += vectors * LANES;
     }

@@ -1,61 +1,15 @@
 #ifndef MSEG_KERNELS_TRAIN_ROWS_H
 #define MSEG_KERNELS_TRAIN_ROWS_H
 
+#include <math.h>
+
 #include "kernels/train/vectors.h"
 
 /* What runs over maps once: making operands and reals of them, sums, additions. */
 
-/* Where operands go: rows x, x + stride, and, of a set in pairs, t; NULL: not wanted. */
-typedef struct two_rows {
-    cell *x, *t;
-    size_t stride;
-    bool two; /* else there is the first alone */
-} two_rows;
-
-INLINE void put_two(const two_rows *to, int c, vec first, vec second)
-{
-    if (to->x) {
-        put_cells(to->x + c, first);
-        if (to->two)
-            put_cells(to->x + to->stride + c, second);
-    }
-#ifdef HALF
-    if (to->t)
-        put_pairs(to->t + 2 * c, first, second);
-#endif
-}
-
-/* Rows r and r + 1 of n. */
-INLINE two_rows two_rows_at(void *x, void *t, size_t stride, size_t column, int r, int n)
-{
-    two_rows to = {.stride = stride, .two = r + 1 < n};
-    if (x)
-        to.x = (cell *)x + (size_t)r * stride + column;
-#ifdef HALF
-    if (t)
-        to.t = (cell *)t + (size_t)r * stride + 2 * column;
-#else
-    (void)t;
-#endif
-    return to;
-}
-
 INLINE vec read_cells(const cell *from, const reading *how)
 {
     return clamp(unclamped(how, get_cells(from)), how->lo, how->hi);
-}
-
-static void load(void *x, void *t, size_t stride, size_t column, const void *const *rows, int n, int channels,
-                 const mseg_train_reading *how)
-{
-    for (int r = 0; r < n; r += 2) {
-        const two_rows to = two_rows_at(x, t, stride, column, r, n);
-        const cell *first = rows[r], *second = to.two ? rows[r + 1] : NULL;
-        for (int c = 0; c < channels; c += LANES) {
-            const reading here = reading_of(how, c);
-            put_two(&to, c, first ? read_cells(first + c, &here) : splat(0), second ? read_cells(second + c, &here) : splat(0));
-        }
-    }
 }
 
 /* mseg_train_unnorm of LANES channels. */
@@ -73,26 +27,129 @@ INLINE vec unnormed(const cell *g, const cell *y, const unnorm *how)
     return get_cells(g) * how->a + (get_cells(y) * how->b + how->e);
 }
 
+/* Where operands go, and what they are made of: two rows at a time, of them WIDE vectors of channels or fewer, so that what all
+ * rows share stays in registers. */
+enum { WIDE = 4 };
+
+typedef struct operands {
+    cell *x, *t; /* NULL: not wanted */
+    size_t stride;
+    const void *const *rows; /* cells, or gradients */
+    const void *const *y;    /* of gradients */
+    int n, channels;
+    const mseg_train_reading *reading;
+    const mseg_train_unnorm *unnorm;
+} operands;
+
+/* Rows r and, where two is set, r + 1 from channel c on; vectors is a constant. */
+INLINE void put_two(const operands *o, int r, int c, const cell_vec *first, const cell_vec *second, bool two, const int vectors)
+{
+    if (o->x) {
+        cell *x = o->x + (size_t)r * o->stride + c;
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++)
+            put_rounded(x + v * LANES, first[v]);
+        if (two)
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; v++)
+                put_rounded(x + o->stride + v * LANES, second[v]);
+    }
+#ifdef HALF
+    if (o->t)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++)
+            put_pairs(o->t + (size_t)r * o->stride + 2 * (c + v * LANES), first[v], second[v]);
+#endif
+}
+
+typedef enum source { AS_THEY_ARE, READINGS, GRADIENTS } source;
+
+/* vectors and kind are constants. */
+INLINE void load_columns(const operands *o, int c, const int vectors, const source kind)
+{
+    reading how[WIDE];
+    unnorm back[WIDE];
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++)
+        if (kind == GRADIENTS)
+            back[v] = unnorm_of(o->unnorm, c + v * LANES);
+        else if (kind == READINGS)
+            how[v] = reading_of(o->reading, c + v * LANES);
+    for (int r = 0; r < o->n; r += 2) {
+        cell_vec values[2][WIDE];
+        const bool two = r + 1 < o->n;
+#pragma GCC unroll 2
+        for (int i = 0; i < 2; i++) {
+            const cell *row = i == 0 || two ? o->rows[r + i] : NULL;
+            const cell *y = kind == GRADIENTS && row ? (const cell *)o->y[r + i] + c : NULL;
+            if (row) {
+                row += c;
+#pragma GCC unroll 4
+                for (int v = 0; v < vectors; v++)
+                    values[i][v] = kind == AS_THEY_ARE ? get_rounded(row + v * LANES)
+                                   : kind == READINGS  ? rounded(read_cells(row + v * LANES, &how[v]))
+                                                       : rounded(unnormed(row + v * LANES, y + v * LANES, &back[v]));
+            } else
+#pragma GCC unroll 4
+                for (int v = 0; v < vectors; v++)
+                    values[i][v] = rounded(splat(0));
+        }
+        put_two(o, r, c, values[0], values[1], two, vectors);
+    }
+}
+
+INLINE void load_operands(const operands o, const source kind)
+{
+    int c = 0;
+    for (; c + 4 * LANES <= o.channels; c += 4 * LANES)
+        load_columns(&o, c, 4, kind);
+    if (c + 2 * LANES <= o.channels) {
+        load_columns(&o, c, 2, kind);
+        c += 2 * LANES;
+    }
+    if (c < o.channels)
+        load_columns(&o, c, 1, kind);
+}
+
+static void load(void *x, void *t, size_t stride, size_t column, const void *const *rows, int n, int channels,
+                 const mseg_train_reading *how)
+{
+    const operands o = {.x = x ? (cell *)x + column : NULL,
+                        .t = t ? (cell *)t + 2 * column : NULL,
+                        .stride = stride,
+                        .rows = rows,
+                        .n = n,
+                        .channels = channels,
+                        .reading = how};
+    if (how->scale || how->lo > -INFINITY || how->hi < INFINITY)
+        load_operands(o, READINGS);
+    else
+        load_operands(o, AS_THEY_ARE);
+}
+
 static void load_gradient(void *x, void *t, size_t stride, size_t column, const void *const *g, const void *const *y, int n,
                           int channels, const mseg_train_unnorm *how)
 {
-    for (int r = 0; r < n; r += 2) {
-        const two_rows to = two_rows_at(x, t, stride, column, r, n);
-        const cell *g0 = g[r], *y0 = y[r], *g1 = to.two ? g[r + 1] : NULL, *y1 = to.two ? y[r + 1] : NULL;
-        for (int c = 0; c < channels; c += LANES) {
-            const unnorm here = unnorm_of(how, c);
-            put_two(&to, c, g0 ? unnormed(g0 + c, y0 + c, &here) : splat(0), g1 ? unnormed(g1 + c, y1 + c, &here) : splat(0));
-        }
-    }
+    const operands o = {.x = x ? (cell *)x + column : NULL,
+                        .t = t ? (cell *)t + 2 * column : NULL,
+                        .stride = stride,
+                        .rows = g,
+                        .y = y,
+                        .n = n,
+                        .channels = channels,
+                        .unnorm = how};
+    load_operands(o, GRADIENTS);
 }
 
 static void load_reals(void *x, void *t, size_t stride, const mseg_real *from, size_t from_stride, int n, int channels)
 {
-    for (int r = 0; r < n; r += 2, from += 2 * from_stride) {
-        const two_rows to = two_rows_at(x, t, stride, 0, r, n);
-        for (int c = 0; c < channels; c += LANES)
-            put_two(&to, c, get(from + c), to.two ? get(from + from_stride + c) : splat(0));
-    }
+    const operands o = {.x = x, .t = t, .stride = stride};
+    for (int r = 0; r < n; r += 2, from += 2 * from_stride)
+        for (int c = 0; c < channels; c += LANES) {
+            const bool two = r + 1 < n;
+            const cell_vec first = rounded(get(from + c)), second = rounded(two ? get(from + from_stride + c) : splat(0));
+            put_two(&o, r, c, &first, &second, two, 1);
+        }
 }
 
 static void read(mseg_real *x, const void *cells, int n, int channels, const mseg_train_reading *how)

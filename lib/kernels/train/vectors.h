@@ -33,6 +33,15 @@ INLINE vec splat(mseg_real x)
     return x - (vec){0};
 }
 
+/* x in a register: GCC reads memory once more for every use. */
+INLINE vec held(vec x)
+{
+#if defined(__AVX512F__)
+    __asm__("" : "+v"(x));
+#endif
+    return x;
+}
+
 #if defined(__AVX512F__)
 INLINE vec clamp(vec x, vec lo, vec hi)
 {
@@ -74,43 +83,66 @@ INLINE vec pass(vec value, vec x, vec lo, vec hi)
 }
 #endif
 
+/* cell_vec: LANES cells in a register. */
 #ifdef HALF
 typedef uint16_t cell;
+typedef __m256i cell_vec;
+
+INLINE cell_vec get_rounded(const cell *from)
+{
+    return _mm256_loadu_si256((const void *)from);
+}
 
 INLINE vec get_cells(const cell *from)
 {
-    return (vec)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)from)), 16);
+    return (vec)_mm512_slli_epi32(_mm512_cvtepu16_epi32(get_rounded(from)), 16);
 }
 
-INLINE __m256i rounded(vec value)
+INLINE cell_vec rounded(vec value)
 {
-    return (__m256i)_mm512_cvtneps_pbh((__m512)value);
+    return (cell_vec)_mm512_cvtneps_pbh((__m512)value);
 }
 
-INLINE void put_cells(cell *to, vec value)
+INLINE void put_rounded(cell *to, cell_vec value)
 {
-    _mm256_storeu_si256((void *)to, rounded(value));
+    _mm256_storeu_si256((void *)to, value);
 }
 
 /* Channel c of both, interleaved. */
-INLINE void put_pairs(cell *to, vec even, vec odd)
+INLINE void put_pairs(cell *to, cell_vec even, cell_vec odd)
 {
-    const __m512i low = _mm512_cvtepu16_epi32(rounded(even)), high = _mm512_cvtepu16_epi32(rounded(odd));
-    _mm512_storeu_si512(to, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+    const __m512i low = _mm512_cvtepu16_epi32(even), high = _mm512_slli_epi32(_mm512_cvtepu16_epi32(odd), 16);
+    _mm512_storeu_si512(to, _mm512_or_si512(low, high));
 }
 #else
 typedef mseg_real cell;
+typedef vec cell_vec;
 
 INLINE vec get_cells(const cell *from)
 {
     return get(from);
 }
 
-INLINE void put_cells(cell *to, vec value)
+INLINE cell_vec rounded(vec value)
+{
+    return value;
+}
+
+INLINE cell_vec get_rounded(const cell *from)
+{
+    return get(from);
+}
+
+INLINE void put_rounded(cell *to, cell_vec value)
 {
     put(to, value);
 }
 #endif
+
+INLINE void put_cells(cell *to, vec value)
+{
+    put_rounded(to, rounded(value));
+}
 
 /* mseg_train_reading of LANES channels. */
 typedef struct reading {

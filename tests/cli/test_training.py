@@ -1,0 +1,464 @@
+#!/usr/bin/python3
+"""test_training.py MSEG: what 'mseg train' takes, tells and writes, on photos drawn here, and how it is stopped and goes on. What it
+learns tests/train has."""
+import base64
+import html.parser
+import io
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+from PIL import Image
+
+import shapes
+
+MSEG = os.path.abspath(sys.argv.pop(1))
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key != 'MSEG_MODEL'} | {'LC_ALL': 'C'}
+SMALL = ['--size', '33', '--batch', '2']
+PAIRS = ['--images', 'im', '--masks', 'ma', '--classes', 'c', *SMALL]
+
+
+class Folder(unittest.TestCase):
+    """A folder with all kinds of photos, and a new one for what a test makes."""
+    @classmethod
+    def setUpClass(cls):
+        cls.temp = tempfile.TemporaryDirectory()
+        cls.folder = cls.temp.name
+        os.chdir(cls.folder)
+        shapes.pairs('im', 'ma', range(12))
+        shapes.pairs('val-im', 'val-ma', range(20, 24))
+        shapes.devkit('voc', {'train': range(8), 'val': range(8, 11), 'few': range(3)})
+        shapes.folders('kinds', {'zebra': 5, 'ant': 6, 'cow': 4})
+        with open('c', 'w', encoding='utf-8') as out:
+            out.write(shapes.CLASSES)
+
+    @classmethod
+    def tearDownClass(cls):
+        os.chdir('/')
+        cls.temp.cleanup()
+
+    def setUp(self):
+        shutil.rmtree('out', ignore_errors=True)
+        os.mkdir('out')
+
+    def train(self, *args, status=0, out='out/x.tflite'):
+        done = subprocess.run([MSEG, 'train', *args, '-o', out], capture_output=True, text=True, env=ENVIRONMENT)
+        self.assertEqual(done.returncode, status, done.stderr)
+        return done
+
+    def events(self, *args, status=0):
+        """The events of --json, by kind, and what was said."""
+        done = self.train('--json', *args, status=status)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        return {kind: [line for line in lines if line['event'] == kind] for kind in
+                ('start', 'step', 'validation', 'end', 'stopped', 'failed')}, done.stderr
+
+
+class Data(Folder):
+    def numbers(self, *args, status=0):
+        events, said = self.events(*args, '--steps', '1', status=status)
+        start, = events['start']
+        self.assertEqual([event['photos'] for event in events['validation']], [start['validation']] if start['validation'] else [])
+        return start['train'], start['validation'], said
+
+    def test_pairs(self):
+        events, said = self.events(*PAIRS, '--steps', '1')
+        start, = events['start']
+        self.assertEqual((start['classes'], start['train'], start['validation']), (shapes.NAMES, 11, 1))
+        self.assertEqual((start['size'], start['batch'], start['steps']), (33, 2, 1))
+        self.assertIn('held out 1 of 12 photos to validate with', said)
+
+    def test_holdout(self):
+        for percent, held in [('0', 0), ('1', 1), ('25', 3), ('50', 6), ('90', 10)]:
+            with self.subTest(percent):
+                train, validation, said = self.numbers(*PAIRS, '-y', '--holdout', percent)
+                self.assertEqual((train, validation), (12 - held, held))
+                self.assertEqual(f'held out {held} of 12' in said, held > 0)
+
+    def test_one_photo_is_not_held_out(self):
+        shapes.pairs('out/im', 'out/ma', range(1))
+        train, validation, said = self.numbers('--images', 'out/im', '--masks', 'out/ma', *PAIRS[4:])
+        self.assertEqual((train, validation), (1, 0))
+        self.assertIn('without validation', said)
+
+    def test_validation_folders(self):
+        train, validation, said = self.numbers(*PAIRS, '--val-images', 'val-im', '--val-masks', 'val-ma')
+        self.assertEqual((train, validation), (12, 4))
+        self.assertNotIn('held out', said)
+        self.assertNotIn('warning', said)
+
+    def test_validated_with_what_is_trained_on(self):
+        said = self.numbers(*PAIRS, '--val-images', 'im', '--val-masks', 'ma')[2]
+        self.assertIn('mseg: warning: 12 of the 12 photos to validate with are trained on as well', said)
+
+    def test_voc(self):
+        for args, expected in [([], (8, 3)), (['--split', 'few'], (3, 3)), (['--val', 'few'], (8, 3)), (['--holdout', '25'], (6, 2)),
+                               (['--holdout', '0'], (8, 0))]:
+            with self.subTest(args):
+                self.assertEqual(self.numbers('--voc', 'voc', '--classes', 'c', *SMALL, '-y', *args)[:2], expected)
+
+    def test_mistakes_of_lists(self):
+        with open('voc/ImageSets/Segmentation/twice.txt', 'w', encoding='utf-8') as out:
+            out.write('p001\np002\np001\n')
+        train, _, said = self.numbers('--voc', 'voc', '--split', 'twice', '--classes', 'c', *SMALL, status=1)
+        self.assertEqual(train, 2)
+        self.assertIn('twice.txt: line 3 repeats line 1: p001', said)
+
+    def test_photos_without_masks(self):
+        shapes.pairs('out/im', 'out/ma', range(5))
+        os.remove('out/ma/p003.png')
+        train, validation, said = self.numbers('--images', 'out/im', '--masks', 'out/ma', *PAIRS[4:], '--holdout', '0')
+        self.assertEqual((train, validation), (4, 0))
+        self.assertIn('mseg: out/im: 1 of its 5 photos have no mask in out/ma and are not used', said)
+
+    def test_subfolders_and_suffixes(self):
+        shapes.pairs('out/im/town', 'out/ma/town', range(4))
+        for i in range(4):
+            os.rename(f'out/im/town/p{i:03d}.jpg', f'out/im/town/p{i:03d}_photo.jpg')
+            os.rename(f'out/ma/town/p{i:03d}.png', f'out/ma/town/p{i:03d}_ids.png')
+        self.assertEqual(self.numbers('--images', 'out/im', '--masks', 'out/ma', '-r', '--image-suffix', '_photo', '--mask-suffix', '_ids',
+                                      '--holdout', '0', *PAIRS[4:])[:2], (4, 0))
+
+    def test_damaged_photos_are_left_out(self):
+        shapes.pairs('out/im', 'out/ma', range(5))
+        with open('out/im/p002.jpg', 'r+b') as file:
+            file.truncate(300)
+        events, said = self.events('--images', 'out/im', '--masks', 'out/ma', *PAIRS[4:], '--holdout', '0', '--steps', '1', status=1)
+        self.assertIn('mseg: out/im/p002.jpg: ', said)
+        self.assertEqual(events['end'][0]['left_out'], 1)
+        self.assertTrue(os.path.exists('out/x.tflite'))
+
+    def test_masks_that_are_no_classes(self):
+        shapes.pairs('out/im', 'out/ma', range(3))
+        mask = Image.open('out/ma/p001.png')
+        mask.putpixel((3, 4), 77)
+        mask.save('out/ma/p001.png')
+        done = self.train('--images', 'out/im', '--masks', 'out/ma', *PAIRS[4:], '--steps', '1', status=2)
+        self.assertIn('77', done.stderr)
+        self.assertEqual(sorted(os.listdir('out')), ['im', 'ma'])
+        with open('out/map', 'w', encoding='utf-8') as out:
+            out.write('77 ignore\n0 0\n1 1\n2 2\n')
+        self.train('--images', 'out/im', '--masks', 'out/ma', *PAIRS[4:], '--steps', '1', '--map', 'out/map')
+
+    def test_teacher(self):
+        train, validation, _ = self.numbers('--images', 'im', '--teacher', 'builtin', *SMALL)
+        self.assertEqual((train, validation), (11, 1))
+
+    def test_folders(self):
+        events, _ = self.events('--folders', 'kinds', '--arch', 'mnv2:0.35', *SMALL, '--steps', '2', '--holdout', '20')
+        start, = events['start']
+        self.assertEqual((start['classes'], start['train'], start['validation']), (['ant', 'cow', 'zebra'], 12, 3))
+        end, = events['end']
+        self.assertEqual([item['name'] for item in end['classes']], ['ant', 'cow', 'zebra'])
+        self.assertTrue(0 <= end['accuracy'] <= 1)
+        self.assertNotIn('miou', end)
+
+    def test_folders_to_validate_with(self):
+        shapes.folders('out/val', {'cow': 2})
+        args = ['--folders', 'kinds', '--val-folders', 'out/val', '--arch', 'mnv2:0.35', *SMALL, '--steps', '1']
+        start, = self.events(*args)[0]['start']
+        self.assertEqual((start['train'], start['validation']), (15, 2))
+        os.mkdir('out/val/horse')
+        self.assertIn('mseg: out/val/horse: kinds has no class of that name', self.train('-y', *args, status=2).stderr)
+
+
+class Told(Folder):
+    def test_events(self):
+        events, _ = self.events(*PAIRS, '--steps', '10', '--val-every', '4', '--holdout', '25')
+        self.assertEqual([event['step'] for event in events['step']], list(range(1, 11)))
+        self.assertEqual([event['step'] for event in events['validation']], [4, 8, 10])
+        end, = events['end']
+        for event in events['validation'] + [end]:
+            self.assertEqual([item['name'] for item in event['classes']], shapes.NAMES)
+            values = [item['iou'] for item in event['classes'] if item['iou'] is not None]
+            self.assertAlmostEqual(event['miou'], sum(values) / len(values))
+        self.assertEqual((end['step'], end['output'], end['left_out']), (10, 'out/x.tflite', 0))
+        self.assertEqual(end['miou'], events['validation'][-1]['miou'])
+        self.assertEqual(end['bytes'], os.path.getsize('out/x.tflite'))
+        self.assertGreater(end['share_of_peak'], 0)
+        losses = [event['loss'] for event in events['step']]
+        for event, first in zip(events['validation'], (0, 4, 8)):
+            mean = losses[first:event['step']]
+            self.assertAlmostEqual(event['loss'], sum(mean) / len(mean))
+
+    def test_many_steps(self):
+        events, _ = self.events(*PAIRS, '--steps', '250', '--val-every', '1000')
+        self.assertEqual(len(events['step']), 100)
+        self.assertEqual(len(events['validation']), 1)
+
+    def test_lines(self):
+        done = self.train(*PAIRS, '--steps', '6', '--val-every', '3', '--holdout', '25')
+        table = done.stdout.splitlines()
+        self.assertEqual(table[0].split(), ['class', 'IoU', 'Dice', 'precision', 'recall', 'boundary', 'pixels'])
+        self.assertEqual([line.split()[0] for line in table[1:4]], shapes.NAMES)
+        self.assertRegex(done.stdout, r'\nmIOU +[0-9.]+ %  over 3 of 3 classes\n')
+        said = done.stderr.splitlines()
+        self.assertRegex(said[1], r'^training mseg-voc-small \(MobileNetV2 0.5\), 3 classes, on 9 photos, validated with 3 others; '
+                                  r'33 x 33, batch 2, 6 steps$')
+        self.assertRegex(said[2], r'^memory: [0-9.]+ [MG]B a sample, [0-9.]+ [MG]B in all$')
+        steps = [line for line in said if line.startswith('step ')]
+        self.assertEqual([line.split('  ')[0] for line in steps], ['step 3/6', 'step 6/6'])
+        self.assertRegex(steps[0], r'  epoch 0\.7  loss [0-9.e+-]+  mIOU [0-9.]+ %  [0-9.]+ samples/s  ETA 0:00:[0-9]{2}$')
+        self.assertRegex(said[-2], r'^trained 6 steps, 1\.3 epochs, in 0:0[0-9]:[0-9]{2}: [0-9.]+ samples/s, [0-9.]+ % of the FMA peak$')
+        self.assertEqual(said[-1], f'wrote out/x.tflite: {os.path.getsize("out/x.tflite")} bytes')
+
+    def test_quiet(self):
+        done = self.train('-q', *PAIRS, '--steps', '60')
+        self.assertEqual(done.stdout, '')
+        self.assertEqual([line for line in done.stderr.splitlines() if 'warning' not in line], [])
+
+    def test_terminal(self):
+        ours, theirs = pty.openpty()
+        with subprocess.Popen([MSEG, 'train', *PAIRS, '--steps', '80', '-o', 'out/x.tflite'], stdout=subprocess.DEVNULL, stderr=theirs,
+                              env=ENVIRONMENT) as process:
+            os.close(theirs)
+            said = b''
+            try:
+                while part := os.read(ours, 4096):
+                    said += part
+            except OSError:  # the other side is closed
+                pass
+        os.close(ours)
+        self.assertEqual(process.returncode, 0)
+        line = said.decode().split('\r\n')[-3]
+        self.assertRegex(line, r'^(?:\rstep [0-9]+/80  epoch [0-9.]+  loss [^\r]*\x1b\[K)+(?:mseg: warning|\r\x1b\[Ktrained 80 steps)')
+        self.assertNotRegex(said.decode(), r'\nstep ')
+
+    def test_everything_is_one_class(self):
+        os.makedirs('out/ma')
+        for i in range(12):
+            Image.new('L', (shapes.WIDTH, shapes.HEIGHT), 0).save(f'out/ma/p{i:03d}.png')
+        mask = Image.open('out/ma/p011.png')
+        mask.putpixel((25, 20), 1)
+        mask.save('out/ma/p011.png')
+        done = self.train('--images', 'im', '--masks', 'out/ma', *PAIRS[4:], '--steps', '60', '--val-every', '1', '--equal-classes',
+                          '--holdout', '50')
+        self.assertIn("mseg: warning: the validation is 'ground' everywhere", done.stderr)
+
+    def test_recipe(self):
+        paper = ['--recipe', 'paper', '--size', '33', '--steps', '1', '-y']
+        masks = ['--images', 'im', '--masks', 'ma', '--classes', 'c', '--holdout', '0', *paper]
+        kinds = ['--folders', 'kinds', '--arch', 'mnv2:0.35', '--holdout', '0', *paper]
+        for args, expected in [
+                (masks, {'optimizer': 'rmsprop', 'schedule': 'poly', 'learning_rate': 0.007, 'weight_decay': 4e-5, 'momentum': 0.9,
+                         'warmup': 0, 'batch': 12}),
+                (masks + ['--optimizer', 'sgd', '--lr', '0.1', '--batch', '3', '--schedule', 'constant', '--momentum', '0.5', '--warmup',
+                          '2', '--weight-decay', '0'],
+                 {'optimizer': 'sgd', 'schedule': 'constant', 'learning_rate': 0.1, 'weight_decay': 0, 'momentum': 0.5, 'warmup': 2,
+                  'batch': 3}),
+                (kinds, {'optimizer': 'rmsprop', 'schedule': 'exponential', 'learning_rate': 0.045 * 15 / 96, 'batch': 15}),
+                (kinds + ['--batch', '4'], {'learning_rate': 0.045 * 4 / 96, 'batch': 4}),
+                (masks[:8], {'optimizer': 'adamw', 'schedule': 'cosine', 'learning_rate': None, 'batch': 12})]:
+            with self.subTest(args):
+                start, = self.events('-y', *args, '--steps', '1', '--size', '33')[0]['start']
+                self.assertEqual({key: start[key] for key in expected}, expected)
+
+    def test_loss_that_is_no_number(self):
+        events, said = self.events(*PAIRS, '--steps', '40', '--optimizer', 'sgd', '--lr', '1e30', '--warmup', '0', '--checkpoint-every',
+                                   '0', status=2)
+        self.assertRegex(said, r'mseg: stopped at step [0-9]+: .*; a smaller --lr helps')
+        self.assertRegex(said, r'mseg: out/x.tflite.checkpoint: is as of step [0-9]+, before that')
+        self.assertEqual(os.listdir('out'), ['x.tflite.checkpoint'])
+        self.assertEqual((len(events['failed']), events['end']), (1, []))
+
+    def test_safetensors(self):
+        self.train(*PAIRS, '--steps', '1', out='out/x.safetensors')
+        info = subprocess.run([MSEG, 'info', '--json', 'out/x.safetensors'], capture_output=True, check=True, env=ENVIRONMENT)
+        self.assertEqual(json.loads(info.stdout)['format'], 'safetensors')
+
+    def test_result_is_a_model_as_any_other(self):
+        """Of VOC's classes, which are the default; the masks' ids 0 to 2 are among them."""
+        self.train('--images', 'im', '--masks', 'ma', *SMALL, '--steps', '2')
+        info = subprocess.run([MSEG, 'info', '--json', 'out/x.tflite'], capture_output=True, check=True, env=ENVIRONMENT)
+        self.assertEqual(json.loads(info.stdout)['classes'], 21)
+        subprocess.run([MSEG, 'run', '-q', '-m', 'out/x.tflite', 'im', '-o', 'out/masks'], check=True, env=ENVIRONMENT)
+        self.assertEqual(len(os.listdir('out/masks')), 12)
+
+
+class Page(html.parser.HTMLParser):
+    """The pictures, the points of the curves and the text of the page."""
+    def __init__(self, path):
+        super().__init__()
+        self.pictures, self.points, self.dots, self.open, self.text, self.links = [], {}, 0, [], [], []
+        with open(path, encoding='utf-8') as file:
+            self.feed(file.read())
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.links += [attrs[key] for key in ('src', 'href') if key in attrs]
+        if tag == 'img':
+            self.pictures.append((attrs['alt'], Image.open(io.BytesIO(base64.b64decode(attrs['src'].partition('base64,')[2])))))
+        if tag == 'polyline':
+            self.points[attrs['data-key']] = [tuple(map(float, point.split(','))) for point in attrs['points'].split()]
+        self.dots += tag == 'circle'
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+class Html(Folder):
+    def test_page(self):
+        with open('out/c', 'w', encoding='utf-8') as out:
+            out.write(shapes.CLASSES.replace('disc', '<b>&disc'))
+        args = ['--images', 'im', '--masks', 'ma', '--classes', 'out/c', *SMALL]
+        self.train(*args, '--steps', '30', '--val-every', '3', '--holdout', '60', '--html', 'out/page.html')
+        page = Page('out/page.html')
+        self.assertTrue(all(link.startswith('data:') for link in page.links))
+        self.assertIn('<b>&disc', page.text)
+        self.assertIn(f'mseg train {" ".join(args)}', ''.join(page.text))
+        self.assertEqual(len(page.points['loss']), 30)
+        self.assertEqual((len(page.points['figure']), page.dots), (10, 10))
+        for points in page.points.values():
+            self.assertEqual(points, sorted(points))
+        names = [alt for alt, _ in page.pictures]
+        self.assertEqual(len({alt.split(' of ')[1] for alt in names}), 6)
+        steps = [int(re.search('Step ([0-9]+) of', alt).group(1)) for alt in names[2:8]]
+        self.assertEqual((names[0][:8], names[1][:15], steps[0], steps[-1]), ('Photo of', 'Ground truth of', 3, 30))
+        self.assertEqual((steps, len(names)), (sorted(steps), 48))
+        self.assertTrue(all(picture.size == (shapes.WIDTH, shapes.HEIGHT) for _, picture in page.pictures))
+        name = names[0].split(' of ')[1]
+        photo, shown = Image.open(f'im/{name}').convert('RGB'), page.pictures[0][1]
+        self.assertLess(max(abs(a - b) for a, b in zip(photo.getpixel((25, 3)), shown.getpixel((25, 3)))), 40)
+
+    def test_curve_of_many_steps(self):
+        self.train(*PAIRS, '--steps', '450', '--val-every', '1000', '--html', 'out/page.html')
+        self.assertEqual(len(Page('out/page.html').points['loss']), 225)
+
+    def test_without_validation(self):
+        self.train(*PAIRS, '--steps', '3', '--holdout', '0', '--html', 'out/page.html')
+        page = Page('out/page.html')
+        self.assertEqual((list(page.points), page.pictures), (['loss'], []))
+
+    def test_old_page_is_replaced_and_one_that_cannot_be_is_told(self):
+        os.mkdir('out/there')
+        with open('out/there/page.html', 'w', encoding='utf-8') as out:
+            out.write('old')
+        self.train(*PAIRS, '--steps', '1', '--html', 'out/there/page.html')
+        self.assertEqual(len(Page('out/there/page.html').points['loss']), 1)
+
+
+class Stopped(Folder):
+    LONG = [*PAIRS, '--steps', '400', '--val-every', '150', '--json']
+
+    def start(self, *args, **more):
+        return subprocess.Popen([MSEG, 'train', *self.LONG, *args, '-o', 'out/x.tflite'], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True, env=ENVIRONMENT, **more)
+
+    def await_step(self, process, step):
+        for line in process.stdout:
+            event = json.loads(line)
+            if event['step'] >= step:
+                return
+        self.fail('it ended before')
+
+    def finish(self, process):
+        """The events behind, and what was said."""
+        out, said = process.communicate()
+        return [json.loads(line) for line in out.splitlines()], said
+
+    def test_signals(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(number), self.start('-y', '--html', 'out/page.html') as process:
+                self.await_step(process, 8)
+                process.send_signal(number)
+                events, said = self.finish(process)
+                self.assertEqual(process.returncode, -number)
+                stopped = events[-1]
+                self.assertEqual(stopped['event'], 'stopped')
+                self.assertIn(f'mseg: stopped at step {stopped["step"]} of 400; --resume goes on from out/x.tflite.checkpoint', said)
+                self.assertTrue(8 <= stopped['step'] < 400)
+                self.assertEqual(os.listdir('out'), ['x.tflite.checkpoint'])
+
+    def test_goes_on(self):
+        with self.start() as process:
+            self.await_step(process, 160)  # behind a validation
+            process.send_signal(signal.SIGINT)
+            stopped = self.finish(process)[0][-1]
+        with open('out/x.tflite', 'w', encoding='utf-8') as out:
+            out.write('of an earlier training, which the first command would have been asked about')
+        events, said = self.events(*self.LONG, '--resume', '--html', 'out/page.html')
+        start, = events['start']
+        self.assertEqual(start['step'], stopped['step'])
+        self.assertIn(f'going on behind step {stopped["step"]}', said)
+        self.assertEqual([event['step'] for event in events['validation']],
+                         [step for step in (300, 400) if step > stopped['step']])
+        page = Page('out/page.html')
+        self.assertEqual(len(page.points['loss']), 200)  # of two steps each, from the first one on
+        self.assertEqual(len(page.points['figure']), 3)
+        self.assertEqual(sorted(os.listdir('out')), ['page.html', 'x.tflite'])
+        with open('out/x.tflite', 'rb') as file:
+            resumed = file.read()
+        self.train(*self.LONG, '-y')
+        with open('out/x.tflite', 'rb') as file:
+            self.assertEqual(file.read(), resumed)
+
+    def test_killed(self):
+        with self.start('--checkpoint-every', '0') as process:
+            self.await_step(process, 40)
+            process.kill()
+            self.finish(process)
+        self.assertEqual(os.listdir('out'), ['x.tflite.checkpoint'])
+        start, = self.events(*self.LONG, '--resume')[0]['start']
+        self.assertGreaterEqual(start['step'], 39)
+        self.assertEqual(os.listdir('out'), ['x.tflite'])
+
+    def test_without_interval_only_at_the_end(self):
+        with self.start('--checkpoint-every', '1e6') as process:
+            self.await_step(process, 40)
+            process.kill()
+            self.finish(process)
+        self.assertEqual(os.listdir('out'), [])
+
+    def test_begins_anew(self):
+        with open('out/x.tflite.checkpoint', 'w', encoding='utf-8') as out:
+            out.write('of another')
+        start, = self.events(*PAIRS, '--steps', '2', '-y')[0]['start']
+        self.assertEqual((start['step'], os.listdir('out')), (0, ['x.tflite']))
+
+    def test_not_a_checkpoint(self):
+        with open('out/x.tflite.checkpoint', 'w', encoding='utf-8') as out:
+            out.write('of another')
+        done = self.train(*PAIRS, '--steps', '2', '--resume', status=2)
+        self.assertIn('mseg: out/x.tflite.checkpoint: ', done.stderr)
+        with open('out/x.tflite.checkpoint', encoding='utf-8') as file:
+            self.assertEqual(file.read(), 'of another')
+
+    def test_other_data(self):
+        with self.start() as process:
+            self.await_step(process, 4)
+            process.send_signal(signal.SIGTERM)
+            self.finish(process)
+        done = self.train(*self.LONG, '--holdout', '50', '--resume', status=2)
+        self.assertIn('mseg: out/x.tflite.checkpoint: ', done.stderr)
+        self.assertEqual(os.listdir('out'), ['x.tflite.checkpoint'])
+
+    def test_ignored_signals_stay_so(self):
+        """As nohup leaves them."""
+        with self.start(preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) as process:
+            self.await_step(process, 4)
+            process.send_signal(signal.SIGHUP)
+            events, _ = self.finish(process)
+            self.assertEqual((process.returncode, events[-1]['event']), (0, 'end'))
+
+    def test_second_signal_ends_at_once(self):
+        """The first one's checkpoint is a pipe that nobody reads, so that saving does not end."""
+        os.mkfifo('out/x.tflite.checkpoint')
+        with self.start('-y', '--checkpoint-every', '1e6') as process:
+            self.await_step(process, 4)
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+            self.assertIsNone(process.poll())
+            process.send_signal(signal.SIGINT)
+            self.finish(process)
+            self.assertEqual(process.returncode, -signal.SIGINT)
+
+
+unittest.main()
