@@ -36,17 +36,25 @@ typedef struct mseg_optimiser {
     size_t size;
     mseg_real *first, *second; /* momentum or first moment; mean square or second moment */
     mseg_real *average;        /* of the parameters; NULL: none */
-    uint8_t *decays;           /* by parameter */
+    uint8_t *decays;           /* by parameter, 0 or 1 */
     int64_t steps;             /* taken so far */
+    double *squares;           /* sums of the gradient's, a chunk each: of no meaning between steps */
 } mseg_optimiser;
 
-/** Opens one for the engine's parameters, whose values the average starts with. Errors: MSEG_NOMEM. */
+/** Opens one for the engine's parameters, whose values the average starts with; what is not trained does not decay. Errors:
+ * MSEG_NOMEM; there is nothing to close then. */
 mseg_status mseg_optimiser_open(mseg_optimiser *optimiser, const mseg_optimiser_options *options, mseg_engine *engine);
+
+/** The same of size parameters of such values, which decay where decays [size] is not 0; both are copied. */
+mseg_status mseg_optimiser_make(mseg_optimiser *optimiser, const mseg_optimiser_options *options, size_t size,
+                                const mseg_real *values, const uint8_t *decays);
+
+/** Of zeros, too. */
 void mseg_optimiser_close(mseg_optimiser *optimiser);
 
 /** A step: parameters change, the gradient, too (clipped). The average's factor grows: min(average, (1 + steps) / (10 + steps)),
- * as TensorFlow's. Returns the norm of the gradient before clipping; when it is not finite nothing has changed. pool may be
- * NULL. */
+ * steps being those before this one, as TensorFlow's. Returns the norm of the gradient before clipping; when it is not finite
+ * nothing has changed. pool may be NULL. */
 double mseg_optimiser_step(mseg_optimiser *optimiser, mseg_real *parameters, mseg_real *gradient, double learning_rate,
                            mseg_pool *pool);
 

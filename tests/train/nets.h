@@ -120,7 +120,7 @@ static void free_net(small_net *s)
 }
 
 /* splitmix64: 0 <= x < 1. */
-static double draw(uint64_t *state)
+static inline double draw(uint64_t *state)
 {
     uint64_t z = *state += 0x9e3779b97f4a7c15u;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;

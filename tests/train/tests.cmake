@@ -23,6 +23,8 @@ function(mseg_train_test source)
 endfunction()
 
 mseg_train_test(train/test_loss.c)
+mseg_train_test(train/test_optimiser.c)
+set_tests_properties(test_optimiser PROPERTIES LABELS tsan)
 mseg_train_program(train/loss_of.c)
 add_test(NAME train_loss COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/train/test_loss.py $<TARGET_FILE:loss_of>
                                  $<TARGET_FILE:loss_of_double>)
