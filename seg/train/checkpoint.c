@@ -27,7 +27,7 @@ static void print_settings(const mseg_training *t, FILE *to)
     fprintf(to, "teacher: %s\n", o->teacher ? o->teacher : "none");
     fprintf(to, "samples: %zu, %016" PRIx64 "\n", mseg_train_data_figures(t->data)->used, files);
     fprintf(to, "classes: %d\n", t->classes);
-    fprintf(to, "size, output stride, batch: %d, %d, %d\n", o->size, o->output_stride, o->batch);
+    fprintf(to, "size, output stride, batch, progressive: %d, %d, %d, %d\n", o->size, o->output_stride, o->batch, o->progressive);
     fprintf(to, "steps, minutes: %" PRId64 ", %.17g\n", o->steps, o->minutes);
     fprintf(to, "optimizer, schedule: %d, %d\n", (int)o->optimizer, (int)o->schedule);
     fprintf(to, "learning rate, momentum, weight decay, warmup, average: %.17g, %.17g, %.17g, %.17g, %.17g\n", o->learning_rate,

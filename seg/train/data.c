@@ -116,21 +116,13 @@ static double mean_weight(const double area[256], double factor)
     return mean;
 }
 
-void mseg_train_data_weights(const mseg_train_data *data, bool equal, float weights[256])
+void mseg_train_area_weights(double area[256], float weights[256])
 {
-    const mseg_mask_rules *rules = data->options.rules;
-    double area[256] = {0}, sum = 0, low = 0, high = 8;
-    for (int id = 0; id < 256; id++) {
-        const bool counts =
-            rules->palette.listed[id] && (data->options.classifier || (id != data->ignore && !mseg_mask_ignores(rules, id)));
-        weights[id] = counts;
-        area[id] = counts ? (double)data->figures.pixels[id] : 0;
-        sum += area[id];
-    }
-    if (equal || !(sum > 0))
-        return;
+    double sum = 0, low = 0, high = 8;
     for (int id = 0; id < 256; id++)
-        area[id] /= sum;
+        sum += area[id];
+    for (int id = 0; id < 256; id++)
+        area[id] /= sum > 0 ? sum : 1;
     for (int i = 0; i < 100; i++) {
         const double middle = (low + high) / 2;
         *(mean_weight(area, middle) < 1 ? &low : &high) = middle;
@@ -138,6 +130,20 @@ void mseg_train_data_weights(const mseg_train_data *data, bool equal, float weig
     for (int id = 0; id < 256; id++)
         if (area[id] > 0)
             weights[id] = (float)fmin(8, fmax(0.125, high * pow(area[id], -0.35)));
+}
+
+void mseg_train_data_weights(const mseg_train_data *data, bool equal, float weights[256])
+{
+    const mseg_mask_rules *rules = data->options.rules;
+    double area[256] = {0};
+    for (int id = 0; id < 256; id++) {
+        const bool counts =
+            rules->palette.listed[id] && (data->options.classifier || (id != data->ignore && !mseg_mask_ignores(rules, id)));
+        weights[id] = counts;
+        area[id] = counts ? (double)data->figures.pixels[id] : 0;
+    }
+    if (!equal)
+        mseg_train_area_weights(area, weights);
 }
 
 /* ---- order -------------------------------------------------------------------------------------------------------------- */

@@ -55,6 +55,9 @@ uint8_t mseg_train_data_ignore(const mseg_train_data *data);
  * 1 / 8 to 8 of the mean), one that never occurs 1; equal, or without labels: all 1. 0 for what does not count or is no class. */
 void mseg_train_data_weights(const mseg_train_data *data, bool equal, float weights[256]);
 
+/** The rule of these weights for areas of classes, which become shares; weights of those without area stay. */
+void mseg_train_area_weights(double area[256], float weights[256]);
+
 /** Which sample is number n >= 0 of training: every one that is used once an epoch, in an order that depends on seed and epoch
  * alone. Thread safe. */
 size_t mseg_train_data_order(const mseg_train_data *data, int64_t n);

@@ -89,23 +89,28 @@ typedef struct validation {
     size_t first;
 } validation;
 
+mseg_status mseg_train_copy_labels(mseg_image *copy, mseg_view labels, mseg_error *err)
+{
+    if (mseg_image_create(copy, labels.width, labels.height, MSEG_GRAY))
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    for (int y = 0; y < labels.height; y++)
+        memcpy(copy->data + (size_t)y * copy->stride, labels.data + (size_t)y * labels.stride, (size_t)labels.width);
+    return MSEG_OK;
+}
+
+/* Ground truth is the mask or, where there is none, what the teacher says. */
 static mseg_status segment(const mseg_training *t, mseg_session *session, const mseg_run_options *run,
-                           const mseg_train_sample *sample, mseg_example *example, mseg_error *err)
+                           const mseg_train_sample *sample, int worker, mseg_example *example, mseg_error *err)
 {
     mseg_result result;
     mseg_status status = mseg_image_read(&example->photo, sample->photo, t->options.orientation, t->options.limits, err);
-    if (!status)
+    if (!status && !sample->mask && t->teacher)
+        status = mseg_train_teacher_label(t->teacher, mseg_view_of(&example->photo), worker, &example->truth, err);
+    else if (!status)
         status = mseg_mask_read(&example->truth, sample->mask, t->options.rules, t->options.limits, NULL, err);
     if (!status)
         status = mseg_segment(session, mseg_view_of(&example->photo), run, &result, err);
-    if (status)
-        return status;
-    if (mseg_image_create(&example->prediction, result.labels.width, result.labels.height, MSEG_GRAY))
-        return mseg_fail(err, MSEG_NOMEM, NULL);
-    for (int y = 0; y < result.labels.height; y++)
-        memcpy(example->prediction.data + (size_t)y * example->prediction.stride,
-               result.labels.data + (size_t)y * result.labels.stride, (size_t)result.labels.width);
-    return MSEG_OK;
+    return status ? status : mseg_train_copy_labels(&example->prediction, result.labels, err);
 }
 
 static void free_example(mseg_example *example)
@@ -136,11 +141,12 @@ static mseg_status classify(const mseg_training *t, mseg_session *session, const
     return MSEG_OK;
 }
 
-static mseg_status predict(const mseg_training *t, mseg_session *session, const mseg_run_options *run, size_t index,
+static mseg_status predict(const mseg_training *t, mseg_session *session, const mseg_run_options *run, size_t index, int worker,
                            mseg_example *example, mseg_error *err)
 {
     const mseg_train_sample *sample = &t->options.validation[index];
-    return t->options.classifier ? classify(t, session, sample, example, err) : segment(t, session, run, sample, example, err);
+    return t->options.classifier ? classify(t, session, sample, example, err)
+                                 : segment(t, session, run, sample, worker, example, err);
 }
 
 static void validate_sample(void *context, int i, int worker)
@@ -148,7 +154,7 @@ static void validate_sample(void *context, int i, int worker)
     validation *v = context;
     const size_t index = v->first + (size_t)i;
     mseg_example example = {{0}};
-    mseg_status status = predict(v->training, v->sessions[worker], &v->run, index, &example, &v->errors[worker]);
+    mseg_status status = predict(v->training, v->sessions[worker], &v->run, index, worker, &example, &v->errors[worker]);
     if (!status)
         status = mseg_counts_add(v->counts[worker], v->training->options.validation[index].photo, mseg_view_of(&example.truth),
                                  mseg_view_of(&example.prediction), &v->errors[worker]);
@@ -273,7 +279,7 @@ mseg_status mseg_training_example(mseg_training *t, size_t index, mseg_example *
     if (!status)
         status = mseg_session_open(&session, model, t->pool, err);
     if (!status)
-        status = predict(t, session, &run, index, example, err);
+        status = predict(t, session, &run, index, 0, example, err);
     if (status)
         free_example(example);
     mseg_session_close(&session);

@@ -7,7 +7,6 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/parallel.h"
 
 void mseg_training_tell(const mseg_training *t, const char *file, const char *format, ...)
 {
@@ -43,13 +42,23 @@ static mseg_status open_data(mseg_training *t, mseg_error *err)
                                    .cache_bytes = mseg_train_available() / SHARE,
                                    .input = t->net.input};
     mseg_status status = mseg_train_data_open(&t->data, &how, t->pool, t->note, t->context, err);
-    if (status || !o->n_validation || o->classifier)
-        return status;
-    how.samples = o->validation;
-    how.count = o->n_validation;
-    how.masks = true;
-    how.cache_bytes = 0;
-    return mseg_train_data_open(&t->validation, &how, t->pool, t->note, t->context, err);
+    if (!status && o->teacher)
+        status = mseg_train_teacher_open(&t->teacher, o->teacher, t->classes, &how, mseg_pool_threads(t->pool), err);
+    return status;
+}
+
+/* Rare classes weigh more: by the masks, or by what a teacher says of the first photos. */
+static mseg_status weigh_classes(mseg_training *t, mseg_error *err)
+{
+    enum { PHOTOS = 512 };
+    double shares[256] = {0};
+    mseg_train_data_weights(t->data, t->options.equal_classes, t->weights);
+    if (!t->teacher || t->options.equal_classes)
+        return MSEG_OK;
+    mseg_status status = mseg_train_teacher_shares(t->teacher, PHOTOS, t->pool, shares, err);
+    if (!status)
+        mseg_train_area_weights(shares, t->weights);
+    return status;
 }
 
 static mseg_status open_optimiser(mseg_training *t, mseg_error *err)
@@ -79,6 +88,13 @@ static mseg_status allocate(mseg_training *t, mseg_error *err)
     t->gradient = mseg_alloc_array(mseg_engine_size(t->engine), sizeof *t->gradient);
     t->sums = mseg_alloc_array(batch, sizeof *t->sums);
     t->failed = mseg_alloc_array(batch, sizeof *t->failed);
+    if (t->teacher) {
+        const size_t points = batch * (size_t)(out.height * out.width);
+        t->points = mseg_alloc_array(points, sizeof *t->points);
+        t->targets = mseg_alloc_array(points, (size_t)t->classes * sizeof *t->targets);
+        if (!t->points || !t->targets)
+            return mseg_fail(err, MSEG_NOMEM, NULL);
+    }
     t->work = mseg_alloc_array((size_t)mseg_pool_threads(t->pool), t->work_bytes);
     return t->gradient && t->sums && t->failed && t->work ? MSEG_OK : mseg_fail(err, MSEG_NOMEM, NULL);
 }
@@ -117,11 +133,12 @@ static mseg_status open_training(mseg_training *t, const mseg_train_options *opt
         if (mseg_train_data_figures(t->data)->used < (size_t)t->options.batch)
             t->options.batch = (int)mseg_train_data_figures(t->data)->used;
         count_steps(t);
-        mseg_train_data_weights(t->data, t->options.equal_classes, t->weights);
         t->labels = mseg_alloc_array((size_t)t->options.batch, (size_t)t->options.size * (size_t)t->options.size);
         status = t->labels ? mseg_train_start(t, &opened, err) : mseg_fail(err, MSEG_NOMEM, NULL);
     }
     mseg_opened_close(&opened);
+    if (!status)
+        status = weigh_classes(t, err);
     if (!status)
         status = open_optimiser(t, err);
     return status ? status : allocate(t, err);
@@ -154,165 +171,13 @@ void mseg_training_close(mseg_training **training)
     mseg_engine_close(&t->engine);
     mseg_net_free(&t->net);
     mseg_train_data_close(&t->data);
-    mseg_train_data_close(&t->validation);
+    mseg_train_teacher_close(&t->teacher);
     mseg_free(&t->gradient);
     mseg_free(&t->labels);
+    mseg_free(&t->targets);
+    mseg_free(&t->points);
     mseg_free(&t->sums);
     mseg_free(&t->failed);
     mseg_free(&t->work);
     mseg_free(training);
-}
-
-/* ---- a step ------------------------------------------------------------------------------------------------------------- */
-
-double mseg_train_seconds(const mseg_training *t)
-{
-    return t->before + mseg_now_ms() / 1000 - t->began;
-}
-
-static uint8_t *labels_of(const mseg_training *t, int sample)
-{
-    return t->labels + (size_t)sample * (size_t)t->options.size * (size_t)t->options.size;
-}
-
-static void take_sample(void *context, int i, int worker)
-{
-    (void)worker;
-    mseg_training *t = context;
-    const int64_t n = t->state.step * t->options.batch + i;
-    t->failed[i] =
-        !mseg_train_data_take(t->data, n, t->options.size, false, mseg_engine_picture(t->engine, i), labels_of(t, i), NULL);
-}
-
-typedef struct filling {
-    mseg_training *training;
-    mseg_train_data *data;
-    int64_t first;
-} filling;
-
-static void take_plain(void *context, int i, int worker)
-{
-    (void)worker;
-    const filling *job = context;
-    mseg_training *t = job->training;
-    mseg_train_data_take(job->data, job->first + i, t->options.size, true, mseg_engine_picture(t->engine, i), labels_of(t, i),
-                         NULL);
-}
-
-void mseg_train_fill_plain(mseg_training *t, mseg_train_data *data, int64_t first, int n)
-{
-    filling job = {t, data, first};
-    mseg_pool_for(t->pool, n, take_plain, &job);
-}
-
-static mseg_loss_map map_of(const mseg_training *t, int i)
-{
-    const mseg_engine_map out = mseg_engine_output(t->engine, 0, i);
-    return (mseg_loss_map){out.values, out.gradient, out.height, out.width, out.channels, out.stride};
-}
-
-static mseg_loss_labels truth_of(const mseg_training *t, int i)
-{
-    const int side = t->options.classifier ? 1 : t->options.size;
-    return (mseg_loss_labels){labels_of(t, i), side, side, (size_t)t->options.size, t->weights, t->net.input.sampling};
-}
-
-static void weigh_sample(void *context, int i, int worker)
-{
-    (void)worker;
-    mseg_training *t = context;
-    const mseg_loss_labels truth = truth_of(t, i);
-    t->sums[i].weight = mseg_loss_weight(&truth, &t->sums[i].counted);
-}
-
-static void lose_sample(void *context, int i, int worker)
-{
-    mseg_training *t = context;
-    const mseg_loss_map map = map_of(t, i);
-    const mseg_loss_labels truth = truth_of(t, i);
-    mseg_loss_hard(&t->sums[i], &map, &truth, t->scale, t->work + (size_t)worker * t->work_bytes, &t->cpu);
-}
-
-static mseg_loss_sum sum_up(const mseg_training *t)
-{
-    mseg_loss_sum all = {0};
-    for (int i = 0; i < t->options.batch; i++) {
-        all.loss += t->sums[i].loss;
-        all.weight += t->sums[i].weight;
-        all.counted += t->sums[i].counted;
-        all.hits += t->sums[i].hits;
-    }
-    return all;
-}
-
-/* Loss and its gradient in the logits; NaN when nothing counts. */
-static double lose(mseg_training *t)
-{
-    mseg_pool_for(t->pool, t->options.batch, weigh_sample, t);
-    const double weight = sum_up(t).weight;
-    t->scale = weight > 0 ? 1 / weight : 0;
-    mseg_pool_for(t->pool, t->options.batch, lose_sample, t);
-    const mseg_loss_sum all = sum_up(t);
-    t->state.accuracy = all.counted ? (double)all.hits / (double)all.counted : NAN;
-    return weight > 0 ? all.loss / weight : NAN;
-}
-
-/* Of all that is to be done, how much is. */
-void mseg_train_measure_progress(mseg_training *t)
-{
-    mseg_train_state *s = &t->state;
-    const double seconds = mseg_train_seconds(t), used = (double)mseg_train_data_figures(t->data)->used;
-    s->seconds = seconds;
-    s->progress = t->options.minutes > 0 ? seconds / (60 * t->options.minutes) : (double)s->step / (double)s->steps;
-    s->progress = s->progress > 1 ? 1 : s->progress;
-    s->epoch = (double)(s->step * t->options.batch) / used;
-    s->finished = s->progress >= 1;
-    if (t->options.minutes > 0 && s->progress > 0)
-        s->steps = (int64_t)((double)s->step / s->progress);
-    s->seconds_left = s->progress > 0 ? seconds / s->progress - seconds : NAN;
-}
-
-static void measure_speed(mseg_training *t)
-{
-    enum { WINDOW = 10 };
-    const double now = mseg_now_ms() / 1000, past = now - t->recent_began;
-    t->recent_samples += t->options.batch;
-    t->state.samples_per_second = (double)t->recent_samples / past;
-    if (past > WINDOW) { /* the half of it is forgotten */
-        t->recent_began += past / 2;
-        t->recent_samples /= 2;
-    }
-}
-
-mseg_status mseg_training_step(mseg_training *t, mseg_error *err)
-{
-    mseg_train_state *s = &t->state;
-    mseg_train_measure_progress(t);
-    mseg_pool_for(t->pool, t->options.batch, take_sample, t);
-    for (int i = 0; i < t->options.batch; i++)
-        s->damaged += t->failed[i];
-    mseg_engine_forward(t->engine, t->options.batch, t->norming, 0);
-    const double loss = lose(t);
-    const double rate = mseg_schedule_rate(&t->schedule, s->step, s->progress, s->epoch);
-    if (!isnan(loss)) {
-        mseg_engine_backward(t->engine, t->gradient);
-        const double norm = mseg_optimiser_step(&t->optimiser, mseg_engine_parameters(t->engine), t->gradient, rate, t->pool);
-        if (!isfinite(loss) || !isfinite(norm))
-            return mseg_fail(err, MSEG_FORMAT, "the %s of step %lld is no finite number", isfinite(loss) ? "gradient" : "loss",
-                             (long long)s->step + 1);
-        s->gradient_norm = norm;
-    } else if (t->scale > 0) {
-        return mseg_fail(err, MSEG_FORMAT, "the loss of step %lld is no finite number", (long long)s->step + 1);
-    }
-    s->loss = loss;
-    s->learning_rate = rate;
-    s->step++;
-    mseg_train_measure_progress(t);
-    measure_speed(t);
-    return MSEG_OK;
-}
-
-mseg_train_state mseg_training_state(const mseg_training *t)
-{
-    return t->state;
 }

@@ -3,6 +3,7 @@
 
 #include "seg/opened.h"
 #include "seg/train/data.h"
+#include "seg/train/teacher.h"
 #include "train/engine.h"
 #include "train/loss.h"
 #include "train/optimiser.h"
@@ -17,8 +18,9 @@ struct mseg_training {
     mseg_cpu cpu;
     const mseg_train_kernels *kernels;
 
-    mseg_train_data *data, *validation;
-    float weights[256]; /* of classes */
+    mseg_train_data *data;
+    mseg_train_teacher *teacher; /* NULL: masks */
+    float weights[256];          /* of classes */
     mseg_net net;
     mseg_model_info info;
     int classes;
@@ -28,12 +30,15 @@ struct mseg_training {
     mseg_schedule schedule;
 
     mseg_real *gradient;
-    uint8_t *labels;     /* [batch][size][size] */
+    uint8_t *labels;     /* [batch][size * size]: [side][side] of the step */
+    float *targets;      /* of a teacher, [batch][logits' height][width][classes] */
+    float *points;       /* weights of its points, [batch][height][width] */
     mseg_loss_sum *sums; /* [batch] */
     uint8_t *work;       /* of the loss, [threads][work_bytes] */
     size_t work_bytes;
     bool *failed; /* [batch] */
     double scale; /* of the step's loss */
+    int side;     /* of the step\'s crops */
 
     mseg_train_state state;
     double before, began; /* seconds of earlier runs; the clock when this one began */
@@ -64,6 +69,12 @@ void mseg_train_fill_plain(mseg_training *training, mseg_train_data *data, int64
 
 /** The model as it would be written now, a .tflite's bytes, or a .safetensors'. The average's weights, norms measured. */
 mseg_status mseg_train_model(mseg_training *training, bool safetensors, mseg_bytes *bytes, mseg_error *err);
+
+/** A copy of labels that a session owns. Errors: MSEG_NOMEM. */
+mseg_status mseg_train_copy_labels(mseg_image *copy, mseg_view labels, mseg_error *err);
+
+/** The side of the crops of the next step: with progressive sizes smaller at first. */
+int mseg_train_side(const mseg_training *training);
 
 /** Tells the caller, who may not listen. */
 void mseg_training_tell(const mseg_training *training, const char *file, const char *format, ...)
