@@ -28,6 +28,9 @@ set_tests_properties(test_optimiser PROPERTIES LABELS tsan)
 mseg_train_program(train/loss_of.c)
 add_test(NAME train_loss COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/train/test_loss.py $<TARGET_FILE:loss_of>
                                  $<TARGET_FILE:loss_of_double>)
+mseg_train_program(train/steps_of.c)
+add_test(NAME train_optimiser COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/train/test_optimiser.py $<TARGET_FILE:steps_of>
+                                      $<TARGET_FILE:steps_of_double>)
 
 # Data of training.
 foreach(name data data_order data_look)
