@@ -1,6 +1,7 @@
 #ifndef MSEG_SEG_JUDGE_REPORT_H
 #define MSEG_SEG_JUDGE_REPORT_H
 
+#include "base/html.h"
 #include "base/json.h"
 #include "seg/mseg.h"
 
@@ -22,20 +23,7 @@ void mseg_report_add_notes(mseg_json *root, const mseg_score *score);
 /** Writes the best and worst images with their pictures (report_pictures.c). */
 mseg_status mseg_report_pictures(FILE *file, const mseg_report *report, mseg_error *err);
 
-/** Text with & < > and quotes escaped. */
-void mseg_html_text(FILE *file, const char *text);
-
-/** The start of a page up to <main>; css: what the page has besides the common style sheet. */
-void mseg_html_head(FILE *file, const char *title, const char *css);
-
-/** A command line as it was typed; NULL: nothing. */
-void mseg_html_command(FILE *file, const char *command);
-
-/** JSON inside a script element: "<" occurs in its strings only and must not end the element. */
-void mseg_html_data(FILE *file, const char *json);
-
-/** The style sheet and the script of the page. */
-extern const char mseg_report_css[];
+/** The script of the page. */
 extern const char mseg_report_js[];
 
 #endif

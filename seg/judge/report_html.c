@@ -4,51 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void mseg_html_text(FILE *file, const char *text)
-{
-    for (; *text; text++) {
-        const char *entity = *text == '&'   ? "&amp;"
-                             : *text == '<' ? "&lt;"
-                             : *text == '>' ? "&gt;"
-                             : *text == '"' ? "&quot;"
-                                            : NULL;
-        if (entity)
-            fputs(entity, file);
-        else
-            fputc(*text, file);
-    }
-}
-
-void mseg_html_data(FILE *file, const char *json)
-{
-    fputs("<script type=\"application/json\" id=data>", file);
-    for (const char *c = json; *c; c++) {
-        if (*c == '<')
-            fputs("\\u003c", file);
-        else
-            fputc(*c, file);
-    }
-    fputs("</script>\n", file);
-}
-
-void mseg_html_head(FILE *file, const char *title, const char *css)
-{
-    fprintf(file,
-            "<!DOCTYPE html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n<meta name=viewport "
-            "content=\"width=device-width,initial-scale=1\">\n<meta name=color-scheme content=\"light "
-            "dark\">\n<title>%s</title>\n<style>\n%s%s</style>\n</head>\n<body>\n<main>\n",
-            title, mseg_report_css, css);
-}
-
-void mseg_html_command(FILE *file, const char *command)
-{
-    if (!command)
-        return;
-    fputs("<pre class=scroll tabindex=0 aria-label=Command><code>", file);
-    mseg_html_text(file, command);
-    fputs("</code></pre>\n", file);
-}
-
 /* A percentage with two decimals, or "–" for none. */
 static void put_percent(FILE *file, double value)
 {

@@ -71,29 +71,13 @@ static bool find_background(bool background[256], const mseg_score *score)
     return any;
 }
 
-static void put_base64(FILE *file, const uint8_t *bytes, size_t size)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < size; i += 3) {
-        uint32_t group = (uint32_t)bytes[i] << 16;
-        if (i + 1 < size)
-            group |= (uint32_t)bytes[i + 1] << 8;
-        if (i + 2 < size)
-            group |= bytes[i + 2];
-        fputc(digits[group >> 18], file);
-        fputc(digits[group >> 12 & 63], file);
-        fputc(i + 1 < size ? digits[group >> 6 & 63] : '=', file);
-        fputc(i + 2 < size ? digits[group & 63] : '=', file);
-    }
-}
-
 static void put_figure(FILE *file, const mseg_image *image, const char *kind, const char *caption, const char *id,
                        const uint8_t *bytes, size_t size)
 {
     fprintf(file, "<figure><img loading=lazy width=%d height=%d alt=\"%s of ", image->width, image->height, caption);
     mseg_html_text(file, id);
     fprintf(file, "\" src=\"data:image/%s;base64,", kind);
-    put_base64(file, bytes, size);
+    mseg_html_base64(file, bytes, size);
     fprintf(file, "\"><figcaption>%s</figcaption></figure>\n", caption);
 }
 
