@@ -26,22 +26,6 @@ typedef struct eval {
 
 /* ---- what was asked for ------------------------------------------------------------------------------------------------ */
 
-/* The command line in a form that a shell reads back. */
-static char *quote_command(int argc, char **argv)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=,:+@%";
-    cli_text out = {0};
-    cli_text_add(&out, "mseg");
-    for (int i = 0; i < argc; i++) {
-        bool quoted = strspn(argv[i], plain) != strlen(argv[i]) || !*argv[i];
-        cli_text_add(&out, quoted ? " '" : " ");
-        for (const char *c = argv[i]; *c; c++)
-            cli_text_add(&out, *c == '\'' ? "'\\''" : "%c", *c);
-        cli_text_add(&out, quoted ? "'" : "");
-    }
-    return cli_text_take(&out);
-}
-
 /* False without memory. */
 static bool fill_paths(eval *e)
 {
@@ -65,35 +49,6 @@ static bool fill_paths(eval *e)
     return !args->voc || (e->voc_paths[0] && e->voc_paths[1] && e->voc_paths[2]);
 }
 
-static bool load_rules(mseg_mask_rules *rules, const char *map, bool reduce, const mseg_palette *palette,
-                       const cli_eval_args *args)
-{
-    mseg_error err = {0};
-    mseg_mask_rules_init(rules, palette, (int)args->ignore);
-    rules->unknown_is_ignore = args->unknown_color == 1;
-    rules->read = (mseg_read_masks)args->read_masks;
-    if (reduce && rules->ignore >= 0)
-        mseg_mask_reduce_zero(rules);
-    if (!map || !mseg_mask_map_load(rules, map, &err))
-        return true;
-    cli_say("%s: %s", map, err.text);
-    return false;
-}
-
-/* What --ignore stands for when it is not given; false after a line of error. */
-static bool choose_ignore(cli_eval_args *args, const mseg_palette *classes)
-{
-    if (args->ignore != CLI_IGNORE_DEFAULT)
-        return true;
-    args->ignore = 255;
-    if (!classes->listed[255])
-        return true;
-    cli_say("eval: label 255 is ignored by default, but %s lists it as '%s': give --ignore -1 to score it, or --ignore 255 to "
-            "leave it out",
-            args->classes ? "--classes" : "the model's file", classes->names[255]);
-    return false;
-}
-
 static bool load_classes(eval *e)
 {
     cli_eval_args *args = e->args;
@@ -108,9 +63,9 @@ static bool load_classes(eval *e)
                 cli_classes_source(args->classes, e->model));
         return false;
     }
-    return cli_eval_average(args->average, names, average) && choose_ignore(args, &e->palette) &&
-           load_rules(&e->source.truth_rules, args->map, args->reduce_zero_label, &e->palette, args) &&
-           load_rules(&e->source.prediction_rules, args->prediction_map, false, &e->palette, args);
+    return cli_eval_average(args->average, names, average) && cli_eval_choose_ignore("eval", args, &e->palette) &&
+           cli_eval_load_rules(&e->source.truth_rules, args->map, args->reduce_zero_label, &e->palette, args) &&
+           cli_eval_load_rules(&e->source.prediction_rules, args->prediction_map, false, &e->palette, args);
 }
 
 /* ---- scoring ----------------------------------------------------------------------------------------------------------- */
@@ -290,9 +245,9 @@ static int report(eval *e)
     mseg_report page = {&score, &e->palette, e->command, pictures ? load_example : NULL, e};
     if (args->merge)
         e->args->ignore = score.ignore;
-    if (args->merge &&
-        (!find_palette(e, &score) || !load_rules(&e->source.truth_rules, args->map, args->reduce_zero_label, &e->palette, args) ||
-         !load_rules(&e->source.prediction_rules, args->prediction_map, false, &e->palette, args)))
+    if (args->merge && (!find_palette(e, &score) ||
+                        !cli_eval_load_rules(&e->source.truth_rules, args->map, args->reduce_zero_label, &e->palette, args) ||
+                        !cli_eval_load_rules(&e->source.prediction_rules, args->prediction_map, false, &e->palette, args)))
         goto done;
     if (!cli_eval_report(args, &page) || !saved)
         goto done;
@@ -327,7 +282,7 @@ int cmd_eval(int argc, char **argv)
     cli_eval_args args = {
         .network = cli_network_defaults(), .ignore = CLI_IGNORE_DEFAULT, .samples = -1, .seed = -1, .orientation = -1};
     args.network.resize = MSEG_RESIZE_NONE;
-    eval e = {.args = &args, .command = quote_command(argc, argv)};
+    eval e = {.args = &args, .command = cli_quote_command(argc, argv)};
     int operands, status;
     if (!cli_options_parse(&cli_eval_usage, argc, argv, &args, &operands, &status))
         goto done;

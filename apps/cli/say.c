@@ -73,3 +73,18 @@ char *cli_text_take(cli_text *text)
     *text = (cli_text){0};
     return bytes;
 }
+
+char *cli_quote_command(int argc, char **argv)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=,:+@%";
+    cli_text out = {0};
+    cli_text_add(&out, "mseg");
+    for (int i = 0; i < argc; i++) {
+        bool quoted = strspn(argv[i], plain) != strlen(argv[i]) || !*argv[i];
+        cli_text_add(&out, quoted ? " '" : " ");
+        for (const char *c = argv[i]; *c; c++)
+            cli_text_add(&out, *c == '\'' ? "'\\''" : "%c", *c);
+        cli_text_add(&out, quoted ? "'" : "");
+    }
+    return cli_text_take(&out);
+}

@@ -24,4 +24,7 @@ void cli_text_add(cli_text *text, const char *format, ...) __attribute__((format
 /** The text, to be freed, NULL when memory ran out; *text is all zero afterwards. */
 char *cli_text_take(cli_text *text);
 
+/** The command line "mseg argv[0] ..." in a form that a shell reads back, to be freed; NULL when memory ran out. */
+char *cli_quote_command(int argc, char **argv);
+
 #endif

@@ -29,6 +29,22 @@ mseg_status cli_eval_named(const char *path, mseg_status status, const mseg_erro
 /* The options, fields of cli_eval_args, and what --help says. */
 extern const cli_usage cli_eval_usage;
 
+/* What masks hold and how they are read, of every command that takes masks: fields of cli_eval_args. */
+extern const cli_option cli_eval_label_options[];
+/* The values of --unknown-color and --read-masks. */
+extern const char *const cli_eval_unknown_choices[], *const cli_eval_read_choices[];
+
+/** What --ignore stands for when it is not given: 255. False after a line of error, when that is a class. */
+bool cli_eval_choose_ignore(const char *command, cli_eval_args *args, const mseg_palette *classes);
+
+/** The rules of the options: map NULL, the one of reduce (0 ignored, the others one less) or none. False after a line of error.
+ */
+bool cli_eval_load_rules(mseg_mask_rules *rules, const char *map, bool reduce, const mseg_palette *palette,
+                         const cli_eval_args *args);
+
+/** Whether the options about masks go together; false after a line of error. */
+bool cli_eval_check_rules(const char *command, const cli_eval_args *args);
+
 /** Whether the options go together; false after a line of error. */
 bool cli_eval_check(const cli_eval_args *args, int operands, char **argv);
 
@@ -129,6 +145,9 @@ typedef mseg_status (*cli_eval_write_fn)(FILE *file, const void *report, mseg_er
 
 /** Writes the file of an output option (path NULL: none); false after a line of error. */
 bool cli_eval_write(const char *path, cli_eval_write_fn write, const void *report);
+
+/** Whether the terminal takes UTF-8, as the locale says. */
+bool cli_eval_utf8(void);
 
 /** Whether standard output is for the table. */
 bool cli_eval_shows_table(const cli_eval_args *args);

@@ -9,8 +9,6 @@
 #include "eval/eval.h"
 
 static const char *const missing_choices[] = {"error", "ignore", "background", NULL};
-static const char *const unknown_choices[] = {"error", "ignore", NULL};
-static const char *const read_choices[] = {"auto", "ids", "colors", NULL};
 
 #define FIELD(name) offsetof(cli_eval_args, name)
 static const cli_option input_options[] = {
@@ -43,29 +41,14 @@ static const cli_option input_options[] = {
      .max = UINT32_MAX},
     {0},
 };
-static const cli_option label_options[] = {
-    {0, "classes", CLI_OPTION_TEXT, FIELD(classes), "NAME|FILE",
-     .help = "voc, cityscapes, ade20k, a file of lines 'id r g b name' or CVAT's labelmap.txt (default: those that the model's "
-             "file names, else voc); other ids are errors"},
-    {0, "ignore", CLI_OPTION_INT, FIELD(ignore), "N",
-     .help = "label that does not count, also a class (default 255, unless that is a class; -1: none)", .min = -1, .max = 255},
+static const cli_option scoring_options[] = {
     {0, "average", CLI_OPTION_TEXT, FIELD(average), "LIST",
      .help = "classes of the means: ids, ranges and names with commas, ! leaves out: 1-20 or '!background' (default: all)"},
-    {0, "read-masks", CLI_OPTION_CHOICE, FIELD(read_masks), "HOW",
-     .help =
-         "what counts in masks: ids (as stored), colors, or auto (default): ids of indexed and gray files, colours of RGB files; "
-         "an error where they contradict each other",
-     .choices = read_choices},
-    {0, "map", CLI_OPTION_TEXT, FIELD(map), "FILE",
-     .help = "ids of the ground truth to classes: lines 'from to', from an id or * for the rest, to a class or 'ignore'"},
-    {0, "pred-map", CLI_OPTION_TEXT, FIELD(prediction_map), "FILE", .help = "the same for the masks of --pred"},
-    {0, "reduce-zero-label", CLI_OPTION_FLAG, FIELD(reduce_zero_label), NULL,
-     .help = "ground truth of ADE20K: id 0 is ignored, ids from 1 on are classes from 0 on (masks of --pred: --pred-map)"},
+    {0, "pred-map", CLI_OPTION_TEXT, FIELD(prediction_map), "FILE",
+     .help = "as --map, for the masks of --pred (which --reduce-zero-label leaves alone)"},
     {0, "missing", CLI_OPTION_CHOICE, FIELD(missing), "HOW",
      .help = "no prediction for an image: error (default), ignore (leave the image out) or background",
      .choices = missing_choices},
-    {0, "unknown-color", CLI_OPTION_CHOICE, FIELD(unknown_color), "HOW",
-     .help = "colours outside the palette: error (default) or ignore (the ignore label)", .choices = unknown_choices},
     {0},
 };
 static const cli_option output_options[] = {
@@ -79,7 +62,8 @@ static const cli_option output_options[] = {
 };
 static const cli_option_group groups[] = {
     {"Inputs", 0, input_options},
-    {"Labels", 0, label_options},
+    {"Labels", 0, cli_eval_label_options},
+    {"Scoring", 0, scoring_options},
     {"Outputs", 0, output_options},
     {"Network (defaults: the VOC protocol, --resize none)", FIELD(network), cli_network_options},
     {0},
@@ -113,10 +97,8 @@ bool cli_eval_check(const cli_eval_args *args, int operands, char **argv)
         cli_say("eval: --merge does not go with --shard or --model");
     else if (args->merge && (args->ignore != CLI_IGNORE_DEFAULT || args->missing || args->list))
         cli_say("eval: --merge adds up what was scored; --ignore, --missing and --list do not go with it");
-    else if (args->reduce_zero_label && args->map)
-        cli_say("eval: --reduce-zero-label is a map of its own; it does not go with --map");
-    else if (args->reduce_zero_label && args->ignore == -1)
-        cli_say("eval: --reduce-zero-label needs an ignore label");
+    else if (!cli_eval_check_rules("eval", args))
+        return false;
     else if (args->merge)
         return true;
     else if (!args->truth)
@@ -125,8 +107,6 @@ bool cli_eval_check(const cli_eval_args *args, int operands, char **argv)
         cli_say("eval: --pred scores masks, --model makes them: give one of them");
     else if (!args->predictions && !args->photos)
         cli_say("eval: nothing to judge: give --pred DIR, or --images DIR for the model to run on");
-    else if (args->ignore == -1 && args->unknown_color)
-        cli_say("eval: --unknown-color ignore needs an ignore label");
     else
         return true;
     return false;
@@ -185,6 +165,6 @@ char *cli_eval_settings(const cli_eval_args *args, const cli_eval_source *source
         cli_text_add(&out, "prediction map: %s, number %016llx\n", cli_base_name(args->prediction_map),
                      map_number(&source->prediction_rules));
     cli_text_add(&out, "missing predictions: %s\nunknown colours: %s\nmasks read as: %s\n", missing_choices[args->missing],
-                 unknown_choices[args->unknown_color], read_choices[args->read_masks]);
+                 cli_eval_unknown_choices[args->unknown_color], cli_eval_read_choices[args->read_masks]);
     return cli_text_take(&out);
 }

@@ -58,7 +58,7 @@ bool cli_eval_shows_table(const cli_eval_args *args)
     return !args->quiet && !is_standard(args->json) && !is_standard(args->csv) && !is_standard(args->html);
 }
 
-static bool terminal_is_utf8(void)
+bool cli_eval_utf8(void)
 {
     const char *const variables[] = {"LC_ALL", "LC_CTYPE", "LANG"};
     for (int i = 0; i < 3; i++) {
@@ -86,7 +86,7 @@ bool cli_eval_report(const cli_eval_args *args, const mseg_report *report)
     if (args->verbose)
         print_images(report->score);
     if (cli_eval_shows_table(args))
-        mseg_report_text(stdout, report, terminal_is_utf8());
+        mseg_report_text(stdout, report, cli_eval_utf8());
     bool json = cli_eval_write(args->json, write_json, report), csv = cli_eval_write(args->csv, write_csv, report);
     bool html = cli_eval_write(args->html, write_html, report);
     return json && csv && html;
