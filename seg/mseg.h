@@ -804,6 +804,58 @@ MSEG_API double mseg_peak(const mseg_model *model, mseg_pool *pool);
  */
 MSEG_API const char *mseg_arithmetic(const mseg_model *model);
 
+/* How many channels are positive: figure 7 of arXiv 1801.04381. Of every convolution of a network that ends in a ReLU or ReLU6,
+ * the channels of its map that are above 0 (behind the ReLU, which are those in front of it) are counted at each position, in
+ * each photo. Positions are those whose first pixel of the canvas, stride * x and stride * y, is one of the photo's; of a map of
+ * one position that one. */
+typedef struct mseg_activations mseg_activations;
+
+/** Opens a model to be counted on square canvases of that side (0: the model's own), which may be of any kind but run in floats.
+ * The model and the pool (NULL: one thread) must outlive it. One call at a time. All maps that are counted are in memory at once.
+ * Errors: MSEG_UNSUPPORTED for a model of MSEG_PRECISION_INT8, MSEG_INVAL for a size that does not suit, MSEG_LIMIT,
+ * MSEG_NOMEM. */
+MSEG_API mseg_status mseg_activations_open(mseg_activations **activations, const mseg_model *model, int size, mseg_pool *pool,
+                                           mseg_error *err);
+
+/** NULL-safe; sets *activations to NULL. */
+MSEG_API void mseg_activations_close(mseg_activations **activations);
+
+/** Runs the model on a photo, as mseg_segment does by default or mseg_classify at crop 0.875, and counts. The counts do not
+ * depend on the order of photos and the number of threads. Errors: MSEG_INVAL, MSEG_NOMEM, MSEG_LIMIT; MSEG_FORMAT when a layer
+ * makes what is no finite number; nothing of the photo is counted then. */
+MSEG_API mseg_status mseg_activations_add(mseg_activations *activations, mseg_view photo, mseg_error *err);
+
+typedef struct mseg_activations_info {
+    int size; /* side of the canvas */
+    int64_t photos;
+    int layers;
+    uint64_t reserved[4];
+} mseg_activations_info;
+
+MSEG_API mseg_activations_info mseg_activations_describe(const mseg_activations *activations);
+
+/* One of these layers; the counts are over all positions of all photos. */
+typedef struct mseg_activity {
+    char name[64];    /* "backbone.block3.expand" */
+    const char *kind; /* "conv" or "depthwise conv" */
+    int channels;
+    /* Positive channels without which the ReLU cannot be undone (the paper's lemma 2): as many as the layer reads, when it is a
+     * 1x1 convolution that adds nothing; of a depthwise convolution that reads a block's expansion, as many as that one. 1/6 of
+     * the channels behind an expansion by 6; may be more than there are. 0: nothing is known. */
+    int threshold;
+    int64_t positions;
+    int min, percentile5, median, percentile95, max; /* percentile P: the least number that P % of the positions do not exceed */
+    double mean, deviation;                          /* NaN without positions; deviation: the root of the mean square */
+    int64_t below;                                   /* positions with fewer than threshold */
+    double at_six;                                   /* channels that ReLU6 cuts off, and so loses, too: the mean; of a ReLU 0 */
+    /* [channels + 1]: positions with so many; it is the object's and changes with the next photo. */
+    const int64_t *histogram;
+    uint64_t reserved[4];
+} mseg_activity;
+
+/** Layer 0 <= index < layers, in running order; all zero, with "" as its kind, when there is no such one. */
+MSEG_API mseg_activity mseg_activations_at(const mseg_activations *activations, int index);
+
 #ifdef __cplusplus
 }
 #endif

@@ -2,8 +2,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "image/resize.h"
-#include "image/view.h"
 #include "seg/convert.h"
 #include "seg/quantise/quantise.h"
 #include "seg/run/options.h"
@@ -84,21 +82,6 @@ void mseg_calibration_close(mseg_calibration **pointer)
 
 /* ---- photos ------------------------------------------------------------------------------------------------------------- */
 
-/* How a photo's part is laid on the canvas. */
-static mseg_status lay_out(mseg_geometry *g, mseg_view *photo, const mseg_calibration *c, mseg_error *err)
-{
-    const mseg_model_info *info = &c->converting.opened.info;
-    const mseg_canvas_rule rule = {info->output_stride, info->sampling};
-    mseg_run_options options;
-    mseg_run_options_init(&options, sizeof options);
-    options.size = c->floats.side;
-    if (info->classifier) {
-        options.resize = MSEG_RESIZE_STRETCH;
-        *photo = mseg_central_part(*photo, 0.875);
-    }
-    return mseg_geometry_plan(g, photo->width, photo->height, &rule, &options, err);
-}
-
 /* Drops every other photo that is kept. */
 static void thin_out(mseg_calibration *c)
 {
@@ -127,29 +110,17 @@ static void keep(mseg_calibration *c, mseg_image *photo)
 
 mseg_status mseg_calibration_add(mseg_calibration *c, mseg_view photo, mseg_error *err)
 {
-    mseg_image copy = {0}, scaled = {0};
-    mseg_geometry g;
-    mseg_status status = mseg_view_check(photo, MSEG_PIXELS_PHOTO, "photo", err);
-    if (!status)
-        status = mseg_view_as_rgb(&photo, &copy, err);
-    if (!status)
-        status = lay_out(&g, &photo, c, err);
+    mseg_image seen;
+    mseg_status status = mseg_see_photo(&seen, photo, &c->converting.opened.info, c->floats.side, &c->kernels, err);
     if (!status) {
-        status = mseg_image_create(&scaled, g.scaled_width, g.scaled_height, MSEG_RGB);
-        status = status ? status : mseg_image_resize_to(&scaled, photo, &c->kernels);
-        if (status)
-            mseg_fail(err, status, NULL);
+        mseg_maps_run(&c->floats, mseg_view_of(&seen));
+        status = mseg_stats_add(c->stats, &c->floats, mseg_view_of(&seen), err);
     }
     if (!status) {
-        mseg_maps_run(&c->floats, mseg_view_of(&scaled));
-        status = mseg_stats_add(c->stats, &c->floats, mseg_view_of(&scaled), err);
-    }
-    if (!status) {
-        keep(c, &scaled);
+        keep(c, &seen);
         c->photos++;
     }
-    mseg_image_free(&copy);
-    mseg_image_free(&scaled);
+    mseg_image_free(&seen);
     return status;
 }
 

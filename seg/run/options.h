@@ -24,6 +24,12 @@ mseg_status mseg_run_options_take(mseg_run_options *used, const mseg_run_options
 /** The middle of an image, crop of each side: what a classifier sees of it. The pixels are the image's. */
 mseg_view mseg_central_part(mseg_view image, double crop);
 
+/** What a model sees of a photo by default on a square canvas of that side, whose top left it takes: all of it, scaled to fit, of
+ * a classifier its middle (crop 0.875), stretched. *seen, in MSEG_RGB, is freed by the caller, and all zero on failure. Errors:
+ * MSEG_INVAL, MSEG_NOMEM, MSEG_LIMIT. */
+mseg_status mseg_see_photo(mseg_image *seen, mseg_view photo, const mseg_model_info *info, int side, const mseg_kernels *kernels,
+                           mseg_error *err);
+
 mseg_canvas_rule mseg_canvas_rule_of(const mseg_model *model);
 
 #endif
