@@ -629,8 +629,119 @@ MSEG_API mseg_status mseg_comparison_json(FILE *file, const mseg_comparison_repo
 /** One self-contained page, with the JSON in it. */
 MSEG_API mseg_status mseg_comparison_html(FILE *file, const mseg_comparison_report *report, mseg_error *err);
 
+/* ---- experimental ------------------------------------------------------------------------------------------------------
+ * For benchmarks, tests and the paper's tables. These may change or go with any version, also where the rest may not; so may
+ * mseg_model_options.unfused. */
+
+/** A model with pseudo-random weights, for benchmarks and for counting: NETWORK[:OPTION]..., e.g. "mnv2:0.5:aspp". NETWORK: mnv2,
+ * mnv1, resnet14, resnet50, resnet101. OPTION: a width multiplier, aspp, separable, nopool, decoder, last, exact, beta,
+ * imagenet, classes=N (mseg(1) tells what they are); 21 classes by default. The same description gives the same weights
+ * everywhere. Errors: MSEG_NOENT when no network is called so, MSEG_INVAL, MSEG_NOMEM. */
+MSEG_API mseg_status mseg_model_open_random(mseg_model **model, const char *architecture, const mseg_model_options *options,
+                                            mseg_error *err);
+
+/** Whether what is before the description's first colon is a network's name. */
+MSEG_API bool mseg_architecture_known(const char *description);
+
+typedef struct mseg_layer {
+    char name[64];    /* "backbone.block3" */
+    const char *kind; /* "conv", "inverted residual", "global average pool" ... */
+    int in_width, in_height, in_channels;
+    int out_width, out_height, out_channels;
+    int expanded_channels; /* inverted residual: channels inside, else 0 */
+    int kernel, stride, rate;
+    int64_t madds; /* multiplies of its convolutions, as counted in papers */
+    int64_t params;
+    size_t peak_bytes; /* activation bytes alive while it runs */
+    double ms;         /* of the session's last run, 0 before; layers streamed together share it: see group */
+    int group;         /* layers of equal group run as one */
+    float quant_scale; /* by which the file holds its output as bytes, see mseg_model_info; 0: it does not */
+    int quant_zero_point;
+    uint64_t reserved[3];
+} mseg_layer;
+
+typedef struct mseg_plan_info {
+    int canvas_width, canvas_height;
+    int layers;
+    int64_t madds, params;
+    size_t arena_bytes;  /* activations, all threads */
+    size_t weight_bytes; /* packed weights */
+    int peak_layer;      /* index of the layer that needs the most */
+    uint64_t reserved[4];
+} mseg_plan_info;
+
+/** Plans for that canvas (any sides >= 1) and describes the plan. */
+MSEG_API mseg_status mseg_session_plan(mseg_session *session, int width, int height, mseg_plan_info *info, mseg_error *err);
+
+/** Layer 0 <= index < layers of the session's current plan; all zero, with "" as its kind, when there is no such layer or plan.
+ */
+MSEG_API mseg_layer mseg_session_layer(const mseg_session *session, int index);
+
+/** Runs the current plan on a canvas-sized photo, to logits only: what the benchmarks time. */
+MSEG_API mseg_status mseg_session_forward(mseg_session *session, mseg_view canvas, mseg_result *result, mseg_error *err);
+
+/** Multiply-adds a second, of floats or of bytes as the model's precision says, that its kernel set reaches in registers with the
+ * pool's idle threads (NULL: one) at once, measured now for about 50 ms: what no convolution can beat. */
+MSEG_API double mseg_peak(const mseg_model *model, mseg_pool *pool);
+
+/** What these multiply-adds are, for people: "FMA" of floats; of bytes "VNNI", "vpmaddwd" or, where kernels use neither, "8-bit".
+ */
+MSEG_API const char *mseg_arithmetic(const mseg_model *model);
+
+/* How many channels are positive: figure 7 of arXiv 1801.04381. Of every convolution of a network that ends in a ReLU or ReLU6,
+ * the channels of its map that are above 0 (behind the ReLU, which are those in front of it) are counted at each position, in
+ * each photo. Positions are those whose first pixel of the canvas, stride * x and stride * y, is one of the photo's; of a map of
+ * one position that one. */
+typedef struct mseg_activations mseg_activations;
+
+/** Opens a model to be counted on square canvases of that side (0: the model's own), which may be of any kind but run in floats.
+ * The model and the pool (NULL: one thread) must outlive it. One call at a time. All maps that are counted are in memory at once.
+ * Errors: MSEG_UNSUPPORTED for a model of MSEG_PRECISION_INT8, MSEG_INVAL for a size that does not suit, MSEG_LIMIT,
+ * MSEG_NOMEM. */
+MSEG_API mseg_status mseg_activations_open(mseg_activations **activations, const mseg_model *model, int size, mseg_pool *pool,
+                                           mseg_error *err);
+
+/** NULL-safe; sets *activations to NULL. */
+MSEG_API void mseg_activations_close(mseg_activations **activations);
+
+/** Runs the model on a photo, as mseg_segment does by default or mseg_classify at crop 0.875, and counts. The counts do not
+ * depend on the order of photos and the number of threads. Errors: MSEG_INVAL, MSEG_NOMEM, MSEG_LIMIT; MSEG_FORMAT when a layer
+ * makes what is no finite number; nothing of the photo is counted then. */
+MSEG_API mseg_status mseg_activations_add(mseg_activations *activations, mseg_view photo, mseg_error *err);
+
+typedef struct mseg_activations_info {
+    int size; /* side of the canvas */
+    int64_t photos;
+    int layers;
+    uint64_t reserved[4];
+} mseg_activations_info;
+
+MSEG_API mseg_activations_info mseg_activations_describe(const mseg_activations *activations);
+
+/* One of these layers; the counts are over all positions of all photos. */
+typedef struct mseg_activity {
+    char name[64];    /* "backbone.block3.expand" */
+    const char *kind; /* "conv" or "depthwise conv" */
+    int channels;
+    /* Positive channels without which the ReLU cannot be undone (the paper's lemma 2): as many as the layer reads, when it is a
+     * 1x1 convolution that adds nothing; of a depthwise convolution that reads a block's expansion, as many as that one. 1/6 of
+     * the channels behind an expansion by 6; may be more than there are. 0: nothing is known. */
+    int threshold;
+    int64_t positions;
+    int min, percentile5, median, percentile95, max; /* percentile P: the least number that P % of the positions do not exceed */
+    double mean, deviation;                          /* NaN without positions; deviation: the root of the mean square */
+    int64_t below;                                   /* positions with fewer than threshold */
+    double at_six;                                   /* channels that ReLU6 cuts off, and so loses, too: the mean; of a ReLU 0 */
+    /* [channels + 1]: positions with so many; it is the object's and changes with the next photo. */
+    const int64_t *histogram;
+    uint64_t reserved[4];
+} mseg_activity;
+
+/** Layer 0 <= index < layers, in running order; all zero, with "" as its kind, when there is no such one. */
+MSEG_API mseg_activity mseg_activations_at(const mseg_activations *activations, int index);
+
 /* ---- training ----------------------------------------------------------------------------------------------------------
- * MobileNetV1 and V2 with DeepLabv3's head or a classifier's, trained on this machine. Experimental, as what is at the end. */
+ * MobileNetV1 and V2 with DeepLabv3's head or a classifier's, trained on this machine. Experimental, too. */
 
 /* A photo and what it shows: a label file, or of a classifier a class. With a teacher neither is read. */
 typedef struct mseg_train_sample {
@@ -744,117 +855,6 @@ MSEG_API mseg_status mseg_training_save(mseg_training *training, const char *pat
 /** Goes on from there; the training must have been opened with the same options and data. *text (may be NULL): the caller's own,
  * to be freed with free(). Errors: MSEG_FORMAT, MSEG_MISMATCH with what differs. */
 MSEG_API mseg_status mseg_training_resume(mseg_training *training, const char *path, char **text, mseg_error *err);
-
-/* ---- experimental ------------------------------------------------------------------------------------------------------
- * For benchmarks, tests and the paper's tables. These may change or go with any version, also where the rest may not; so may
- * mseg_model_options.unfused. */
-
-/** A model with pseudo-random weights, for benchmarks and for counting: NETWORK[:OPTION]..., e.g. "mnv2:0.5:aspp". NETWORK: mnv2,
- * mnv1, resnet14, resnet50, resnet101. OPTION: a width multiplier, aspp, separable, nopool, decoder, last, exact, beta,
- * imagenet, classes=N (mseg(1) tells what they are); 21 classes by default. The same description gives the same weights
- * everywhere. Errors: MSEG_NOENT when no network is called so, MSEG_INVAL, MSEG_NOMEM. */
-MSEG_API mseg_status mseg_model_open_random(mseg_model **model, const char *architecture, const mseg_model_options *options,
-                                            mseg_error *err);
-
-/** Whether what is before the description's first colon is a network's name. */
-MSEG_API bool mseg_architecture_known(const char *description);
-
-typedef struct mseg_layer {
-    char name[64];    /* "backbone.block3" */
-    const char *kind; /* "conv", "inverted residual", "global average pool" ... */
-    int in_width, in_height, in_channels;
-    int out_width, out_height, out_channels;
-    int expanded_channels; /* inverted residual: channels inside, else 0 */
-    int kernel, stride, rate;
-    int64_t madds; /* multiplies of its convolutions, as counted in papers */
-    int64_t params;
-    size_t peak_bytes; /* activation bytes alive while it runs */
-    double ms;         /* of the session's last run, 0 before; layers streamed together share it: see group */
-    int group;         /* layers of equal group run as one */
-    float quant_scale; /* by which the file holds its output as bytes, see mseg_model_info; 0: it does not */
-    int quant_zero_point;
-    uint64_t reserved[3];
-} mseg_layer;
-
-typedef struct mseg_plan_info {
-    int canvas_width, canvas_height;
-    int layers;
-    int64_t madds, params;
-    size_t arena_bytes;  /* activations, all threads */
-    size_t weight_bytes; /* packed weights */
-    int peak_layer;      /* index of the layer that needs the most */
-    uint64_t reserved[4];
-} mseg_plan_info;
-
-/** Plans for that canvas (any sides >= 1) and describes the plan. */
-MSEG_API mseg_status mseg_session_plan(mseg_session *session, int width, int height, mseg_plan_info *info, mseg_error *err);
-
-/** Layer 0 <= index < layers of the session's current plan; all zero, with "" as its kind, when there is no such layer or plan.
- */
-MSEG_API mseg_layer mseg_session_layer(const mseg_session *session, int index);
-
-/** Runs the current plan on a canvas-sized photo, to logits only: what the benchmarks time. */
-MSEG_API mseg_status mseg_session_forward(mseg_session *session, mseg_view canvas, mseg_result *result, mseg_error *err);
-
-/** Multiply-adds a second, of floats or of bytes as the model's precision says, that its kernel set reaches in registers with the
- * pool's idle threads (NULL: one) at once, measured now for about 50 ms: what no convolution can beat. */
-MSEG_API double mseg_peak(const mseg_model *model, mseg_pool *pool);
-
-/** What these multiply-adds are, for people: "FMA" of floats; of bytes "VNNI", "vpmaddwd" or, where kernels use neither, "8-bit".
- */
-MSEG_API const char *mseg_arithmetic(const mseg_model *model);
-
-/* How many channels are positive: figure 7 of arXiv 1801.04381. Of every convolution of a network that ends in a ReLU or ReLU6,
- * the channels of its map that are above 0 (behind the ReLU, which are those in front of it) are counted at each position, in
- * each photo. Positions are those whose first pixel of the canvas, stride * x and stride * y, is one of the photo's; of a map of
- * one position that one. */
-typedef struct mseg_activations mseg_activations;
-
-/** Opens a model to be counted on square canvases of that side (0: the model's own), which may be of any kind but run in floats.
- * The model and the pool (NULL: one thread) must outlive it. One call at a time. All maps that are counted are in memory at once.
- * Errors: MSEG_UNSUPPORTED for a model of MSEG_PRECISION_INT8, MSEG_INVAL for a size that does not suit, MSEG_LIMIT,
- * MSEG_NOMEM. */
-MSEG_API mseg_status mseg_activations_open(mseg_activations **activations, const mseg_model *model, int size, mseg_pool *pool,
-                                           mseg_error *err);
-
-/** NULL-safe; sets *activations to NULL. */
-MSEG_API void mseg_activations_close(mseg_activations **activations);
-
-/** Runs the model on a photo, as mseg_segment does by default or mseg_classify at crop 0.875, and counts. The counts do not
- * depend on the order of photos and the number of threads. Errors: MSEG_INVAL, MSEG_NOMEM, MSEG_LIMIT; MSEG_FORMAT when a layer
- * makes what is no finite number; nothing of the photo is counted then. */
-MSEG_API mseg_status mseg_activations_add(mseg_activations *activations, mseg_view photo, mseg_error *err);
-
-typedef struct mseg_activations_info {
-    int size; /* side of the canvas */
-    int64_t photos;
-    int layers;
-    uint64_t reserved[4];
-} mseg_activations_info;
-
-MSEG_API mseg_activations_info mseg_activations_describe(const mseg_activations *activations);
-
-/* One of these layers; the counts are over all positions of all photos. */
-typedef struct mseg_activity {
-    char name[64];    /* "backbone.block3.expand" */
-    const char *kind; /* "conv" or "depthwise conv" */
-    int channels;
-    /* Positive channels without which the ReLU cannot be undone (the paper's lemma 2): as many as the layer reads, when it is a
-     * 1x1 convolution that adds nothing; of a depthwise convolution that reads a block's expansion, as many as that one. 1/6 of
-     * the channels behind an expansion by 6; may be more than there are. 0: nothing is known. */
-    int threshold;
-    int64_t positions;
-    int min, percentile5, median, percentile95, max; /* percentile P: the least number that P % of the positions do not exceed */
-    double mean, deviation;                          /* NaN without positions; deviation: the root of the mean square */
-    int64_t below;                                   /* positions with fewer than threshold */
-    double at_six;                                   /* channels that ReLU6 cuts off, and so loses, too: the mean; of a ReLU 0 */
-    /* [channels + 1]: positions with so many; it is the object's and changes with the next photo. */
-    const int64_t *histogram;
-    uint64_t reserved[4];
-} mseg_activity;
-
-/** Layer 0 <= index < layers, in running order; all zero, with "" as its kind, when there is no such one. */
-MSEG_API mseg_activity mseg_activations_at(const mseg_activations *activations, int index);
 
 #ifdef __cplusplus
 }
