@@ -27,7 +27,7 @@ ALLOWED = {
     'seg/quantise': ['lib/base', 'lib/image', 'lib/kernels', 'lib/net', 'lib/weights', 'lib/write', 'lib/plan', 'seg/mseg.h',
                      'seg/opened.h', 'seg/convert.h', 'seg/run/options.h'],
     'seg/train': ['lib/base', 'lib/image', 'lib/kernels', 'lib/net', 'lib/weights', 'lib/write', 'lib/train', 'seg/mseg.h',
-                  'seg/opened.h', 'seg/convert.h', 'seg/backbones', 'seg/run/options.h'],
+                  'seg/opened.h', 'seg/convert.h', 'seg/builtin.h', 'seg/backbones', 'seg/run/options.h'],
     'seg/draw': ['lib/base', 'lib/image', 'seg/mseg.h'],
     'seg/judge': ['lib/base', 'seg/draw', 'seg/mseg.h'],
     'apps': ['lib/base', 'apps/cli', 'apps/convert', 'apps/eval', 'apps/paper', 'apps/run', 'apps/train', 'seg/mseg.h'],
