@@ -322,9 +322,16 @@ class Shown(Folder):
         for arguments, stdin in [(['deep', '-r'], ''), (['line\nbreak'], ''), (['-'], 'in/0.png\nin/1.png\n'), (['-', '-0'], 'in/1.png\0in/0.png\0')]:
             done = self.mseg('net.safetensors', '--json', '--activations', *arguments, stdin=stdin)
             self.assertEqual(parse(done.stdout)['layers'], whole)
+        done = self.mseg('net.safetensors', '-0', '--activations', '-', stdin='in/0.png\nin/1.png\n', status=2)
+        self.assertIn('mseg: in/0.png?in/1.png?: ', done.stderr)
         one = parse(self.mseg('--activations', 'deep', '-m', 'net.safetensors', '--json').stdout)
         self.assertEqual(one['photos'], 1)
         self.assertEqual(one['layers'], parse(self.mseg('--activations', 'in/0.png', 'net.safetensors', '--json').stdout)['layers'])
+
+    def test_files_in_8_bits_are_counted_in_floats(self):
+        model = os.path.join(HERE, '../weights/data/stuffed8.tflite')
+        self.assertEqual(parse(self.mseg('--json', model).stdout)['precision'], 'int8')
+        self.assertEqual(self.counted(model)['precision'], 'float')
 
     def test_damaged_photos(self):
         whole = self.counted('net.safetensors')
