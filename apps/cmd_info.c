@@ -2,11 +2,13 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "cli/lines.h"
 #include "cli/model.h"
 #include "cli/network.h"
 #include "cli/options.h"
 #include "cli/say.h"
 #include "commands.h"
+#include "info/activations.h"
 #include "mseg.h"
 #include "paper/paper.h"
 
@@ -16,10 +18,12 @@ typedef struct info_args {
     int64_t size;
     bool json, paper;
     cli_entry_args entry;
-    int precision; /* mseg_precision */
+    int precision;                    /* mseg_precision */
+    cli_activations_args activations; /* its json: as above */
 } info_args;
 
-#define FIELD(name) offsetof(info_args, name)
+#define FIELD(name)   offsetof(info_args, name)
+#define COUNTED(name) offsetof(info_args, activations.name)
 static const cli_option options[] = {
     {'m', "model", CLI_OPTION_TEXT, FIELD(model), "FILE|NAME", .help = "the same as MODEL, but no architecture"},
     CLI_ENTRY_OPTIONS(FIELD(entry)),
@@ -36,7 +40,19 @@ static const cli_option options[] = {
          "no MODEL: tables 7, 3 and 4 of arXiv 1801.04381 with what mseg counts beside them (they have their own --os, --size)"},
     {0},
 };
-static const cli_option_group groups[] = {{"Options", 0, options}, {0}};
+static const cli_option activations_options[] = {
+    {0, "activations", CLI_OPTION_TEXT, COUNTED(photos), "PATH",
+     .help = "instead: how many channels are positive behind each ReLU (figure 7 of arXiv 1801.04381), in float, on photos: a "
+             "file, a "
+             "folder, or - for a list on standard input"},
+    {0, "html", CLI_OPTION_TEXT, COUNTED(html), "FILE", .help = "also a page with the figure"},
+    {'r', "recursive", CLI_OPTION_FLAG, COUNTED(recursive), NULL, .help = "descend into subfolders"},
+    {'0', "null", CLI_OPTION_FLAG, COUNTED(null), NULL, .help = CLI_NULL_HELP},
+    {'j', "jobs", CLI_OPTION_INT, COUNTED(jobs), "N", .help = "threads (default: all processors)", .min = 1, .max = 1024},
+    {'q', "quiet", CLI_OPTION_FLAG, COUNTED(quiet), NULL, .help = "no table and no progress bar; errors are still shown"},
+    {0},
+};
+static const cli_option_group groups[] = {{"Options", 0, options}, {"Positive channels", 0, activations_options}, {0}};
 static const cli_usage usage = {
     .command = "info",
     .operands = "[MODEL]",
@@ -264,6 +280,8 @@ static bool print_json(const shown *s)
     return text != NULL;
 }
 
+/* ---- opening ------------------------------------------------------------------------------------------------------------ */
+
 /* Whether the options and operand, the MODEL or NULL, go together; false after a line of error. */
 static bool check(const info_args *args, const char *operand)
 {
@@ -271,61 +289,57 @@ static bool check(const info_args *args, const char *operand)
         cli_say("info: --paper takes no MODEL; 'mseg info --help' tells more");
     else if (operand && args->model)
         cli_say("info: two models, %s and -m %s; give one", operand, args->model);
+    else if (args->activations.photos && args->paper)
+        cli_say("info: --paper and --activations exclude one another");
+    else if (args->activations.photos && args->precision == MSEG_PRECISION_INT8)
+        cli_say("info: --activations counts in floats, not with --precision int8");
     else
-        return true;
+        return cli_activations_check(&args->activations);
     return false;
 }
 
-/* Opens the model, or the architecture that operand may be, and plans; false after a line of error. */
-static bool open_model(const info_args *args, const char *operand, mseg_model **model, mseg_session **session, shown *s)
+/* Opens the model called name, or the architecture; false after a line of error. */
+static bool open_model(const info_args *args, const char *name, bool architecture, mseg_model **model)
 {
     mseg_model_options how;
     cli_model_options(&how);
     mseg_error err = {0};
     how.output_stride = cli_output_stride(args->os);
-    how.precision = (mseg_precision)args->precision;
+    how.precision = args->activations.photos ? MSEG_PRECISION_FLOAT : (mseg_precision)args->precision;
     if (args->cpu)
         how.cpu = args->cpu;
-    const bool architecture = operand && mseg_architecture_known(operand);
-    const char *name = operand ? operand : args->model;
     if (!cli_entry_take("info", &args->entry, &how))
         return false;
-    if (!architecture && !cli_model_load(model, name, &how))
-        return false;
-    if (architecture && mseg_model_open_random(model, name, &how, &err)) {
+    if (!architecture)
+        return cli_model_load(model, name, &how);
+    if (mseg_model_open_random(model, name, &how, &err))
         cli_say("%s: %s", name, err.text);
-        return false;
-    }
-    s->model = mseg_model_describe(*model);
-    s->opened = *model;
-    const int size = args->size ? (int)args->size : cli_canvas_side(&s->model, MSEG_RESIZE_FIT);
-    if (mseg_session_open(session, *model, NULL, &err) || mseg_session_plan(*session, size, size, &s->plan, &err)) {
-        cli_say("%s: %s", s->model.name, err.text);
-        return false;
-    }
-    s->session = *session;
-    return true;
+    return !err.status;
 }
 
-int cmd_info(int argc, char **argv)
+/* ---- commands ----------------------------------------------------------------------------------------------------------- */
+
+/* The side of the canvas. */
+static int side_of(const info_args *args, const mseg_model_info *model)
 {
-    info_args args = {.os = -1};
-    int count, status;
-    if (!cli_options_parse(&usage, argc, argv, &args, &count, &status))
-        return status;
-    const char *operand = count ? argv[0] : NULL;
-    if (!check(&args, operand))
-        return CLI_EXIT_UNUSABLE;
-    if (args.paper)
-        return cli_paper_print(args.cpu, args.json) ? CLI_EXIT_OK : CLI_EXIT_UNUSABLE;
-    mseg_model *model = NULL;
+    return args->size ? (int)args->size : cli_canvas_side(model, MSEG_RESIZE_FIT);
+}
+
+/* Returns the exit status. */
+static int show_model(const info_args *args, const mseg_model *model)
+{
     mseg_session *session = NULL;
+    mseg_error err = {0};
     char *input = NULL;
-    shown s;
-    status = CLI_EXIT_UNUSABLE;
-    if (!open_model(&args, operand, &model, &session, &s))
+    shown s = {.model = mseg_model_describe(model), .opened = model};
+    int status = CLI_EXIT_UNUSABLE;
+    const int size = side_of(args, &s.model);
+    if (mseg_session_open(&session, model, NULL, &err) || mseg_session_plan(session, size, size, &s.plan, &err)) {
+        cli_say("%s: %s", s.model.name, err.text);
         goto done;
-    if (args.json ? !print_json(&s) : !(input = cli_entry_text(&s.model)))
+    }
+    s.session = session;
+    if (args->json ? !print_json(&s) : !(input = cli_entry_text(&s.model)))
         cli_say("out of memory");
     else
         status = CLI_EXIT_OK;
@@ -334,6 +348,48 @@ int cmd_info(int argc, char **argv)
 done:
     free(input);
     mseg_session_close(&session);
+    return status;
+}
+
+/* Returns the exit status. path: the model's file; NULL: it has none. */
+static int show_activations(const info_args *args, const mseg_model *model, const char *path, const char *command)
+{
+    const mseg_model_info info = mseg_model_describe(model);
+    const int size = side_of(args, &info);
+    if (!info.classifier && size != cli_own_side(&info) && !cli_size_fits("info", "size", size, &info))
+        return CLI_EXIT_UNUSABLE;
+    return cli_activations(&args->activations, model, path, size, command);
+}
+
+int cmd_info(int argc, char **argv)
+{
+    info_args args = {.os = -1};
+    int count, status;
+    mseg_model *model = NULL;
+    char *path = NULL, *command = cli_quote_command(argc, argv);
+    if (!cli_options_parse(&usage, argc, argv, &args, &count, &status))
+        goto done;
+    const char *operand = count ? argv[0] : NULL, *name = operand ? operand : args.model;
+    const bool architecture = operand && mseg_architecture_known(operand);
+    args.activations.json = args.json;
+    status = CLI_EXIT_UNUSABLE;
+    if (!check(&args, operand))
+        goto done;
+    if (args.paper) {
+        status = cli_paper_print(args.cpu, args.json) ? CLI_EXIT_OK : CLI_EXIT_UNUSABLE;
+        goto done;
+    }
+    if (!open_model(&args, name, architecture, &model))
+        goto done;
+    if (!args.activations.photos)
+        status = show_model(&args, model);
+    else if (!command)
+        cli_say("out of memory");
+    else if (architecture || (path = cli_model_find(name)))
+        status = show_activations(&args, model, path, command);
+done:
+    free(command);
+    free(path);
     mseg_model_close(&model);
     return status;
 }

@@ -3,11 +3,12 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/inputs.h"
 #include "cli/model.h"
 #include "cli/options.h"
-#include "cli/progress.h"
+#include "cli/photos.h"
 #include "cli/say.h"
 #include "eval/eval.h"
 
@@ -15,37 +16,9 @@ enum { FEW = 100, SHOWN = 8 };
 
 /* ---- photos ------------------------------------------------------------------------------------------------------------- */
 
-static mseg_status add_photo(mseg_calibration *calibration, const cli_input *input, mseg_error *err)
+static mseg_status add_photo(void *context, mseg_view photo, mseg_error *err)
 {
-    mseg_image photo;
-    if (input->error)
-        return mseg_fail(err, MSEG_INVAL, "%s", input->error);
-    mseg_status status = mseg_image_read(&photo, input->path, MSEG_EXIF_APPLY, NULL, err);
-    if (!status)
-        status = mseg_calibration_add(calibration, mseg_view_of(&photo), err);
-    mseg_image_free(&photo);
-    return status;
-}
-
-/* How many photos could be used. */
-static size_t add_photos(mseg_calibration *calibration, const cli_inputs *inputs, bool quiet)
-{
-    cli_progress progress;
-    size_t used = 0;
-    cli_progress_start(&progress, inputs->count, quiet);
-    for (size_t i = 0; i < inputs->count; i++) {
-        mseg_error err = {0};
-        if (add_photo(calibration, &inputs->items[i], &err)) {
-            cli_progress_hide(&progress);
-            cli_say("%s: %s", inputs->items[i].path, err.text);
-            cli_progress_show(&progress);
-        } else {
-            used++;
-        }
-        cli_progress_step(&progress);
-    }
-    cli_progress_stop(&progress);
-    return used;
+    return mseg_calibration_add(context, photo, err);
 }
 
 /* How many of the photos could be used, and *failed: how many not; 0 after a line of error. */
@@ -55,14 +28,14 @@ static size_t calibrate(mseg_calibration *calibration, const cli_quantise_args *
     cli_inputs inputs = {0};
     mseg_error err = {0};
     size_t used = 0;
-    char *folder = cli_format("%s", args->photos);
+    char *folder = strdup(args->photos);
     if (!folder) {
         cli_say("convert: out of memory");
     } else if (cli_inputs_collect(&inputs, &folder, 1, &options, &err)) {
         cli_say("%s: %s", args->photos, err.text);
     } else {
         cli_inputs_say_foreign(&inputs);
-        used = add_photos(calibration, &inputs, args->quiet);
+        used = inputs.count - cli_photos_each(&inputs, args->quiet, add_photo, calibration);
         if (!used)
             cli_say("%s: no picture that can be read; quantising needs some hundred photos", args->photos);
     }

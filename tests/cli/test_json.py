@@ -178,6 +178,11 @@ class Documents(unittest.TestCase):
         self.check('info', texts)
         self.check('paper', [self.mseg('info', '--paper', '--json')])
 
+    def test_activations(self):
+        photos.make(self.folder)
+        counting = ['info', '--json', '--size', '33', '--activations', 'good']
+        self.check('activations', [self.mseg(*counting, name, '--html', 'out.html') for name in ['builtin', 'mnv2:0.1']])
+
     def test_bench(self):
         small = ['bench', '--json', '-n', '2', '--size', '33']
         self.check('bench', [self.mseg(*small, *how) for how in [
@@ -188,7 +193,7 @@ class Documents(unittest.TestCase):
         commands = re.findall(r'^  (\w+)  ', self.mseg('--help'), re.M)
         self.assertIn('palettes', commands)
         self.assertEqual({name for name in commands if 'json' in self.mseg('help', name).lower()}, {'run', 'eval', 'classify', 'info', 'bench'})
-        self.assertEqual(set(SCHEMAS), {'run', 'classify', 'eval', 'counts', 'compare', 'info', 'paper', 'bench'})
+        self.assertEqual(set(SCHEMAS), {'run', 'classify', 'eval', 'counts', 'compare', 'info', 'activations', 'paper', 'bench'})
 
 
 def kind_word(node):

@@ -89,7 +89,8 @@ class Quantise(unittest.TestCase):
         self.assertGreater((floats == ints).mean(), 0.95)
 
     def test_one_picture_is_enough_to_run(self):
-        result = run('convert', '--quantize', '--calibrate', self.at('few'), '--size', str(SIZE), '-q', MODEL, self.at('few8.tflite'))
+        os.symlink('few', self.at('line\nbreak'))
+        result = run('convert', '--quantize', '--calibrate', self.at('line\nbreak'), '--size', str(SIZE), '-q', MODEL, self.at('few8.tflite'))
         self.assertEqual((result.returncode, result.stdout), (0, ''))
         self.assertIn('mseg: warning: 3 pictures calibrate the network; with 100 or more', result.stderr)
         self.assertEqual(self.labels(self.at('few8.tflite'), 'int8').shape[0], 20)

@@ -61,6 +61,7 @@ JOBS = {
     'info_graph': ['info', 'g.pb', '--size', '33'],
     'info_labels': ['info', 'n.tflite', '--size', '33'],
     'info_tensors': ['info', 's.safetensors', '--size', '17'],
+    'info_activations': ['info', 'm.tflite', '--size', '17', '-j1', '--activations', 'a.png', '-q', '--html', 'out/e.html'],
     'run_labels': ['run', '-q', '-j1', '-m', 'l.tflite', '--size', '33', 'a.png', '-o', 'out', '--json', 'out/r.jsonl'],
     'info_named': ['info', 'mnv2:0.1:classes=3', '--size', '17', '--json'],
     'bench': ['bench', '-m', 'm.tflite', '--size', '17', '-n', '1', '--per-layer'],

@@ -6,7 +6,11 @@
 #else
 #define LANES 4
 #endif
-#define TILE_ROWS    4
+#if defined(__aarch64__) /* twice as many registers */
+#define TILE_ROWS 8
+#else
+#define TILE_ROWS 4
+#endif
 #define TILE_VECTORS 2
 #include "kernels/train/set.h"
 

@@ -111,25 +111,39 @@ INLINE void clear(tile_sums *s)
             s->of[r][v] = splat(0);
 }
 
-/* Adds the product of rows[0 .. TILE_ROWS) with vectors vectors of a panel, whose rows are b_step apart; vectors is a constant.
- */
-INLINE void add_product(tile_sums *s, const int vectors, const cell *const *rows, int k, const cell *b, size_t b_step)
+/* Adds the product of one step of rows with a row of a panel; vectors is a constant. */
+INLINE void add_step(tile_sums *s, const int vectors, const cell *const *rows, int i, const cell *b)
 {
-    for (int i = 0; i < k; i += STEP, b += b_step) {
-        factor y[TILE_VECTORS];
+    factor y[TILE_VECTORS];
+#pragma GCC unroll 8
+    for (int v = 0; v < TILE_VECTORS; v++)
+        if (v < vectors)
+            y[v] = get_factor(b + v * LANES * STEP);
+#pragma GCC unroll 8
+    for (int r = 0; r < TILE_ROWS; r++) {
+        const factor x = everywhere(rows[r] + i);
 #pragma GCC unroll 8
         for (int v = 0; v < TILE_VECTORS; v++)
             if (v < vectors)
-                y[v] = get_factor(b + v * LANES * STEP);
-#pragma GCC unroll 8
-        for (int r = 0; r < TILE_ROWS; r++) {
-            const factor x = everywhere(rows[r] + i);
-#pragma GCC unroll 8
-            for (int v = 0; v < TILE_VECTORS; v++)
-                if (v < vectors)
-                    s->of[r][v] = multiply(s->of[r][v], x, y[v]);
-        }
+                s->of[r][v] = multiply(s->of[r][v], x, y[v]);
     }
+}
+
+/* The product of rows[0 .. TILE_ROWS) with vectors vectors of a panel, whose rows are b_step apart; vectors is a constant. One
+ * vector's sums are too few to hide how long a multiplication takes, so there are two of each. */
+INLINE void multiply_rows(tile_sums *s, const int vectors, const cell *const *rows, int k, const cell *b, size_t b_step)
+{
+    tile_sums odd;
+    clear(s);
+    clear(&odd);
+    for (int i = 0; i < k; i += 2 * STEP, b += 2 * b_step) {
+        add_step(s, vectors, rows, i, b);
+        add_step(vectors == 1 ? &odd : s, vectors, rows, i + STEP, b + b_step);
+    }
+    if (vectors == 1)
+#pragma GCC unroll 8
+        for (int r = 0; r < TILE_ROWS; r++)
+            s->of[r][0] += odd.of[r][0];
 }
 
 /* What is known of a tile: its rows r to r + rows and columns c to c + vectors * LANES. */
@@ -226,8 +240,7 @@ INLINE void product_tile(const mseg_train_product *g, const tile_place at, const
     for (int i = 0; i < TILE_ROWS; i++)
         rows[i] = i == 0 ? (const cell *)g->x + (size_t)at.r * g->x_stride : rows[i - 1] + (i < at.rows ? g->x_stride : 0);
     tile_sums s;
-    clear(&s);
-    add_product(&s, at.vectors, rows, g->k, b, b_step);
+    multiply_rows(&s, at.vectors, rows, g->k, b, b_step);
     if (finish == MSEG_FINISH_FORWARD)
         finish_forward(g, &s, at);
     else if (finish == MSEG_FINISH_MASKED)
@@ -299,38 +312,6 @@ static void product(const mseg_train_product *g)
     }
 }
 
-/* gradient[0 .. rows)[0 .. vectors * LANES) += the tile's sums over steps; rows and vectors are constants. */
-INLINE void weights_tile(mseg_real *gradient, size_t n, const cell *t, size_t t_step, const cell *d, size_t d_step, int steps,
-                         const int rows, const int vectors)
-{
-    tile_sums s;
-    clear(&s);
-    for (int i = 0; i < steps; i++, t += t_step, d += d_step) {
-        factor y[TILE_VECTORS];
-#pragma GCC unroll 8
-        for (int v = 0; v < TILE_VECTORS; v++)
-            if (v < vectors)
-                y[v] = get_factor(d + v * LANES * STEP);
-#pragma GCC unroll 8
-        for (int r = 0; r < TILE_ROWS; r++)
-            if (r < rows) {
-                const factor x = everywhere(t + r * STEP);
-#pragma GCC unroll 8
-                for (int v = 0; v < TILE_VECTORS; v++)
-                    if (v < vectors)
-                        s.of[r][v] = multiply(s.of[r][v], x, y[v]);
-            }
-    }
-#pragma GCC unroll 8
-    for (int r = 0; r < TILE_ROWS; r++)
-        if (r < rows) {
-#pragma GCC unroll 8
-            for (int v = 0; v < TILE_VECTORS; v++)
-                if (v < vectors)
-                    add_to(gradient + (size_t)r * n + v * LANES, s.of[r][v]);
-        }
-}
-
 typedef struct weights_args {
     mseg_real *gradient;
     const cell *t, *d;
@@ -338,14 +319,49 @@ typedef struct weights_args {
     int k, n, steps;
 } weights_args;
 
+/* The tile from row i and column c on of rows rows, at most 2 * TILE_ROWS where it is one vector wide, else TILE_ROWS; rows and
+ * vectors are constants. */
+INLINE void weights_tile(const weights_args *a, int i, int c, const int rows, const int vectors)
+{
+    tile_sums s[2];
+    clear(&s[0]);
+    clear(&s[1]);
+    const cell *t = a->t + (size_t)i * STEP, *d = a->d + (size_t)c * STEP;
+    for (int step = 0; step < a->steps; step++, t += a->t_step, d += a->d_step) {
+        factor y[TILE_VECTORS];
+#pragma GCC unroll 8
+        for (int v = 0; v < TILE_VECTORS; v++)
+            if (v < vectors)
+                y[v] = get_factor(d + v * LANES * STEP);
+#pragma GCC unroll 16
+        for (int r = 0; r < 2 * TILE_ROWS; r++)
+            if (r < rows) {
+                const factor x = everywhere(t + r * STEP);
+#pragma GCC unroll 8
+                for (int v = 0; v < TILE_VECTORS; v++)
+                    if (v < vectors)
+                        s[r / TILE_ROWS].of[r % TILE_ROWS][v] = multiply(s[r / TILE_ROWS].of[r % TILE_ROWS][v], x, y[v]);
+            }
+    }
+    mseg_real *gradient = a->gradient + (size_t)i * (size_t)a->n + c;
+#pragma GCC unroll 16
+    for (int r = 0; r < 2 * TILE_ROWS; r++)
+        if (r < rows)
+#pragma GCC unroll 8
+            for (int v = 0; v < TILE_VECTORS; v++)
+                if (v < vectors)
+                    add_to(gradient + (size_t)r * (size_t)a->n + v * LANES, s[r / TILE_ROWS].of[r % TILE_ROWS][v]);
+}
+
 /* k is a multiple of MSEG_TRAIN_VEC: whole tiles, then one of four rows or of two. */
 INLINE void weights_columns(const weights_args *a, int c, const int vectors)
 {
     int i = 0;
 #define TILES(rows)                                                                                                              \
     for (; i + (rows) <= a->k; i += (rows))                                                                                      \
-        weights_tile(a->gradient + (size_t)i * (size_t)a->n + c, (size_t)a->n, a->t + (size_t)i * STEP, a->t_step,               \
-                     a->d + (size_t)c * STEP, a->d_step, a->steps, rows, vectors);
+        weights_tile(a, i, c, rows, vectors);
+    if (vectors == 1)
+        TILES(2 * TILE_ROWS)
     TILES(TILE_ROWS)
 #if 16 % TILE_ROWS
     TILES(4)

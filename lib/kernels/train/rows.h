@@ -27,22 +27,64 @@ INLINE vec unnormed(const cell *g, const cell *y, const unnorm *how)
     return get_cells(g) * how->a + (get_cells(y) * how->b + how->e);
 }
 
-/* Where operands go, and what they are made of: two rows at a time, of them WIDE vectors of channels or fewer, so that what all
- * rows share stays in registers. */
+/* Rows are gone through WIDE vectors of channels or fewer at a time, so that what all rows share stays in registers; that is: */
 enum { WIDE = 4 };
 
+typedef enum kind { AS_THEY_ARE, READINGS, GRADIENTS } kind;
+
+typedef struct shared {
+    reading reading[WIDE];
+    unnorm unnorm[WIDE];
+} shared;
+
+typedef struct source {
+    const mseg_train_reading *reading;
+    const mseg_train_unnorm *unnorm;
+    int channels;
+} source;
+
+/* From channel c on; here and below vectors and what are constants. */
+INLINE shared shared_of(const source *s, int c, const int vectors, const kind what)
+{
+    shared here;
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++)
+        if (what == READINGS)
+            here.reading[v] = reading_of(s->reading, c + v * LANES);
+        else if (what == GRADIENTS)
+            here.unnorm[v] = unnorm_of(s->unnorm, c + v * LANES);
+    return here;
+}
+
+/* cells and, of gradients, y: at vector v. */
+INLINE vec number(const shared *here, int v, const cell *cells, const cell *y, const kind what)
+{
+    return what == READINGS ? read_cells(cells, &here->reading[v]) : unnormed(cells, y, &here->unnorm[v]);
+}
+
+/* Calls each with 4, 2 and 1 vectors until all channels are done. */
+#define ALL_CHANNELS(each, channels, ...)                                                                                        \
+    int c = 0;                                                                                                                   \
+    for (; c + 4 * LANES <= (channels); c += 4 * LANES)                                                                          \
+        each(__VA_ARGS__, c, 4);                                                                                                 \
+    if (c + 2 * LANES <= (channels)) {                                                                                           \
+        each(__VA_ARGS__, c, 2);                                                                                                 \
+        c += 2 * LANES;                                                                                                          \
+    }                                                                                                                            \
+    if (c < (channels))                                                                                                          \
+        each(__VA_ARGS__, c, 1);
+
+/* Where operands go, and the rows that they are made of, two at a time. */
 typedef struct operands {
     cell *x, *t; /* NULL: not wanted */
     size_t stride;
     const void *const *rows; /* cells, or gradients */
     const void *const *y;    /* of gradients */
-    int n, channels;
-    const mseg_train_reading *reading;
-    const mseg_train_unnorm *unnorm;
+    int n;
 } operands;
 
-/* Rows r and, where two is set, r + 1 from channel c on; vectors is a constant. */
-INLINE void put_two(const operands *o, int r, int c, const cell_vec *first, const cell_vec *second, bool two, const int vectors)
+/* Rows r and, where two is set, r + 1. */
+INLINE void put_two(const operands *o, int r, const cell_vec *first, const cell_vec *second, bool two, int c, const int vectors)
 {
     if (o->x) {
         cell *x = o->x + (size_t)r * o->stride + c;
@@ -62,83 +104,54 @@ INLINE void put_two(const operands *o, int r, int c, const cell_vec *first, cons
 #endif
 }
 
-typedef enum source { AS_THEY_ARE, READINGS, GRADIENTS } source;
-
-/* vectors and kind are constants. */
-INLINE void load_columns(const operands *o, int c, const int vectors, const source kind)
+INLINE void load_columns(const operands *o, const source *s, const kind what, int c, const int vectors)
 {
-    reading how[WIDE];
-    unnorm back[WIDE];
-#pragma GCC unroll 4
-    for (int v = 0; v < vectors; v++)
-        if (kind == GRADIENTS)
-            back[v] = unnorm_of(o->unnorm, c + v * LANES);
-        else if (kind == READINGS)
-            how[v] = reading_of(o->reading, c + v * LANES);
+    const shared here = shared_of(s, c, vectors, what);
     for (int r = 0; r < o->n; r += 2) {
         cell_vec values[2][WIDE];
         const bool two = r + 1 < o->n;
 #pragma GCC unroll 2
         for (int i = 0; i < 2; i++) {
             const cell *row = i == 0 || two ? o->rows[r + i] : NULL;
-            const cell *y = kind == GRADIENTS && row ? (const cell *)o->y[r + i] + c : NULL;
+            const cell *y = what == GRADIENTS && row ? (const cell *)o->y[r + i] + c : NULL;
             if (row) {
-                row += c;
 #pragma GCC unroll 4
-                for (int v = 0; v < vectors; v++)
-                    values[i][v] = kind == AS_THEY_ARE ? get_rounded(row + v * LANES)
-                                   : kind == READINGS  ? rounded(read_cells(row + v * LANES, &how[v]))
-                                                       : rounded(unnormed(row + v * LANES, y + v * LANES, &back[v]));
+                for (int v = 0; v < vectors; v++) {
+                    const cell *at = row + c + v * LANES;
+                    values[i][v] = what == AS_THEY_ARE ? get_rounded(at) : rounded(number(&here, v, at, y + v * LANES, what));
+                }
             } else
 #pragma GCC unroll 4
                 for (int v = 0; v < vectors; v++)
                     values[i][v] = rounded(splat(0));
         }
-        put_two(o, r, c, values[0], values[1], two, vectors);
+        put_two(o, r, values[0], values[1], two, c, vectors);
     }
 }
 
-INLINE void load_operands(const operands o, const source kind)
+INLINE void load_operands(const operands o, const source s, const kind what)
 {
-    int c = 0;
-    for (; c + 4 * LANES <= o.channels; c += 4 * LANES)
-        load_columns(&o, c, 4, kind);
-    if (c + 2 * LANES <= o.channels) {
-        load_columns(&o, c, 2, kind);
-        c += 2 * LANES;
-    }
-    if (c < o.channels)
-        load_columns(&o, c, 1, kind);
+    ALL_CHANNELS(load_columns, s.channels, &o, &s, what)
 }
 
 static void load(void *x, void *t, size_t stride, size_t column, const void *const *rows, int n, int channels,
                  const mseg_train_reading *how)
 {
-    const operands o = {.x = x ? (cell *)x + column : NULL,
-                        .t = t ? (cell *)t + 2 * column : NULL,
-                        .stride = stride,
-                        .rows = rows,
-                        .n = n,
-                        .channels = channels,
-                        .reading = how};
+    const operands o = {
+        .x = x ? (cell *)x + column : NULL, .t = t ? (cell *)t + 2 * column : NULL, .stride = stride, .rows = rows, .n = n};
+    const source s = {.reading = how, .channels = channels};
     if (how->scale || how->lo > -INFINITY || how->hi < INFINITY)
-        load_operands(o, READINGS);
+        load_operands(o, s, READINGS);
     else
-        load_operands(o, AS_THEY_ARE);
+        load_operands(o, s, AS_THEY_ARE);
 }
 
 static void load_gradient(void *x, void *t, size_t stride, size_t column, const void *const *g, const void *const *y, int n,
                           int channels, const mseg_train_unnorm *how)
 {
-    const operands o = {.x = x ? (cell *)x + column : NULL,
-                        .t = t ? (cell *)t + 2 * column : NULL,
-                        .stride = stride,
-                        .rows = g,
-                        .y = y,
-                        .n = n,
-                        .channels = channels,
-                        .unnorm = how};
-    load_operands(o, GRADIENTS);
+    const operands o = {
+        .x = x ? (cell *)x + column : NULL, .t = t ? (cell *)t + 2 * column : NULL, .stride = stride, .rows = g, .y = y, .n = n};
+    load_operands(o, (source){.unnorm = how, .channels = channels}, GRADIENTS);
 }
 
 static void load_reals(void *x, void *t, size_t stride, const mseg_real *from, size_t from_stride, int n, int channels)
@@ -148,30 +161,31 @@ static void load_reals(void *x, void *t, size_t stride, const mseg_real *from, s
         for (int c = 0; c < channels; c += LANES) {
             const bool two = r + 1 < n;
             const cell_vec first = rounded(get(from + c)), second = rounded(two ? get(from + from_stride + c) : splat(0));
-            put_two(&o, r, c, &first, &second, two, 1);
+            put_two(&o, r, &first, &second, two, c, 1);
         }
+}
+
+INLINE void read_columns(mseg_real *x, const cell *cells, const cell *y, int n, const source *s, const kind what, int c,
+                         const int vectors)
+{
+    const size_t channels = (size_t)s->channels;
+    const shared here = shared_of(s, c, vectors, what);
+    for (size_t at = (size_t)c; at < (size_t)n * channels; at += channels)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++)
+            put(x + at + v * LANES, number(&here, v, cells + at + v * LANES, y + at + v * LANES, what));
 }
 
 static void read(mseg_real *x, const void *cells, int n, int channels, const mseg_train_reading *how)
 {
-    for (int c = 0; c < channels; c += LANES) {
-        const reading here = reading_of(how, c);
-        const cell *from = (const cell *)cells + c;
-        mseg_real *to = x + c;
-        for (int p = 0; p < n; p++, from += channels, to += channels)
-            put(to, read_cells(from, &here));
-    }
+    const source s = {.reading = how, .channels = channels};
+    ALL_CHANNELS(read_columns, channels, x, cells, cells, n, &s, READINGS)
 }
 
 static void read_gradient(mseg_real *d, const void *g, const void *y, int n, int channels, const mseg_train_unnorm *how)
 {
-    for (int c = 0; c < channels; c += LANES) {
-        const unnorm here = unnorm_of(how, c);
-        const cell *g_at = (const cell *)g + c, *y_at = (const cell *)y + c;
-        mseg_real *to = d + c;
-        for (int p = 0; p < n; p++, g_at += channels, y_at += channels, to += channels)
-            put(to, unnormed(g_at, y_at, &here));
-    }
+    const source s = {.unnorm = how, .channels = channels};
+    ALL_CHANNELS(read_columns, channels, d, g, y, n, &s, GRADIENTS)
 }
 
 static void sum(mseg_real *to, const void *cells, int n, int channels, const mseg_train_reading *how)
