@@ -813,8 +813,9 @@ typedef struct mseg_train_state {
     double madds_per_sample;          /* forward; a step makes three times these */
     uint64_t bytes, bytes_per_sample; /* of memory for maps */
     int batch, size;
-    int64_t damaged; /* photos that could not be read when it was their turn */
-    uint64_t reserved[8];
+    int64_t damaged;  /* photos that could not be read when it was their turn */
+    int64_t left_out; /* samples that were of no use when the training was opened; each, or how many, was told */
+    uint64_t reserved[7];
 } mseg_train_state;
 
 typedef struct mseg_training mseg_training;

@@ -54,6 +54,7 @@ static void add_options(mseg_json *root, const mseg_train_options *options)
     add_wish(root, "warmup", options->warmup, options->warmup >= 0);
     add_wish(root, "average", options->average, options->average >= 0);
     mseg_json_add_bool(root, "freeze_backbone", options->freeze_backbone);
+    mseg_json_add_bool(root, "progressive", options->progressive);
 }
 
 void cli_train_event_start(const cli_train *t)
@@ -130,16 +131,15 @@ void cli_train_event_check(const cli_train *t)
 void cli_train_event_end(const cli_train *t, const char *event, const char *text, uint64_t bytes)
 {
     const mseg_train_state now = mseg_training_state(t->training);
-    const double rate = now.seconds > 0 ? (double)now.step * now.batch / now.seconds : 0;
     mseg_json *root = begin(t, event);
     add_state(root, &now);
     if (text) {
         mseg_json_add_string(root, "text", text);
     } else if (root) {
         add_check(root, t);
-        mseg_json_add_number(root, "samples_per_second", rate);
-        mseg_json_add_number(root, "share_of_peak", cli_train_peak_share(t, rate));
-        mseg_json_add_int(root, "left_out", (int64_t)t->set.left_out + now.damaged);
+        mseg_json_add_number(root, "samples_per_second", cli_train_rate(t));
+        mseg_json_add_number(root, "share_of_peak", t->peak_share);
+        mseg_json_add_int(root, "left_out", cli_train_left_out(t));
         mseg_json_add_string(root, "output", t->args->out);
         mseg_json_add_number(root, "bytes", (double)bytes);
     }

@@ -109,10 +109,13 @@ static bool is_due(const cli_train *t, const mseg_train_state *before, const mse
 static mseg_status take_step(cli_train *t, mseg_error *err)
 {
     const mseg_train_state before = mseg_training_state(t->training);
+    const double began = cli_now_ms();
     const mseg_status status = mseg_training_step(t->training, err);
     if (status)
         return status;
     const mseg_train_state now = mseg_training_state(t->training);
+    t->stepping += cli_now_ms() - began;
+    t->samples += now.batch;
     cli_train_history_step(&t->history, now.step, now.loss);
     if (crossed(&before, &now, EVENTS))
         cli_train_event_step(t);
@@ -125,6 +128,12 @@ static mseg_status take_step(cli_train *t, mseg_error *err)
 }
 
 /* ---- the end ------------------------------------------------------------------------------------------------------------ */
+
+int64_t cli_train_left_out(const cli_train *t)
+{
+    const mseg_train_state now = mseg_training_state(t->training);
+    return (int64_t)t->set.left_out + now.left_out + now.damaged;
+}
 
 /* Returns the exit status. */
 static int finish(cli_train *t)
@@ -139,10 +148,12 @@ static int finish(cli_train *t)
         return CLI_EXIT_UNUSABLE;
     }
     unlink(t->checkpoint);
+    if (!t->args->quiet || t->args->json)
+        cli_train_measure_peak(t);
     cli_train_say_end(t, bytes);
     cli_train_event_end(t, "end", NULL, bytes);
-    const bool complete = !t->failed && !t->set.left_out && !mseg_training_state(t->training).damaged;
-    return complete ? CLI_EXIT_OK : CLI_EXIT_SOME_FAILED;
+    const bool scored = !t->counts || !mseg_score_has_mistakes(&t->score);
+    return scored && !t->failed && !cli_train_left_out(t) ? CLI_EXIT_OK : CLI_EXIT_SOME_FAILED;
 }
 
 int cli_train_run(cli_train *t, int *signal)

@@ -73,7 +73,7 @@ static const cli_option training_options[] = {
      .choices = cli_optimizers},
     {0, "lr", CLI_OPTION_REAL, FIELD(rate), "X",
      .help = "learning rate (default: adamw 1e-3, with --arch 3e-3; sgd 0.007; rmsprop 0.045 * batch / 96)", .min = 1e-12,
-     .max = 1e30},
+     .max = 1e3},
     {0, "schedule", CLI_OPTION_CHOICE, FIELD(schedule), "NAME",
      .help = "how it falls: cosine (default), poly ((1 - progress)^0.9), exponential (0.98 an epoch), constant",
      .choices = cli_schedules},
@@ -295,7 +295,6 @@ bool cli_train_take(const cli_train_args *args, size_t samples, mseg_train_optio
     options->freeze_backbone = args->freeze >= 0;
     options->equal_classes = args->equal_classes;
     options->half = args->precision == 1;
-    options->progressive = args->progressive;
     options->norms = (mseg_train_norms)args->norms;
     options->size = (int)args->size;
     options->output_stride = cli_output_stride(args->os);
@@ -310,6 +309,7 @@ bool cli_train_take(const cli_train_args *args, size_t samples, mseg_train_optio
     options->weight_decay = args->weight_decay;
     options->warmup = args->warmup;
     options->average = args->average;
+    options->progressive = args->progressive;
     options->no_flip = args->no_flip;
     options->no_color = args->no_color;
     if (args->seed >= 0)

@@ -137,11 +137,18 @@ void cli_train_say_start(const cli_train *t)
 
 /* ---- the end ------------------------------------------------------------------------------------------------------------ */
 
-double cli_train_peak_share(const cli_train *t, double samples_per_second)
+double cli_train_rate(const cli_train *t)
+{
+    return t->stepping > 0 ? 1e3 * (double)t->samples / t->stepping : 0;
+}
+
+void cli_train_measure_peak(cli_train *t)
 {
     const mseg_train_state now = mseg_training_state(t->training);
-    const double peak = samples_per_second > 0 ? mseg_peak(t->model, t->pool) : 0;
-    return peak > 0 ? 3 * now.madds_per_sample * samples_per_second / peak : NAN;
+    const bool whole =
+        !t->options.progressive && !t->options.freeze_backbone; /* else a step makes fewer than three times forward */
+    const double rate = cli_train_rate(t), peak = whole && rate > 0 ? mseg_peak(t->model, t->pool) : 0;
+    t->peak_share = peak > 0 ? 3 * now.madds_per_sample * rate / peak : NAN;
 }
 
 /* Of a classifier. */
@@ -191,8 +198,7 @@ static void warn(const cli_train *t)
 void cli_train_say_end(cli_train *t, uint64_t bytes)
 {
     const mseg_train_state now = mseg_training_state(t->training);
-    const double rate = now.seconds > 0 ? (double)now.step * now.batch / now.seconds : 0;
-    const double share = cli_train_peak_share(t, rate);
+    const double rate = cli_train_rate(t);
     cli_train_wipe(t);
     print_table(t);
     warn(t);
@@ -203,8 +209,8 @@ void cli_train_say_end(cli_train *t, uint64_t bytes)
     add_time(&text, now.seconds);
     if (rate > 0)
         cli_text_add(&text, ": %.1f samples/s", rate);
-    if (!isnan(share))
-        cli_text_add(&text, ", %.1f %% of the FMA peak", 100 * share);
+    if (!isnan(t->peak_share))
+        cli_text_add(&text, ", %.1f %% of the FMA peak", 100 * t->peak_share);
     cli_text_add(&text, "\nwrote %s: %llu bytes\n", t->args->out, (unsigned long long)bytes);
     char *lines = cli_text_take(&text);
     fputs(lines ? lines : "out of memory\n", stderr);

@@ -83,12 +83,14 @@ typedef struct cli_train {
     cli_train_history history;
     mseg_counts *counts; /* of the last validation, with its score */
     mseg_score score;
-    const char *only_class;     /* that it predicted, everywhere; NULL: more than one */
-    bool line;                  /* the progress line is on the terminal */
-    double drawn, began, saved; /* by the clock, ms */
-    double validating;          /* what validations took, ms */
-    int64_t saved_step;         /* that the checkpoint is of; -1: there is none */
-    bool failed;                /* something is not as it should be, but training goes on */
+    const char *only_class;      /* that it predicted, everywhere; NULL: more than one */
+    bool line;                   /* the progress line is on the terminal */
+    double drawn, began, saved;  /* by the clock, ms */
+    double stepping, validating; /* what steps and validations took, ms */
+    int64_t samples;             /* of these steps */
+    int64_t saved_step;          /* that the checkpoint is of; -1: there is none */
+    double peak_share;           /* of the peak of multiply-adds in floats, what the steps took; NaN: not known */
+    bool failed;                 /* something is not as it should be, but training goes on */
 } cli_train;
 
 /** Trains, from where a checkpoint says, to the end or until a signal, and writes all that was asked for. Returns the exit
@@ -97,6 +99,9 @@ int cli_train_run(cli_train *t, int *signal);
 
 /** Validates, tells of it and rewrites the page; a signal meanwhile leaves history.due. Without photos for that only the page. */
 void cli_train_validate(cli_train *t);
+
+/** How many samples were not used, for whatever reason. */
+int64_t cli_train_left_out(const cli_train *t);
 
 /** Whether a signal asked to end; its number or 0. */
 int cli_train_signalled(void);
@@ -121,8 +126,11 @@ void cli_train_say_check(cli_train *t);
 /** The table of the last validation, speed, time and what was written. */
 void cli_train_say_end(cli_train *t, uint64_t bytes);
 
-/** Share of the peak of multiply-adds in floats that training at so many samples a second takes; NaN: not known. */
-double cli_train_peak_share(const cli_train *t, double samples_per_second);
+/** Samples a second of the steps that this run took, without validations; 0: none. */
+double cli_train_rate(const cli_train *t);
+
+/** Fills peak_share, in some 50 ms. */
+void cli_train_measure_peak(cli_train *t);
 
 /** A line of --json each; nothing without it. */
 void cli_train_event_start(const cli_train *t);

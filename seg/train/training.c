@@ -100,13 +100,14 @@ static mseg_status allocate(mseg_training *t, mseg_error *err)
 }
 
 /* What depends on how many samples there are. */
-static void count_steps(mseg_training *t)
+static void count_samples(mseg_training *t)
 {
     enum { WARM = 300, PART = 20 };
     mseg_train_options *o = &t->options;
     const double used = (double)mseg_train_data_figures(t->data)->used;
     if (o->epochs > 0)
         o->steps = (int64_t)ceil(o->epochs * used / o->batch);
+    t->state.left_out = (int64_t)mseg_train_data_figures(t->data)->left_out;
     t->state.steps = o->steps;
     t->state.batch = o->batch;
     t->state.size = o->size;
@@ -132,7 +133,7 @@ static mseg_status open_training(mseg_training *t, const mseg_train_options *opt
     if (!status) {
         if (mseg_train_data_figures(t->data)->used < (size_t)t->options.batch)
             t->options.batch = (int)mseg_train_data_figures(t->data)->used;
-        count_steps(t);
+        count_samples(t);
         t->labels = mseg_alloc_array((size_t)t->options.batch, (size_t)t->options.size * (size_t)t->options.size);
         status = t->labels ? mseg_train_start(t, &opened, err) : mseg_fail(err, MSEG_NOMEM, NULL);
     }
