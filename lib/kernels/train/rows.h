@@ -46,7 +46,7 @@ typedef struct source {
 /* From channel c on; here and below vectors and what are constants. */
 INLINE shared shared_of(const source *s, int c, const int vectors, const kind what)
 {
-    shared here;
+    shared here = {{{{0}}}, {{{0}}}};
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; v++)
         if (what == READINGS)
