@@ -155,6 +155,8 @@ class Data(Folder):
             out.writelines(f'{i} {i} 0 0 thing {i}\n' for i in range(6))
         train, validation, _ = self.numbers('--images', 'im', '--teacher', TINY, '-m', TINY, '--classes', 'out/six', *SMALL)
         self.assertEqual((train, validation), (11, 1))
+        start, = self.events('--images', 'im', '--teacher', 'builtin', '--arch', 'mnv2:0.1', *SMALL, '--steps', '1', '-y')[0]['start']
+        self.assertEqual((len(start['classes']), start['classes'][20]), (21, 'tvmonitor'))
 
     def test_folders(self):
         events, _ = self.events('--folders', 'kinds', '--arch', 'mnv2:0.1', *SMALL, '--steps', '2', '--holdout', '20')
