@@ -155,6 +155,8 @@ class Data(Folder):
             out.writelines(f'{i} {i} 0 0 thing {i}\n' for i in range(6))
         train, validation, _ = self.numbers('--images', 'im', '--teacher', TINY, '-m', TINY, '--classes', 'out/six', *SMALL)
         self.assertEqual((train, validation), (11, 1))
+        start, = self.events('--images', 'im', '--teacher', 'builtin', '--arch', 'mnv2:0.1', *SMALL, '--steps', '1', '-y')[0]['start']
+        self.assertEqual((len(start['classes']), start['classes'][20]), (21, 'tvmonitor'))
 
     def test_folders(self):
         events, _ = self.events('--folders', 'kinds', '--arch', 'mnv2:0.1', *SMALL, '--steps', '2', '--holdout', '20')
@@ -252,6 +254,21 @@ class Told(Folder):
         done = self.train('--images', 'im', '--masks', 'out/ma', *TO_MASKS, '--steps', '60', '--val-every', '1', '--equal-classes',
                           '--holdout', '50')
         self.assertIn("mseg: warning: the validation is 'ground' everywhere", done.stderr)
+
+    def test_an_earlier_validation_was_better(self):
+        """What is trained is another class than what is validated with, which the model knows."""
+        for folder, label in [('out/ma', 15), ('out/val', 0)]:
+            os.mkdir(folder)
+            for i in range(12):
+                Image.new('L', (shapes.WIDTH, shapes.HEIGHT), label).save(f'{folder}/p{i:03d}.png')
+        done = self.train('--images', 'im', '--masks', 'out/ma', '--val-images', 'im', '--val-masks', 'out/val', *SMALL, '-m', 'builtin',
+                          '--freeze', 'backbone', '--steps', '80', '--val-every', '1', '--lr', '0.01', '--ema', '0')
+        best, step, points = re.search(r'mseg: warning: mIOU was ([0-9.]+) % at step ([0-9]+), ([0-9.]+) points more than at the end',
+                                       done.stderr).groups()
+        lines = [line for line in done.stderr.splitlines() if line.startswith('step ')]
+        figures = [float(re.search('mIOU ([0-9.]+) %', line).group(1)) for line in lines]
+        self.assertEqual((max(figures), figures.index(max(figures)) + 1), (float(best), int(step)))
+        self.assertAlmostEqual(max(figures) - figures[-1], float(points), delta=0.011)
 
     def test_recipe(self):
         paper = ['--recipe', 'paper', '-y']
