@@ -107,6 +107,20 @@ class Data(Folder):
             with self.subTest(args):
                 self.assertEqual(self.numbers('--voc', 'voc', *TO_MASKS, '-y', *args)[:2], expected)
 
+    def test_devkit_without_val(self):
+        shapes.devkit('out/voc', {'train': range(6)})
+        done = self.train('--voc', 'out/voc', *TO_MASKS, '--steps', '1', status=2)
+        self.assertEqual(done.stderr, 'mseg: out/voc/ImageSets/Segmentation/val.txt: no such list; --val names another one, --holdout 10 '
+                                      'takes photos of the training\n')
+        self.assertEqual(self.numbers('--voc', 'out/voc', *TO_MASKS, '--holdout', '10')[:2], (5, 1))
+
+    def test_damaged_photos_to_validate_with(self):
+        shapes.pairs('out/im', 'out/ma', range(30, 34))
+        with open('out/im/p032.jpg', 'r+b') as file:
+            file.truncate(300)
+        events, _ = self.events(*PAIRS, '--val-images', 'out/im', '--val-masks', 'out/ma', '--steps', '1', status=1)
+        self.assertEqual(events['validation'][0]['photos'], 3)
+
     def test_mistakes_of_lists(self):
         with open('voc/ImageSets/Segmentation/twice.txt', 'w', encoding='utf-8') as out:
             out.write('p001\np002\np001\n')
@@ -166,6 +180,15 @@ class Data(Folder):
         self.assertEqual([item['name'] for item in end['classes']], ['ant', 'cow', 'zebra'])
         self.assertTrue(0 <= end['accuracy'] <= 1)
         self.assertNotIn('miou', end)
+
+    def test_folders_from_a_classifier(self):
+        """Of another number of classes."""
+        done = self.train('--folders', 'kinds', '-m', TINY.replace('uint8', 'dense'), *SMALL, '--steps', '2', '--holdout', '20')
+        self.assertEqual([line.split()[0] for line in done.stdout.splitlines()[:4]], ['class', 'ant', 'cow', 'zebra'])
+        self.assertRegex(done.stdout, r'\naccuracy [0-9.]+ %, mean over classes [0-9.]+ %\n$')
+        named = subprocess.run([MSEG, 'classify', '-m', 'out/x.tflite', 'kinds/cow/00.jpg'], capture_output=True, text=True, check=True,
+                               env=ENVIRONMENT)
+        self.assertEqual(sorted(line.split()[-1] for line in named.stdout.splitlines()[1:]), ['ant', 'cow', 'zebra'])
 
     def test_folders_to_validate_with(self):
         shapes.folders('out/val', {'cow': 2})
