@@ -1,4 +1,5 @@
-# What is installed: program, libraries, header, pkg-config file, CMake package, man page, models' list.
+# What is installed: program, libraries, header, pkg-config file, CMake package, man page, models' list, what draws a data set
+# to train on.
 include(CMakePackageConfigHelpers)
 file(RELATIVE_PATH MSEG_PREFIX_UP /x/${CMAKE_INSTALL_LIBDIR}/pkgconfig /x) # so that the prefix can be chosen when installing
 
@@ -18,6 +19,6 @@ install(EXPORT mseg-targets NAMESPACE mseg:: DESTINATION ${package})
 install(FILES ${PROJECT_BINARY_DIR}/mseg-config.cmake ${PROJECT_BINARY_DIR}/mseg-config-version.cmake DESTINATION ${package})
 install(FILES ${PROJECT_BINARY_DIR}/include/mseg.h TYPE INCLUDE)
 install(FILES ${PROJECT_BINARY_DIR}/mseg.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-install(PROGRAMS data/get-model.sh DESTINATION ${CMAKE_INSTALL_DATADIR}/mseg)
+install(PROGRAMS data/get-model.sh examples/draw.py DESTINATION ${CMAKE_INSTALL_DATADIR}/mseg)
 install(FILES data/models.txt DESTINATION ${CMAKE_INSTALL_DATADIR}/mseg)
 install(FILES docs/mseg.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)

@@ -84,7 +84,7 @@ def mseg_rate(mseg, folder, precision, steps=40):
 def main():
     mseg, rounds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 3
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, os.path.join(TESTS, 'train', 'draw.py'), folder, '64'], check=True)
+        subprocess.run([sys.executable, os.path.join(TESTS, '../examples/draw.py'), folder, '64'], check=True)
         batch = max((8, 16), key=lambda n: torch_rate(n, 1))
         rows = []
         for _ in range(rounds):

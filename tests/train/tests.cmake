@@ -45,3 +45,7 @@ add_test(NAME test_gradients COMMAND test_gradients)
 mseg_train_program(train/engine_of.c)
 add_test(NAME train_engine COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/train/test_engine.py $<TARGET_FILE:engine_of>
                                    $<TARGET_FILE:engine_of_double>)
+
+# docs/training.md, in a short form.
+add_test(NAME train_page COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/train/test_page.py $<TARGET_FILE:mseg>)
+set_tests_properties(train_page PROPERTIES ENVIRONMENT "MSEG_SANITIZE=${MSEG_SANITIZE}")

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""draw.py FOLDER [PICTURES] [SEED]: draws a data set of three kinds of things on a table, for trying 'mseg train' (docs/training.md):
-FOLDER/images/0001.png ..., FOLDER/masks/0001.png ... (class ids), FOLDER/classes.txt."""
+"""draw.py FOLDER [PICTURES] [SEED]: draws a data set of three kinds of things on a table (60 pictures unless it says otherwise), for
+trying 'mseg train' (docs/training.md): FOLDER/images/0001.png ..., FOLDER/masks/0001.png ... (class ids), FOLDER/classes.txt. Needs
+NumPy and Pillow: apt install python3-numpy python3-pil."""
 import os
 import sys
 
@@ -48,6 +49,8 @@ def draw(rng):
 
 
 def main():
+    if not 2 <= len(sys.argv) <= 4:
+        sys.exit(__doc__)
     folder, pictures = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 60
     rng = np.random.default_rng(int(sys.argv[3]) if len(sys.argv) > 3 else 1)
     for name in ('images', 'masks'):
