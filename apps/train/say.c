@@ -103,7 +103,7 @@ static void add_bytes(cli_text *text, uint64_t bytes)
 static void add_length(cli_text *text, const cli_train *t, const mseg_train_state *now)
 {
     if (t->args->minutes > 0)
-        cli_text_add(text, "%g minutes", t->args->minutes);
+        cli_text_add(text, "%g minute%s", t->args->minutes, t->args->minutes == 1 ? "" : "s");
     else
         cli_text_add(text, "%lld step%s", (long long)now->steps, plural((size_t)now->steps));
     if (now->step)
