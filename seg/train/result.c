@@ -80,12 +80,10 @@ mseg_status mseg_training_write(mseg_training *t, const char *path, uint64_t *si
 
 typedef struct validation {
     mseg_training *training;
-    mseg_model *model;
     mseg_session **sessions; /* a thread's */
     mseg_counts **counts;
     mseg_run_options run;
-    mseg_status *status; /* [n_validation] */
-    mseg_error *errors;  /* a thread's last one */
+    mseg_error *errors; /* [n_validation] */
     size_t first;
 } validation;
 
@@ -154,20 +152,25 @@ static void validate_sample(void *context, int i, int worker)
     validation *v = context;
     const size_t index = v->first + (size_t)i;
     mseg_example example = {{0}};
-    mseg_status status = predict(v->training, v->sessions[worker], &v->run, index, worker, &example, &v->errors[worker]);
+    mseg_status status = predict(v->training, v->sessions[worker], &v->run, index, worker, &example, &v->errors[index]);
     if (!status)
         status = mseg_counts_add(v->counts[worker], v->training->options.validation[index].photo, mseg_view_of(&example.truth),
-                                 mseg_view_of(&example.prediction), &v->errors[worker]);
+                                 mseg_view_of(&example.prediction), &v->errors[index]);
     free_example(&example);
-    v->status[index] = status;
+    v->errors[index].status = status;
 }
 
-static mseg_status open_model(mseg_training *t, mseg_model **model, mseg_error *err)
+/* The model of this step, made once. */
+static mseg_status open_model(mseg_training *t, mseg_error *err)
 {
     mseg_bytes bytes = {0};
+    if (t->model && t->model_step == t->state.step)
+        return MSEG_OK;
+    mseg_model_close(&t->model);
     mseg_status status = mseg_train_model(t, false, &bytes, err);
     if (!status)
-        status = mseg_model_open_memory(model, bytes.data, bytes.size, "trained", NULL, err);
+        status = mseg_model_open_memory(&t->model, bytes.data, bytes.size, "trained", NULL, err);
+    t->model_step = t->state.step;
     mseg_free(&bytes.data);
     return status;
 }
@@ -187,13 +190,12 @@ static mseg_status open_validation(validation *v, mseg_error *err)
     v->run = run_of(t);
     v->sessions = mseg_alloc_array((size_t)threads, sizeof(mseg_session *));
     v->counts = mseg_alloc_array((size_t)threads, sizeof(mseg_counts *));
-    v->errors = mseg_alloc_array((size_t)threads, sizeof *v->errors);
-    v->status = mseg_alloc_array(t->options.n_validation, sizeof *v->status);
-    if (!v->sessions || !v->counts || !v->errors || !v->status)
+    v->errors = mseg_alloc_array(t->options.n_validation, sizeof *v->errors);
+    if (!v->sessions || !v->counts || !v->errors)
         return mseg_fail(err, MSEG_NOMEM, NULL);
-    mseg_status status = open_model(t, &v->model, err);
+    mseg_status status = open_model(t, err);
     for (int k = 0; k < threads && !status; k++) {
-        status = mseg_session_open(&v->sessions[k], v->model, NULL, err);
+        status = mseg_session_open(&v->sessions[k], t->model, NULL, err);
         if (!status)
             status = mseg_counts_open(&v->counts[k], t->options.rules, NULL, err);
     }
@@ -209,11 +211,9 @@ static void close_validation(validation *v)
         if (v->counts)
             mseg_counts_close(&v->counts[k]);
     }
-    mseg_model_close(&v->model);
     mseg_free(&v->sessions);
     mseg_free(&v->counts);
     mseg_free(&v->errors);
-    mseg_free(&v->status);
 }
 
 /* All samples, some at a time so that the caller can stop. */
@@ -237,9 +237,14 @@ static mseg_status merge_counts(validation *v, mseg_counts **counts, mseg_error 
     mseg_status status = MSEG_OK;
     uint64_t failed = 0;
     for (size_t i = 0; i < t->options.n_validation; i++)
-        failed += v->status[i] != MSEG_OK;
+        if (v->errors[i].status) {
+            failed++;
+            if (!t->told)
+                mseg_training_tell(t, t->options.validation[i].photo, "not scored: %s", v->errors[i].text);
+        }
+    t->told = true; /* once, not at every validation */
     if (failed == t->options.n_validation)
-        return mseg_fail(err, v->errors[0].status, "no validation photo could be scored; the last one: %.150s",
+        return mseg_fail(err, v->errors[0].status, "no validation photo could be scored; the first: %.150s",
                          v->errors[0].text);
     for (int k = 1; k < mseg_pool_threads(t->pool) && !status; k++)
         status = mseg_counts_merge(v->counts[0], v->counts[k], err);
@@ -269,20 +274,18 @@ mseg_status mseg_training_validate(mseg_training *t, mseg_counts **counts, mseg_
 
 mseg_status mseg_training_example(mseg_training *t, size_t index, mseg_example *example, mseg_error *err)
 {
-    mseg_model *model = NULL;
     mseg_session *session = NULL;
     const mseg_run_options run = run_of(t);
     *example = (mseg_example){{0}};
     if (index >= t->options.n_validation || t->options.classifier)
         return mseg_fail(err, MSEG_INVAL, "there is no example %zu", index);
-    mseg_status status = open_model(t, &model, err);
+    mseg_status status = open_model(t, err);
     if (!status)
-        status = mseg_session_open(&session, model, t->pool, err);
+        status = mseg_session_open(&session, t->model, t->pool, err);
     if (!status)
         status = predict(t, session, &run, index, 0, example, err);
     if (status)
         free_example(example);
     mseg_session_close(&session);
-    mseg_model_close(&model);
     return status;
 }

@@ -169,6 +169,7 @@ void mseg_training_close(mseg_training **training)
     if (!t)
         return;
     mseg_optimiser_close(&t->optimiser);
+    mseg_model_close(&t->model);
     mseg_engine_close(&t->engine);
     mseg_net_free(&t->net);
     mseg_train_data_close(&t->data);

@@ -40,6 +40,10 @@ struct mseg_training {
     double scale; /* of the step's loss */
     int side;     /* of the step\'s crops */
 
+    mseg_model *model; /* of step model_step, for validation; NULL: none yet */
+    int64_t model_step;
+    bool told; /* which validation photos cannot be scored */
+
     mseg_train_state state;
     double before, began; /* seconds of earlier runs; the clock when this one began */
     double recent_began;
