@@ -743,7 +743,8 @@ MSEG_API mseg_activity mseg_activations_at(const mseg_activations *activations, 
 /* ---- training ----------------------------------------------------------------------------------------------------------
  * MobileNetV1 and V2 with DeepLabv3's head or a classifier's, trained on this machine. Experimental, too. */
 
-/* A photo and what it shows: a label file, or of a classifier a class. With a teacher neither is read. */
+/* A photo and what it shows: a label file, or of a classifier a class. With a teacher neither is read to train
+ * on; a photo to validate with has a mask, or what the teacher says is its truth. */
 typedef struct mseg_train_sample {
     const char *photo;
     const char *mask;
@@ -768,7 +769,8 @@ typedef struct mseg_train_options {
     /* What is trained: a model file (NULL: the model that is part of the library), or random numbers in a network described as
      * for mseg_model_open_random (NULL: none), whose number of classes is that of the data. */
     const char *model, *architecture;
-    const char *teacher; /* a model whose probabilities are learnt instead of masks; NULL: none */
+    /* A model file whose probabilities are learnt instead of masks, "builtin": the model of the library; NULL: none. */
+    const char *teacher;
     const mseg_train_sample *train, *validation;
     size_t n_train, n_validation; /* n_validation may be 0 */
     const mseg_mask_rules *rules; /* the classes and how masks are read; of a classifier its palette alone */

@@ -168,8 +168,10 @@ int cli_train_run(cli_train *t, int *signal)
     while (!signalled && !mseg_training_state(t->training).finished)
         if (take_step(t, &err))
             return fail(t, &err);
-    if (!signalled)
+    const bool finished = mseg_training_state(t->training).finished;
+    t->history.due = t->history.due || finished;
+    if (finished && !signalled)
         cli_train_validate(t);
-    *signal = t->history.due || !mseg_training_state(t->training).finished ? signalled : 0;
+    *signal = t->history.due || !finished ? signalled : 0;
     return *signal ? stop(t) : finish(t);
 }

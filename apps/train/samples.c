@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/say.h"
 #include "train/train.h"
@@ -141,7 +142,9 @@ static bool add_source(cli_train_set *set, cli_train_samples *samples, const cli
     return ok;
 }
 
-static bool add_voc(cli_train_set *set, cli_train_samples *samples, const cli_train_args *args, const char *split)
+/* The images of a list; other: what to do when there is none of that name. */
+static bool add_voc(cli_train_set *set, cli_train_samples *samples, const cli_train_args *args, const char *split,
+                    const char *other)
 {
     cli_eval_args own = args->data;
     char *truth = cli_format("%s/SegmentationClass", own.voc), *photos = cli_format("%s/JPEGImages", own.voc);
@@ -150,10 +153,14 @@ static bool add_voc(cli_train_set *set, cli_train_samples *samples, const cli_tr
     own.truth = truth;
     own.photos = photos;
     own.list = list;
-    if (ok)
-        ok = add_source(set, samples, &own);
-    else
+    if (!ok) {
         cli_say("train: out of memory");
+    } else if (!access(truth, F_OK) && access(list, F_OK)) {
+        cli_say("%s: no such list; %s", list, other);
+        ok = false;
+    } else {
+        ok = add_source(set, samples, &own);
+    }
     free(truth);
     free(photos);
     free(list);
@@ -261,8 +268,9 @@ bool cli_train_collect(cli_train_set *set, const cli_train_args *args)
     if (args->folders)
         ok = cli_train_collect_folders(set, args);
     else if (data->voc)
-        ok = add_voc(set, &set->train, args, data->split ? data->split : "train") &&
-             (args->holdout >= 0 || add_voc(set, &set->validation, args, args->val ? args->val : "val"));
+        ok = add_voc(set, &set->train, args, data->split ? data->split : "train", "--split names another one") &&
+             (args->holdout >= 0 || add_voc(set, &set->validation, args, args->val ? args->val : "val",
+                                            "--val names another one, --holdout 10 takes photos of the training"));
     else
         ok = collect_pairs(set, args);
     if (!ok)

@@ -53,7 +53,8 @@ static char *line_of(const cli_train *t, double loss)
 void cli_train_draw(cli_train *t)
 {
     const double now = cli_now_ms();
-    if (t->args->quiet || !isatty(STDERR_FILENO) || (t->line && now - t->drawn < REDRAW_MS))
+    const bool shared = t->args->json && isatty(STDOUT_FILENO); /* with lines of JSON */
+    if (t->args->quiet || shared || !isatty(STDERR_FILENO) || (t->line && now - t->drawn < REDRAW_MS))
         return;
     struct winsize size;
     const int columns = !ioctl(STDERR_FILENO, TIOCGWINSZ, &size) && size.ws_col > 1 ? size.ws_col : 80;
@@ -184,6 +185,8 @@ static void print_table(const cli_train *t)
 static void warn(const cli_train *t)
 {
     const cli_train_check *last = cli_train_history_last(&t->history), *best = cli_train_history_best(&t->history);
+    for (int i = 0; t->counts && i < MSEG_WARNINGS && t->score.warnings[i]; i++)
+        cli_say("warning: %s", t->score.warnings[i]);
     if (t->only_class)
         cli_say("warning: the validation is '%s' everywhere, nothing else has been learnt: train longer, try --lr three times as "
                 "large or as small, look whether masks and photos belong together",

@@ -238,15 +238,13 @@ mseg_status mseg_training_step(mseg_training *t, mseg_error *err)
     mseg_engine_forward(t->engine, t->options.batch, t->norming, 0);
     const double loss = lose(t);
     const double rate = mseg_schedule_rate(&t->schedule, s->step, s->progress, s->epoch);
-    if (!isnan(loss)) {
-        mseg_engine_backward(t->engine, t->gradient);
-        const double norm = mseg_optimiser_step(&t->optimiser, mseg_engine_parameters(t->engine), t->gradient, rate, t->pool);
-        if (!isfinite(loss) || !isfinite(norm))
-            return mseg_fail(err, MSEG_FORMAT, "the %s of step %lld is no finite number", isfinite(loss) ? "gradient" : "loss",
-                             (long long)s->step + 1);
-        s->gradient_norm = norm;
-    } else if (t->scale > 0) {
+    if (t->scale > 0 && !isfinite(loss))
         return mseg_fail(err, MSEG_FORMAT, "the loss of step %lld is no finite number", (long long)s->step + 1);
+    if (t->scale > 0) {
+        mseg_engine_backward(t->engine, t->gradient);
+        s->gradient_norm = mseg_optimiser_step(&t->optimiser, mseg_engine_parameters(t->engine), t->gradient, rate, t->pool);
+        if (!isfinite(s->gradient_norm))
+            return mseg_fail(err, MSEG_FORMAT, "the gradient of step %lld is no finite number", (long long)s->step + 1);
     }
     s->loss = loss;
     s->learning_rate = rate;

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/parallel.h"
@@ -29,7 +30,8 @@ struct mseg_train_teacher {
 
 static mseg_status open_sessions(mseg_train_teacher *t, const char *path, mseg_error *err)
 {
-    mseg_status status = mseg_model_open(&t->model, path, NULL, err);
+    mseg_status status =
+        strcmp(path, "builtin") ? mseg_model_open(&t->model, path, NULL, err) : mseg_model_open_builtin(&t->model, NULL, err);
     if (status)
         return status;
     const mseg_model_info info = mseg_model_describe(t->model);

@@ -107,6 +107,20 @@ class Data(Folder):
             with self.subTest(args):
                 self.assertEqual(self.numbers('--voc', 'voc', *TO_MASKS, '-y', *args)[:2], expected)
 
+    def test_devkit_without_val(self):
+        shapes.devkit('out/voc', {'train': range(6)})
+        done = self.train('--voc', 'out/voc', *TO_MASKS, '--steps', '1', status=2)
+        self.assertEqual(done.stderr, 'mseg: out/voc/ImageSets/Segmentation/val.txt: no such list; --val names another one, --holdout 10 '
+                                      'takes photos of the training\n')
+        self.assertEqual(self.numbers('--voc', 'out/voc', *TO_MASKS, '--holdout', '10')[:2], (5, 1))
+
+    def test_damaged_photos_to_validate_with(self):
+        shapes.pairs('out/im', 'out/ma', range(30, 34))
+        with open('out/im/p032.jpg', 'r+b') as file:
+            file.truncate(300)
+        events, _ = self.events(*PAIRS, '--val-images', 'out/im', '--val-masks', 'out/ma', '--steps', '1', status=1)
+        self.assertEqual(events['validation'][0]['photos'], 3)
+
     def test_mistakes_of_lists(self):
         with open('voc/ImageSets/Segmentation/twice.txt', 'w', encoding='utf-8') as out:
             out.write('p001\np002\np001\n')
@@ -155,6 +169,8 @@ class Data(Folder):
             out.writelines(f'{i} {i} 0 0 thing {i}\n' for i in range(6))
         train, validation, _ = self.numbers('--images', 'im', '--teacher', TINY, '-m', TINY, '--classes', 'out/six', *SMALL)
         self.assertEqual((train, validation), (11, 1))
+        start, = self.events('--images', 'im', '--teacher', 'builtin', '--arch', 'mnv2:0.1', *SMALL, '--steps', '1', '-y')[0]['start']
+        self.assertEqual((len(start['classes']), start['classes'][20]), (21, 'tvmonitor'))
 
     def test_folders(self):
         events, _ = self.events('--folders', 'kinds', '--arch', 'mnv2:0.1', *SMALL, '--steps', '2', '--holdout', '20')
@@ -164,6 +180,15 @@ class Data(Folder):
         self.assertEqual([item['name'] for item in end['classes']], ['ant', 'cow', 'zebra'])
         self.assertTrue(0 <= end['accuracy'] <= 1)
         self.assertNotIn('miou', end)
+
+    def test_folders_from_a_classifier(self):
+        """Of another number of classes."""
+        done = self.train('--folders', 'kinds', '-m', TINY.replace('uint8', 'dense'), *SMALL, '--steps', '2', '--holdout', '20')
+        self.assertEqual([line.split()[0] for line in done.stdout.splitlines()[:4]], ['class', 'ant', 'cow', 'zebra'])
+        self.assertRegex(done.stdout, r'\naccuracy [0-9.]+ %, mean over classes [0-9.]+ %\n$')
+        named = subprocess.run([MSEG, 'classify', '-m', 'out/x.tflite', 'kinds/cow/00.jpg'], capture_output=True, text=True, check=True,
+                               env=ENVIRONMENT)
+        self.assertEqual(sorted(line.split()[-1] for line in named.stdout.splitlines()[1:]), ['ant', 'cow', 'zebra'])
 
     def test_folders_to_validate_with(self):
         shapes.folders('out/val', {'cow': 2})
@@ -252,6 +277,21 @@ class Told(Folder):
         done = self.train('--images', 'im', '--masks', 'out/ma', *TO_MASKS, '--steps', '60', '--val-every', '1', '--equal-classes',
                           '--holdout', '50')
         self.assertIn("mseg: warning: the validation is 'ground' everywhere", done.stderr)
+
+    def test_an_earlier_validation_was_better(self):
+        """What is trained is another class than what is validated with, which the model knows."""
+        for folder, label in [('out/ma', 15), ('out/val', 0)]:
+            os.mkdir(folder)
+            for i in range(12):
+                Image.new('L', (shapes.WIDTH, shapes.HEIGHT), label).save(f'{folder}/p{i:03d}.png')
+        done = self.train('--images', 'im', '--masks', 'out/ma', '--val-images', 'im', '--val-masks', 'out/val', *SMALL, '-m', 'builtin',
+                          '--freeze', 'backbone', '--steps', '80', '--val-every', '1', '--lr', '0.01', '--ema', '0')
+        best, step, points = re.search(r'mseg: warning: mIOU was ([0-9.]+) % at step ([0-9]+), ([0-9.]+) points more than at the end',
+                                       done.stderr).groups()
+        lines = [line for line in done.stderr.splitlines() if line.startswith('step ')]
+        figures = [float(re.search('mIOU ([0-9.]+) %', line).group(1)) for line in lines]
+        self.assertEqual((max(figures), figures.index(max(figures)) + 1), (float(best), int(step)))
+        self.assertAlmostEqual(max(figures) - figures[-1], float(points), delta=0.011)
 
     def test_recipe(self):
         paper = ['--recipe', 'paper', '-y']

@@ -18,7 +18,7 @@ typedef struct mseg_cross_entropy_args {
     const uint8_t *labels;     /* by pixel */
     const mseg_real *weights;  /* [256], by label: 0: does not count, as is the case behind the last class */
     mseg_real scale;
-    double loss;  /* added to: weight * (log of the sum of exp(logits) - the label's logit) of the runs' pixels, in their order */
+    double loss;  /* added to: weight * (log of the sum of exp(logits) - the label's logit) of the runs' pixels */
     int64_t hits; /* added to: pixels that count and whose first largest logit is the label's */
 } mseg_cross_entropy_args;
 

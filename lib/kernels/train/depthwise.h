@@ -90,8 +90,9 @@ INLINE void channels_back(const mseg_train_dwconv_back *g, int c, const int whic
     const mseg_real *w = g->weights + c, *x = g->x + c;
     const mseg_real *d0 = which & 1 ? g->d[0] + c : NULL, *d1 = which & 2 ? g->d[1] + c : NULL,
                     *d2 = which & 4 ? g->d[2] + c : NULL;
-    const cell *raw = g->raw ? (const cell *)g->raw + c : NULL, *add = g->add ? (const cell *)g->add + c : NULL;
     cell *out = (cell *)g->out + c;
+    const cell *raw = g->raw ? (const cell *)g->raw + c : out; /* without raw sums are made and not kept: a branch costs more */
+    const cell *add = g->add ? (const cell *)g->add + c : NULL;
     kernel_row k0 = kernel_row_at(w, channels), k1 = kernel_row_at(w + 3 * channels, channels),
                k2 = kernel_row_at(w + 6 * channels, channels);
     vec sum = splat(0), sum2 = splat(0);
@@ -118,13 +119,11 @@ INLINE void channels_back(const mseg_train_dwconv_back *g, int c, const int whic
         }
         gradient = pass(gradient, value, lo, hi);
         put_cells(out, gradient);
-        if (raw) {
-            sum += gradient;
-            sum2 += gradient * get_cells(raw);
-            raw += channels;
-        }
+        sum += gradient;
+        sum2 += gradient * get_cells(raw);
+        raw += channels;
     }
-    if (raw) {
+    if (g->raw) {
         add_to(g->sum + c, sum);
         add_to(g->sum2 + c, sum2);
     }

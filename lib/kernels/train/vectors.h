@@ -36,7 +36,7 @@ INLINE vec splat(mseg_real x)
 /* x in a register: GCC reads memory once more for every use. */
 INLINE vec held(vec x)
 {
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
     __asm__("" : "+v"(x));
 #endif
     return x;
