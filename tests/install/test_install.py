@@ -134,6 +134,11 @@ class Shared(Installed):
         for program in self.through_cmake('mseg::mseg'):
             self.assertEqual(self.is_shared(program), ['libmseg.so.0.1'])
 
+    def test_what_draws_a_data_set_is_there(self):
+        run([self.find('draw.py'), self.folder, '2'])
+        self.assertEqual(os.listdir(os.path.join(self.folder, 'masks')), os.listdir(os.path.join(self.folder, 'images')))
+        self.assertEqual(len(os.listdir(os.path.join(self.folder, 'masks'))), 2)
+
     def test_it_exports_what_the_header_declares_and_nothing_else(self):
         with open(self.header, encoding='utf-8') as text:
             code = re.sub(r'/\*.*?\*/', '', text.read(), flags=re.S)
