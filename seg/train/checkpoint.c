@@ -88,7 +88,8 @@ mseg_status mseg_training_save(mseg_training *t, const char *path, const char *t
         arrays_of(t, arrays);
         for (int i = 0; i < ARRAYS; i++) {
             fprintf(out.file, "bytes %zu\n", arrays[i].bytes);
-            fwrite(arrays[i].data, 1, arrays[i].bytes, out.file);
+            if (arrays[i].bytes)
+                fwrite(arrays[i].data, 1, arrays[i].bytes, out.file);
         }
         status = mseg_output_commit(&out, err);
     }
