@@ -244,8 +244,7 @@ static mseg_status merge_counts(validation *v, mseg_counts **counts, mseg_error 
         }
     t->told = true; /* once, not at every validation */
     if (failed == t->options.n_validation)
-        return mseg_fail(err, v->errors[0].status, "no validation photo could be scored; the first: %.150s",
-                         v->errors[0].text);
+        return mseg_fail(err, v->errors[0].status, "no validation photo could be scored; the first: %.150s", v->errors[0].text);
     for (int k = 1; k < mseg_pool_threads(t->pool) && !status; k++)
         status = mseg_counts_merge(v->counts[0], v->counts[k], err);
     if (status)
