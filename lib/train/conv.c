@@ -71,31 +71,53 @@ static void rows_of_tap_back(const void **rows, const char *base, size_t bytes, 
     }
 }
 
-/* The picture's pixels that the taps of a block meet, side by side as reals; the rest of a row stays 0. */
+/* Three channels of a row of pixels; n is a constant where it matters, so that no function is called for it. */
+static inline void copy_pixels(mseg_real *to, const mseg_real *from, int n)
+{
+    for (int i = 0; i < 3 * n; i++)
+        to[i] = from[i];
+}
+
+/* The picture's pixels that the taps of one output pixel meet; zeros beside the picture. */
+static void picture_taps(const mseg_train_value *picture, const mseg_real *base, const mseg_net_layer *layer, mseg_real *to,
+                         int top, int side)
+{
+    for (int ty = 0; ty < layer->kernel; ty++)
+        for (int tx = 0; tx < layer->kernel; tx++, to += 3) {
+            const int y = top + ty * layer->rate, x = side + tx * layer->rate;
+            const bool meets = y >= 0 && y < picture->height && x >= 0 && x < picture->width;
+            for (int c = 0; c < 3; c++)
+                to[c] = meets ? base[3 * ((size_t)y * (size_t)picture->width + (size_t)x) + (size_t)c] : 0;
+        }
+}
+
+/* The same of a block's pixels, side by side as reals; the rest of a row is 0. */
 static void picture_rows(const mseg_engine *e, const mseg_train_value *v, mseg_real *to, int sample, int first, int n)
 {
     const mseg_train_value *picture = &e->values[0];
+    const size_t line = 3 * (size_t)picture->width;
     const mseg_real *base = picture->reals + (size_t)sample * mseg_train_pixels(picture) * 3;
     const mseg_net_layer *layer = v->layer;
     const int up = mseg_pad_before(layer->padding, picture->height, layer->kernel, layer->stride, layer->rate);
     const int left = mseg_pad_before(layer->padding, picture->width, layer->kernel, layer->stride, layer->rate);
-    const int side3 = 3 * layer->kernel;
-    memset(to, 0, (size_t)n * (size_t)v->map_rows * sizeof *to);
+    const bool usual = layer->kernel == 3 && layer->rate == 1;
+    int y = first / v->width, x = first % v->width;
     for (int r = 0; r < n; r++, to += v->map_rows) {
-        const int top = (first + r) / v->width * layer->stride - up, side = (first + r) % v->width * layer->stride - left;
-        const bool inside = layer->rate == 1 && side >= 0 && side + layer->kernel <= picture->width;
-        for (int ty = 0; ty < layer->kernel; ty++) {
-            const int y = top + ty * layer->rate;
-            if (y < 0 || y >= picture->height)
-                continue;
-            const mseg_real *row = base + 3 * ((size_t)y * (size_t)picture->width);
-            if (inside)
-                memcpy(to + ty * side3, row + 3 * side, (size_t)side3 * sizeof *to);
-            for (int tx = 0; tx < layer->kernel && !inside; tx++) {
-                const int x = side + tx * layer->rate;
-                if (x >= 0 && x < picture->width)
-                    memcpy(to + ty * side3 + 3 * tx, row + 3 * x, 3 * sizeof *to);
-            }
+        const int top = y * layer->stride - up, side = x * layer->stride - left;
+        const bool inside = top >= 0 && top + 3 <= picture->height && side >= 0 && side + 3 <= picture->width;
+        const mseg_real *from = base + (size_t)(inside ? top : 0) * line + 3 * (size_t)(inside ? side : 0);
+        for (int i = 3 * layer->kernel * layer->kernel; i < v->map_rows; i++)
+            to[i] = 0;
+        if (usual && inside) {
+            copy_pixels(to, from, 3);
+            copy_pixels(to + 9, from + line, 3);
+            copy_pixels(to + 18, from + 2 * line, 3);
+        } else {
+            picture_taps(picture, base, layer, to, top, side);
+        }
+        if (++x == v->width) {
+            x = 0;
+            y++;
         }
     }
 }
