@@ -159,13 +159,16 @@ static bool open_training(trainer *tr)
     const cli_train_set *set = &t->set;
     const int jobs = args->jobs ? (int)args->jobs : cli_processors();
     mseg_train_options *options = &t->options;
+    mseg_model_options model;
     mseg_error err = {0};
+    cli_model_options(&model);
     mseg_train_options_init(options, sizeof *options);
     if (!cli_train_take(args, set->train.count, options))
         return false;
     tr->limits = cli_network_limits(&args->data.network);
     options->model = t->network.builtin ? NULL : tr->model;
     options->architecture = args->arch;
+    options->cpu = model.cpu;
     options->teacher = tr->teacher;
     options->train = set->train.items;
     options->n_train = set->train.count;

@@ -21,17 +21,9 @@ int mseg_version_number(void)
 
 static mseg_status choose_kernels(mseg_model *model, const mseg_model_options *options, mseg_error *err)
 {
-    model->cpu = mseg_cpu_detect();
-    if (options->cpu && *options->cpu) {
-        mseg_cpu_level wanted = mseg_cpu_level_find(options->cpu);
-        if (wanted == MSEG_CPU_LEVELS)
-            return mseg_fail(err, MSEG_INVAL, "no kernel set is called '%s': scalar, avx2, avxvnni, avx512 or zen4",
-                             options->cpu);
-        if (!mseg_cpu_can_run(&model->cpu, wanted))
-            return mseg_fail(err, MSEG_INVAL, "this machine cannot run the %s kernels; the best that it can are %s", options->cpu,
-                             mseg_cpu_level_name(model->cpu.level));
-        model->cpu.level = wanted;
-    }
+    mseg_status status = mseg_cpu_choose(&model->cpu, options->cpu, err);
+    if (status)
+        return status;
     model->kernel_set = mseg_kernels_for(&model->cpu);
     model->kernels = &model->kernel_set;
     return MSEG_OK;

@@ -780,6 +780,7 @@ typedef struct mseg_train_options {
     bool freeze_backbone; /* only the head is trained */
     bool equal_classes;   /* no weights of classes; default: rare ones weigh more, by the truth's frequencies */
     bool half;            /* bfloat16 where the processor has it */
+    const char *cpu;      /* as in mseg_model_options */
     bool progressive;     /* crops of half the size at first (to 45% of the training), then three quarters (to 80%) */
     mseg_train_norms norms;
     int size;          /* side of the crops; 0: 257, of a classifier 224, no larger than the model's own */

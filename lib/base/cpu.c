@@ -87,3 +87,18 @@ mseg_cpu_level mseg_cpu_level_find(const char *name)
             return (mseg_cpu_level)level;
     return MSEG_CPU_LEVELS;
 }
+
+mseg_status mseg_cpu_choose(mseg_cpu *cpu, const char *name, mseg_error *err)
+{
+    *cpu = mseg_cpu_detect();
+    if (!name || !*name)
+        return MSEG_OK;
+    const mseg_cpu_level wanted = mseg_cpu_level_find(name);
+    if (wanted == MSEG_CPU_LEVELS)
+        return mseg_fail(err, MSEG_INVAL, "no kernel set is called '%s': scalar, avx2, avxvnni, avx512 or zen4", name);
+    if (!mseg_cpu_can_run(cpu, wanted))
+        return mseg_fail(err, MSEG_INVAL, "this machine cannot run the %s kernels; the best that it can are %s", name,
+                         mseg_cpu_level_name(cpu->level));
+    cpu->level = wanted;
+    return MSEG_OK;
+}

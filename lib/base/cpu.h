@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/status.h"
+
 /* What a processor can do, one bit a feature. */
 enum {
     MSEG_HAS_AVX2 = 1 << 0,
@@ -50,6 +52,10 @@ mseg_cpu mseg_cpu_detect(void);
 
 /** Whether its features are enough for the kernels of that level, whatever it prefers. */
 bool mseg_cpu_can_run(const mseg_cpu *cpu, mseg_cpu_level level);
+
+/** As mseg_cpu_detect, preferring the level of that name; NULL or "": the best. Errors: MSEG_INVAL for a name that is none, or
+ * one of kernels that this machine cannot run. Thread safe. */
+mseg_status mseg_cpu_choose(mseg_cpu *cpu, const char *name, mseg_error *err);
 
 /** "scalar", "avx2", "avxvnni", "avx512", "zen4". */
 const char *mseg_cpu_level_name(mseg_cpu_level level);

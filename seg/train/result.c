@@ -9,21 +9,6 @@
 
 /* ---- the model that has been trained so far ----------------------------------------------------------------------------- */
 
-/* Norms that were the batch's own become what photos show without augmentation, with these parameters. */
-static void measure_norms(mseg_training *t)
-{
-    enum { PHOTOS = 256 };
-    const size_t used = mseg_train_data_figures(t->data)->used;
-    const int64_t photos = used < PHOTOS ? (int64_t)used : PHOTOS;
-    mseg_engine_measure(t->engine);
-    for (int64_t first = 0; first < photos; first += t->options.batch) {
-        const int n = photos - first < t->options.batch ? (int)(photos - first) : t->options.batch;
-        mseg_train_fill_plain(t, t->data, first, n);
-        mseg_engine_forward(t->engine, n, MSEG_NORM_BATCH, 0);
-    }
-    mseg_engine_measured(t->engine, false);
-}
-
 static mseg_status fold(mseg_training *t, mseg_weights **weights, mseg_error *err)
 {
     const size_t bytes = mseg_engine_size(t->engine) * sizeof(mseg_real);
@@ -36,7 +21,7 @@ static mseg_status fold(mseg_training *t, mseg_weights **weights, mseg_error *er
         memcpy(parameters, t->optimiser.average, bytes);
     }
     if (t->norming == MSEG_NORM_BATCH)
-        measure_norms(t);
+        mseg_train_measure(t, MSEG_NORM_BATCH, false); /* norms were the batch's own */
     mseg_status status = mseg_engine_weights(weights, t->engine, parameters, err);
     if (kept)
         memcpy(parameters, kept, bytes);
@@ -164,12 +149,15 @@ static void validate_sample(void *context, int i, int worker)
 static mseg_status open_model(mseg_training *t, mseg_error *err)
 {
     mseg_bytes bytes = {0};
+    mseg_model_options how;
+    mseg_model_options_init(&how, sizeof how);
+    how.cpu = t->options.cpu;
     if (t->model && t->model_step == t->state.step)
         return MSEG_OK;
     mseg_model_close(&t->model);
     mseg_status status = mseg_train_model(t, false, &bytes, err);
     if (!status)
-        status = mseg_model_open_memory(&t->model, bytes.data, bytes.size, "trained", NULL, err);
+        status = mseg_model_open_memory(&t->model, bytes.data, bytes.size, "trained", &how, err);
     t->model_step = t->state.step;
     mseg_free(&bytes.data);
     return status;

@@ -159,8 +159,7 @@ static void choose_norms(mseg_training *t)
                            pixels, t->info.output_stride);
 }
 
-/* A network from a file has its norms folded away: what they see is measured on photos, then they are there again. */
-static void unfold(mseg_training *t)
+void mseg_train_measure(mseg_training *t, mseg_norming norming, bool unfold)
 {
     enum { PHOTOS = 256 };
     const size_t used = mseg_train_data_figures(t->data)->used;
@@ -169,9 +168,9 @@ static void unfold(mseg_training *t)
     for (int64_t first = 0; first < photos; first += t->options.batch) {
         const int n = photos - first < t->options.batch ? (int)(photos - first) : t->options.batch;
         mseg_train_fill_plain(t, t->data, first, n);
-        mseg_engine_forward(t->engine, n, MSEG_NORM_NONE, 0);
+        mseg_engine_forward(t->engine, n, norming, 0);
     }
-    mseg_engine_measured(t->engine, true);
+    mseg_engine_measured(t->engine, unfold);
 }
 
 static mseg_status open_engine(mseg_training *t, const mseg_opened *opened, const int *from, mseg_error *err)
@@ -196,7 +195,7 @@ static mseg_status open_engine(mseg_training *t, const mseg_opened *opened, cons
     if (o->architecture)
         mseg_engine_randomise(t->engine, NULL, o->seed);
     else
-        unfold(t);
+        mseg_train_measure(t, MSEG_NORM_NONE, true); /* a file's norms are folded away: then they are there again */
     t->state.madds_per_sample = (double)mseg_engine_madds(t->engine);
     return MSEG_OK;
 }

@@ -28,10 +28,13 @@ struct mseg_train_teacher {
     _Atomic(lesson *) *lessons; /* [data.count] */
 };
 
-static mseg_status open_sessions(mseg_train_teacher *t, const char *path, mseg_error *err)
+static mseg_status open_sessions(mseg_train_teacher *t, const char *path, const char *cpu, mseg_error *err)
 {
+    mseg_model_options how;
+    mseg_model_options_init(&how, sizeof how);
+    how.cpu = cpu;
     mseg_status status =
-        strcmp(path, "builtin") ? mseg_model_open(&t->model, path, NULL, err) : mseg_model_open_builtin(&t->model, NULL, err);
+        strcmp(path, "builtin") ? mseg_model_open(&t->model, path, &how, err) : mseg_model_open_builtin(&t->model, &how, err);
     if (status)
         return status;
     const mseg_model_info info = mseg_model_describe(t->model);
@@ -43,7 +46,7 @@ static mseg_status open_sessions(mseg_train_teacher *t, const char *path, mseg_e
     return status;
 }
 
-mseg_status mseg_train_teacher_open(mseg_train_teacher **teacher, const char *path, int classes,
+mseg_status mseg_train_teacher_open(mseg_train_teacher **teacher, const char *path, const char *cpu, int classes,
                                     const mseg_train_data_options *data, int workers, mseg_error *err)
 {
     mseg_train_teacher *t = *teacher = mseg_alloc(sizeof *t);
@@ -59,7 +62,7 @@ mseg_status mseg_train_teacher_open(mseg_train_teacher **teacher, const char *pa
     t->lessons = mseg_alloc_array(data->count, sizeof *t->lessons);
     mseg_status status = t->sessions && t->lessons ? MSEG_OK : mseg_fail(&why, MSEG_NOMEM, NULL);
     if (!status)
-        status = open_sessions(t, path, &why);
+        status = open_sessions(t, path, cpu, &why);
     if (status) {
         mseg_train_teacher_close(teacher);
         mseg_fail(err, status, "the teacher %.100s: %.120s", path, why.text);

@@ -7,9 +7,9 @@
 /* In: a model and photos. Out: what it says of crops of them, at the points of another network's logits. */
 typedef struct mseg_train_teacher mseg_train_teacher;
 
-/** Opens the model, which must have so many classes. workers: threads that may ask at once, each by its own number. Errors: those
- * of the model, MSEG_MISMATCH, MSEG_NOMEM. */
-mseg_status mseg_train_teacher_open(mseg_train_teacher **teacher, const char *path, int classes,
+/** Opens the model, which must have so many classes. cpu: as in mseg_model_options. workers: threads that may ask at once, each
+ * by its own number. Errors: those of the model, MSEG_MISMATCH, MSEG_NOMEM. */
+mseg_status mseg_train_teacher_open(mseg_train_teacher **teacher, const char *path, const char *cpu, int classes,
                                     const mseg_train_data_options *data, int workers, mseg_error *err);
 void mseg_train_teacher_close(mseg_train_teacher **teacher);
 

@@ -43,7 +43,7 @@ static mseg_status open_data(mseg_training *t, mseg_error *err)
                                    .input = t->net.input};
     mseg_status status = mseg_train_data_open(&t->data, &how, t->pool, t->note, t->context, err);
     if (!status && o->teacher)
-        status = mseg_train_teacher_open(&t->teacher, o->teacher, t->classes, &how, mseg_pool_threads(t->pool), err);
+        status = mseg_train_teacher_open(&t->teacher, o->teacher, o->cpu, t->classes, &how, mseg_pool_threads(t->pool), err);
     return status;
 }
 
@@ -122,10 +122,13 @@ static mseg_status open_training(mseg_training *t, const mseg_train_options *opt
     if (status)
         return status;
     t->classes = t->options.rules->palette.count;
-    t->cpu = mseg_cpu_detect();
+    status = mseg_cpu_choose(&t->cpu, t->options.cpu, err);
+    if (status)
+        return status;
     t->kernels = mseg_train_kernels_for(&t->cpu, t->options.half);
     if (!t->kernels)
-        return mseg_fail(err, MSEG_UNSUPPORTED, "this processor has no arithmetic of bfloat16");
+        return mseg_fail(err, MSEG_UNSUPPORTED,
+                         "this processor, or the kernels that are asked for, have no arithmetic of bfloat16");
     status = mseg_train_network(t, &opened, err);
     if (status)
         return status;

@@ -62,6 +62,9 @@ mseg_status mseg_train_start(mseg_training *training, const mseg_opened *opened,
 /** Bytes of memory that could be had now; 0: unknown. */
 size_t mseg_train_available(void);
 
+/** Measures what norms see on the first photos of the training without augmentation; norming, unfold: as the engine has them. */
+void mseg_train_measure(mseg_training *training, mseg_norming norming, bool unfold);
+
 /** Seconds of training so far. */
 double mseg_train_seconds(const mseg_training *training);
 

@@ -320,6 +320,19 @@ class Told(Folder):
         self.assertEqual(os.listdir('out'), ['x.tflite.checkpoint'])
         self.assertEqual((len(events['failed']), events['end']), (1, []))
 
+    def test_kernels(self):
+        """MSEG_CPU chooses them as for every command: in other kernels a checkpoint is another training's."""
+        environment = dict(ENVIRONMENT, MSEG_CPU='nonsense')
+        command = [MSEG, 'train', *PAIRS, '--steps', '2', '-o', 'out/x.tflite']
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("no kernel set is called 'nonsense'", done.stderr)
+        environment['MSEG_CPU'] = 'scalar'
+        done = subprocess.run([*command, '--precision', 'bf16'], capture_output=True, text=True, env=environment)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn('bfloat16', done.stderr)
+        self.assertEqual(subprocess.run(command, capture_output=True, env=environment).returncode, 0)
+
     def test_safetensors(self):
         self.train(*PAIRS, '--steps', '1', out='out/x.safetensors')
         info = subprocess.run([MSEG, 'info', '--json', 'out/x.safetensors'], capture_output=True, check=True, env=ENVIRONMENT)
