@@ -9,6 +9,7 @@
 #include "cli/model.h"
 #include "cli/options.h"
 #include "cli/say.h"
+#include "cli/stop.h"
 #include "commands.h"
 #include "run/run.h"
 
@@ -19,11 +20,15 @@ static const cli_option input_options[] = {
     {'0', "null", CLI_OPTION_FLAG, FIELD(null), NULL, .help = CLI_NULL_HELP},
     {0, "shard", CLI_OPTION_TEXT, FIELD(shard), "I/N",
      .help = "only every N-th input, from the I-th on: N such runs together do them all"},
+    {0, "root", CLI_OPTION_TEXT, FIELD(root), "DIR",
+     .help = "outputs are mirrored from this folder on, also those of a list: ROOT/a/b.jpg becomes a/b.png"},
     {0, "orientation", CLI_OPTION_CHOICE, FIELD(orientation), "HOW", .help = CLI_ORIENTATION_HELP, .choices = cli_orientations},
     {0},
 };
 static const cli_option output_options[] = {
     {'o', "output", CLI_OPTION_TEXT, FIELD(masks), "DIR", .help = "folder for the masks (default mseg-out/masks)"},
+    {0, "keep-extension", CLI_OPTION_FLAG, FIELD(keep_extension), NULL,
+     .help = "a.jpg becomes a.jpg.png, so that a.jpg and a.png may lie side by side"},
     {0, "overlay", CLI_OPTION_TEXT, FIELD(overlays), "DIR",
      .help = "also write the photo with the classes' colours and boundaries (default mseg-out/overlays)",
      .implied = "mseg-out/overlays"},
@@ -44,6 +49,11 @@ static const cli_option output_options[] = {
     {'v', "verbose", CLI_OPTION_FLAG, FIELD(verbose), NULL, .help = "a line per image, and the means of their times"},
     {0},
 };
+static const cli_option batch_options[] = {
+    {0, "dry-run", CLI_OPTION_FLAG, FIELD(dry_run), NULL, .help = "only print what would be done"},
+    {0, "fail-fast", CLI_OPTION_FLAG, FIELD(fail_fast), NULL, .help = "stop at the first image that fails"},
+    {0},
+};
 static const cli_option tile_options[] = {
     {0, "tile", CLI_OPTION_INT, FIELD(tile), "N",
      .help = "at full resolution in overlapping tiles of N x N pixels, N as for --size, e.g. 513, instead of --size, --resize "
@@ -56,6 +66,7 @@ static const cli_option tile_options[] = {
 static const cli_option_group groups[] = {
     {"Inputs", 0, input_options},
     {"Outputs", 0, output_options},
+    {"Batches", 0, batch_options},
     {"Large pictures", 0, tile_options},
     {"Network", FIELD(network), cli_network_options},
     {0},
@@ -139,20 +150,41 @@ static bool guard_files(cli_run_batch *b)
     return cli_guard_output(&b->guard, "--json", b->args->json) && cli_outputs_fit(&b->outputs, &b->inputs, &b->guard);
 }
 
+/* What the inputs are; false after a line of error. */
+static bool choose_inputs(cli_run_batch *b)
+{
+    const cli_run_args *args = b->args;
+    b->how = (cli_inputs_options){.recursive = args->recursive,
+                                  .shard = {1, 1},
+                                  .null = args->null,
+                                  .clash = "would write the same output as",
+                                  .keep_extension = args->keep_extension,
+                                  .root = args->root,
+                                  .skip = {args->masks, args->overlays, args->scores, args->probabilities}};
+    if (!args->shard || cli_shard_parse(&b->how.shard, args->shard))
+        return true;
+    cli_say("run: --shard takes I/N with 1 <= I <= N, not '%s'", args->shard);
+    return false;
+}
+
+/* Makes the folders and --json; false after a line of error. */
+static bool open_outputs(cli_run_batch *b)
+{
+    const cli_run_args *args = b->args;
+    mseg_error err = {0};
+    const char *folder = "";
+    if (cli_outputs_open(&b->outputs, &folder, &err)) {
+        cli_say("%s: %s", folder, err.text);
+        return false;
+    }
+    return guard_files(b) && cli_journal_open(&b->journal, args->json, 0, args->skip_existing, args->overwrite);
+}
+
 /* All that can stop the run before its first image; false after a line of error. */
 static bool prepare(cli_run_batch *b, char *const *paths, int count)
 {
     const cli_run_args *args = b->args;
     mseg_error err = {0};
-    cli_inputs_options how = {.recursive = args->recursive,
-                              .shard = {1, 1},
-                              .null = args->null,
-                              .clash = "would write the same output as",
-                              .skip = {args->masks, args->overlays, args->scores, args->probabilities}};
-    if (args->shard && !cli_shard_parse(&how.shard, args->shard)) {
-        cli_say("run: --shard takes I/N with 1 <= I <= N, not '%s'", args->shard);
-        return false;
-    }
     if (args->scores && cli_network_repeats(&args->network)) {
         cli_say("run: --scores are the logits of one run of the network, which --scales, --flip and --mf do not have");
         return false;
@@ -163,26 +195,17 @@ static bool prepare(cli_run_batch *b, char *const *paths, int count)
                                .scores = args->scores,
                                .probabilities = args->probabilities,
                                .alpha = args->alpha};
-    const char *folder = "";
-    if (!cli_network_open("run", &args->network, &b->model, &b->run))
+    if (!choose_inputs(b) || !cli_network_open("run", &args->network, &b->model, &b->run))
         return false;
     const mseg_model_info model = mseg_model_describe(b->model);
     if (!check_tiles(args, &model) || !choose_palette(b))
         return false;
-    if (cli_inputs_collect(&b->inputs, paths, count, &how, &err) || cli_run_open_sessions(b, &err)) {
-        cli_say("run: %s", err.text);
+    if (cli_inputs_open(&b->inputs, paths, count, &b->how, &err) || (!args->dry_run && cli_run_open_sessions(b, &err))) {
+        if (err.status != MSEG_CANCELLED)
+            cli_say("run: %s", err.text);
         return false;
     }
-    if (cli_outputs_open(&b->outputs, &folder, &err)) {
-        cli_say("%s: %s", folder, err.text);
-        return false;
-    }
-    if (!guard_files(b) || !cli_sink_open(&b->json, args->json))
-        return false;
-    cli_outputs_mirror(&b->outputs, &b->inputs);
-    if (!args->quiet)
-        cli_inputs_say_foreign(&b->inputs);
-    return true;
+    return args->dry_run || open_outputs(b);
 }
 
 static void release(cli_run_batch *b)
@@ -193,7 +216,7 @@ static void release(cli_run_batch *b)
     cli_sequence_close(&b->sequence);
     mseg_pool_close(&b->pool);
     mseg_model_close(&b->model);
-    cli_sink_discard(&b->json);
+    cli_journal_close(&b->journal);
     cli_guard_free(&b->guard);
     cli_inputs_free(&b->inputs);
     free(b->model_path);
@@ -218,6 +241,23 @@ static void say_overlay(const char *path, int inputs)
         cli_say("run: %s is taken for an input; --overlay=%s makes it the folder for the overlays", path, path);
 }
 
+/* The exit status. */
+static int do_all(cli_run_batch *b)
+{
+    if (b->args->dry_run) {
+        cli_run_dry(b);
+    } else {
+        const double seconds = cli_run_all(b);
+        cli_run_say_end(b);
+        if (!b->args->quiet)
+            cli_run_summarise(b, seconds);
+    }
+    if (!cli_journal_close(&b->journal))
+        return CLI_EXIT_UNUSABLE;
+    const bool all = !b->counts[CLI_RUN_FAILED] && !b->counts[CLI_RUN_NOT_DONE] && b->end == CLI_RUN_WHOLE;
+    return all ? CLI_EXIT_OK : CLI_EXIT_SOME_FAILED;
+}
+
 int cmd_run(int argc, char **argv)
 {
     cli_run_args args = {.network = cli_network_defaults(), .masks = "mseg-out/masks", .alpha = 0.5, .overlap = -1};
@@ -229,15 +269,11 @@ int cmd_run(int argc, char **argv)
         say_overlay(folder, count);
     cli_run_batch b = {.args = &args};
     status = CLI_EXIT_UNUSABLE;
-    if (!prepare(&b, argv, count))
-        goto done;
-    double seconds = cli_run_all(&b);
-    if (!args.quiet)
-        cli_run_summarise(&b, seconds);
-    if (!cli_sink_close(&b.json))
-        goto done;
-    status = b.failed ? CLI_EXIT_SOME_FAILED : CLI_EXIT_OK;
-done:
+    cli_stop_catch();
+    if (prepare(&b, argv, count))
+        status = do_all(&b);
+    if (cli_stop_signal())
+        status = 128 + cli_stop_signal();
     release(&b);
     return status;
 }

@@ -6,14 +6,6 @@
 
 #include "cli/say.h"
 
-static uint64_t hash_bytes(const char *bytes, size_t length)
-{
-    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
-    for (size_t i = 0; i < length; i++)
-        hash = (hash ^ (unsigned char)bytes[i]) * 0x100000001b3u;
-    return hash;
-}
-
 /* Makes room for one more element of an array that doubles. */
 static bool reserve(void *array, size_t count, size_t *capacity, size_t size)
 {
@@ -39,7 +31,8 @@ static cli_input *append(cli_collector *c, char *path, size_t name, char *error)
         c->out_of_memory = true;
         return NULL;
     }
-    inputs->items[inputs->count] = (cli_input){path, error, name};
+    inputs->items[inputs->count] = (cli_input){path, error, name, NULL, 0};
+    c->added = true;
     return &inputs->items[inputs->count++];
 }
 
@@ -57,13 +50,19 @@ void cli_collector_refuse_errno(cli_collector *c, char *path, int number)
     cli_collector_refuse(c, path, strdup(number == ENOENT ? mseg_status_text(MSEG_NOENT) : strerror(number)));
 }
 
+/* How much of a name tells outputs apart. */
+static size_t telling_length(const cli_collector *c, const char *name)
+{
+    return c->options->keep_extension ? strlen(name) : (size_t)cli_stem_length(name);
+}
+
 static size_t slot_of(const cli_collector *c, const char *name)
 {
-    size_t length = (size_t)cli_stem_length(name), i = hash_bytes(name, length) & (c->table_size - 1);
+    size_t length = telling_length(c, name), i = cli_seen_hash(name, length) & (c->table_size - 1);
     for (; c->table[i]; i = (i + 1) & (c->table_size - 1)) {
         const cli_input *other = &c->inputs->items[c->table[i] - 1];
         const char *stem = other->path + other->name;
-        if ((size_t)cli_stem_length(stem) == length && !memcmp(stem, name, length))
+        if (telling_length(c, stem) == length && !memcmp(stem, name, length))
             break;
     }
     return i;
@@ -86,21 +85,60 @@ static bool grow_table(cli_collector *c)
     return true;
 }
 
+/* The path of the entry that has the name of an image already; NULL: none. */
+static const char *find_path(const cli_collector *c, const char *name)
+{
+    const uint32_t entry = c && c->table ? c->table[slot_of(c, name)] : 0;
+    return entry ? c->inputs->items[entry - 1].path : NULL;
+}
+
+static void refuse_clash(cli_collector *c, char *path, const char *first)
+{
+    cli_collector_refuse(c, path, strcmp(first, path) ? cli_format("%s %s", c->options->clash, first) : strdup("given twice"));
+}
+
+/* Of a line: its name must not be that of one before. */
+static void add_line_image(cli_collector *c, char *path, size_t name)
+{
+    const char *first = find_path(c->before, path + name);
+    bool added = true;
+    uint32_t line = 0;
+    if (!first && c->options->clash &&
+        !cli_seen_add(&c->names, cli_seen_hash(path + name, telling_length(c, path + name)), c->line, &added, &line)) {
+        free(path);
+        c->out_of_memory = true;
+    } else if (first && c->options->clash) {
+        refuse_clash(c, path, first);
+    } else if (!added) {
+        cli_collector_refuse(c, path, cli_format("%s line %u of the list", c->options->clash, (unsigned)line));
+    } else {
+        append(c, path, name, NULL);
+    }
+}
+
 void cli_collector_add(cli_collector *c, char *path, size_t name, const struct stat *info)
 {
     cli_inputs *inputs = c->inputs;
+    if (c->before) {
+        add_line_image(c, path, name);
+        return;
+    }
     if (!grow_table(c) || !reserve(&inputs->files, inputs->n_files, &inputs->file_capacity, sizeof *inputs->files)) {
         free(path);
         c->out_of_memory = true;
         return;
     }
     inputs->files[inputs->n_files++] = cli_fingerprint(info);
-    size_t slot = slot_of(c, path + name);
-    if (c->table[slot] && c->options->clash) {
-        const char *first = inputs->items[c->table[slot] - 1].path;
-        cli_collector_refuse(c, path,
-                             strcmp(first, path) ? cli_format("%s %s", c->options->clash, first) : strdup("given twice"));
-    } else if (append(c, path, name, NULL)) {
-        c->table[slot] = (uint32_t)inputs->count;
-    }
+    const char *first = c->options->clash ? find_path(c, path + name) : NULL;
+    if (first)
+        refuse_clash(c, path, first);
+    else if (append(c, path, name, NULL))
+        c->table[slot_of(c, path + name)] = (uint32_t)inputs->count;
+}
+
+void cli_collector_free(cli_collector *c)
+{
+    free(c->table);
+    cli_seen_free(&c->names);
+    *c = (cli_collector){0};
 }

@@ -1,7 +1,5 @@
 #include "cli/inputs.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +10,19 @@
 #include "cli/lines.h"
 #include "cli/say.h"
 
-/* The folder of all outputs whose folder was not chosen, of this run or one before. */
-#define DEFAULT_OUTPUTS "mseg-out"
+/* What cli_inputs_next knows. */
+struct cli_list {
+    const cli_inputs_options *options;
+    cli_collector files; /* that were named */
+    size_t given;        /* of them */
+    bool stream;         /* standard input is one of the inputs, behind them */
+    bool opened, ended;
+    cli_lines lines;
+    cli_collector collector; /* of its lines */
+    cli_inputs found;        /* of the lines read, from next on */
+    size_t next;
+    uint64_t number; /* of the input that is next, those of other shards too */
+};
 
 uint64_t cli_fingerprint(const struct stat *info)
 {
@@ -21,179 +30,28 @@ uint64_t cli_fingerprint(const struct stat *info)
     return x ^ x >> 29 ? x ^ x >> 29 : 1;
 }
 
-/* ---- folders ----------------------------------------------------------------------------------------------------------- */
-
-/* A folder on the way down, to see loops of symbolic links. */
-typedef struct ancestor {
-    uint64_t fingerprint;
-    const struct ancestor *above;
-} ancestor;
-
-/* Whether a folder's file is one of those that are looked for. */
-static bool is_wanted(const cli_inputs_options *options, const char *name)
+/* Adds what a line names. */
+static void add_line(cli_collector *c, const cli_lines *lines, char *line, size_t length)
 {
-    const int stem = cli_stem_length(name), suffix = options->suffix_length;
-    if (options->masks ? !cli_is_mask_name(name) : !name[stem])
-        return false;
-    return !suffix ||
-           (stem > suffix && name[stem - suffix - 1] != '/' && !memcmp(name + stem - suffix, options->suffix, (size_t)suffix));
-}
-
-static bool to_skip(const cli_collector *c, uint64_t folder, const ancestor *above)
-{
-    for (size_t i = 0; i < sizeof c->skip / sizeof *c->skip; i++)
-        if (c->skip[i] == folder)
-            return true;
-    for (; above; above = above->above)
-        if (above->fingerprint == folder)
-            return true;
-    return false;
-}
-
-static int visible(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
-}
-
-static int by_bytes(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static char *join(const char *folder, const char *name)
-{
-    size_t length = strlen(folder);
-    char *path = NULL;
-    return asprintf(&path, "%s%s%s", folder, length && folder[length - 1] == '/' ? "" : "/", name) < 0 ? NULL : path;
-}
-
-static void note_foreign(cli_inputs *inputs, const char *path)
-{
-    const int kind = cli_foreign_kind(path);
-    if (kind < 0)
+    while (!lines->null && length > 0 && line[length - 1] == '\r')
+        line[--length] = 0;
+    if (lines->null ? !length : strspn(line, " \t") == length)
         return;
-    inputs->foreign++;
-    inputs->foreign_kinds |= UINT32_C(1) << kind;
-}
-
-typedef struct walk {
-    int images, subfolders;
-} walk;
-
-static void add_folder(cli_collector *c, const char *folder, size_t name, const ancestor *self, walk *found);
-
-/* One entry of a folder; takes over path. */
-static void add_entry(cli_collector *c, char *path, size_t name, const ancestor *folder, walk *found)
-{
-    struct stat info;
-    bool image = is_wanted(c->options, path + name);
-    int failed = stat(path, &info) ? errno : 0;
-    bool is_folder = !failed && S_ISDIR(info.st_mode);
-    found->subfolders += is_folder;
-    found->images += image && !(is_folder && c->options->recursive);
-    if (is_folder && c->options->recursive) {
-        ancestor self = {cli_fingerprint(&info), folder};
-        if (!to_skip(c, self.fingerprint, folder) && strcmp(strrchr(path, '/') + 1, DEFAULT_OUTPUTS) != 0)
-            add_folder(c, path, name, &self, found);
-    } else if (image && failed) {
-        cli_collector_refuse_errno(c, path, failed);
-        return;
-    } else if (image && is_folder) {
-        cli_collector_refuse(c, path, strdup("is a folder (-r looks into subfolders)"));
-        return;
-    } else if (image && !S_ISREG(info.st_mode)) {
-        cli_collector_refuse(c, path, strdup("not a regular file"));
-        return;
-    } else if (image) {
-        cli_collector_add(c, path, name, &info);
-        return;
-    } else if (!failed && S_ISREG(info.st_mode)) {
-        note_foreign(c->inputs, path);
-    }
-    free(path);
-}
-
-/* name: where in the paths of this folder's files their output names start; 0: right behind the folder. */
-static void add_folder(cli_collector *c, const char *folder, size_t name, const ancestor *self, walk *found)
-{
-    struct dirent **entries = NULL;
-    int count = scandir(folder, &entries, visible, by_bytes);
-    if (count < 0) {
-        int reason = errno;
-        found->images++;
-        cli_collector_refuse_errno(c, strdup(folder), reason);
-        return;
-    }
-    for (int i = 0; i < count; i++) {
-        char *path = c->out_of_memory ? NULL : join(folder, entries[i]->d_name);
-        if (path)
-            add_entry(c, path, name ? name : strlen(path) - strlen(entries[i]->d_name), self, found);
-        else
-            c->out_of_memory = true;
-        free(entries[i]);
-    }
-    free(entries);
-}
-
-/* ---- arguments --------------------------------------------------------------------------------------------------------- */
-
-/* A path with nothing there; takes it over. */
-static void refuse_missing(cli_collector *c, char *path)
-{
-    struct stat info;
-    const char *slash = strrchr(path, '/');
-    char *folder = slash && slash > path ? strndup(path, (size_t)(slash - path)) : NULL;
-    if (slash && !slash[1])
-        cli_collector_refuse(c, path, strdup("no such folder"));
-    else if (folder && stat(folder, &info) && errno == ENOENT)
-        cli_collector_refuse(c, path, cli_format("no folder %s", folder));
-    else
-        cli_collector_refuse_errno(c, path, ENOENT);
-    free(folder);
-}
-
-static char *nothing_found(const cli_inputs_options *options, const walk *found)
-{
-    const char *deeper = found->subfolders && !options->recursive ? "; -r looks into its subfolders" : "";
-    const char *kinds = options->masks ? ".png" : CLI_IMAGE_EXTENSIONS;
-    if (options->suffix_length)
-        return cli_format("no file whose name ends in %.*s (%s)%s", options->suffix_length, options->suffix, kinds, deeper);
-    return cli_format("no %s in it (%s)%s", options->masks ? "masks" : "images", kinds, deeper);
-}
-
-/* A file or folder that the user named; takes over path. */
-static void add_path(cli_collector *c, char *path)
-{
-    struct stat info;
-    if (!path) {
-        c->out_of_memory = true;
-    } else if (stat(path, &info)) {
-        if (errno == ENOENT)
-            refuse_missing(c, path);
-        else
-            cli_collector_refuse_errno(c, path, errno);
-    } else if (S_ISDIR(info.st_mode)) {
-        ancestor self = {cli_fingerprint(&info), NULL};
-        walk found = {0, 0};
-        add_folder(c, path, 0, &self, &found);
-        if (found.images)
-            free(path);
-        else
-            cli_collector_refuse(c, path, nothing_found(c->options, &found));
-    } else if (!S_ISREG(info.st_mode)) {
-        cli_collector_refuse(c, path, strdup("not a regular file"));
-    } else {
-        const char *slash = strrchr(path, '/');
-        cli_collector_add(c, path, slash ? (size_t)(slash + 1 - path) : 0, &info);
-    }
-}
-
-/* pairs: lines may be "image mask". */
-static void add_line(cli_collector *c, char *line, bool pairs)
-{
-    if (pairs && access(line, F_OK))
+    if (!lines->null && access(line, F_OK))
         cli_split_pair(line);
-    add_path(c, strdup(line));
+    c->line = lines->number;
+    cli_collector_walk(c, strdup(line));
+}
+
+static mseg_status fail_list(mseg_error *err, mseg_status status, const mseg_error *why)
+{
+    return status == MSEG_CANCELLED ? mseg_fail(err, status, NULL)
+                                    : mseg_fail(err, status, "the list on standard input: %s", why->text);
+}
+
+static void refuse_empty(cli_collector *c)
+{
+    cli_collector_refuse(c, strdup("-"), strdup("the list on standard input is empty"));
 }
 
 static mseg_status add_stdin(cli_collector *c, mseg_error *err)
@@ -203,17 +61,13 @@ static mseg_status add_stdin(cli_collector *c, mseg_error *err)
     char *line = NULL;
     size_t length, before = c->inputs->count;
     mseg_status status = cli_lines_open(&lines, "-", c->options->null, &why);
-    while (!status && !c->out_of_memory && !(status = cli_lines_next(&lines, &line, &length, &why)) && line) {
-        while (!lines.null && length > 0 && line[length - 1] == '\r')
-            line[--length] = 0;
-        if (lines.null ? length : strspn(line, " \t") != length)
-            add_line(c, line, !lines.null);
-    }
+    while (!status && !c->out_of_memory && !(status = cli_lines_next(&lines, &line, &length, &why)) && line)
+        add_line(c, &lines, line, length);
     cli_lines_close(&lines);
     if (status)
-        return mseg_fail(err, status, "the list on standard input: %s", why.text);
+        return fail_list(err, status, &why);
     if (c->inputs->count == before)
-        cli_collector_refuse(c, strdup("-"), strdup("the list on standard input is empty"));
+        refuse_empty(c);
     return MSEG_OK;
 }
 
@@ -227,50 +81,225 @@ static void keep_shard(cli_inputs *inputs, cli_shard shard)
 {
     size_t kept = 0;
     for (size_t i = 0; i < inputs->count; i++) {
-        if (cli_shard_has(shard, i)) {
+        if (cli_shard_has(shard, i))
             inputs->items[kept++] = inputs->items[i];
-        } else {
-            free(inputs->items[i].path);
-            free(inputs->items[i].error);
-        }
+        else
+            cli_input_free(&inputs->items[i]);
     }
     inputs->count = kept;
+}
+
+/* Starts a collector of what the options leave in. */
+static cli_collector start(cli_inputs *inputs, const cli_inputs_options *options)
+{
+    cli_collector c = {.inputs = inputs, .options = options};
+    struct stat info;
+    for (size_t i = 0; i < sizeof c.skip / sizeof *c.skip; i++)
+        if (options->skip[i] && !stat(options->skip[i], &info))
+            c.skip[i] = cli_fingerprint(&info);
+    return c;
+}
+
+static mseg_status finish(const cli_collector *c, mseg_error *err)
+{
+    if (c->out_of_memory)
+        return mseg_fail(err, MSEG_NOMEM, "out of memory for the list of inputs");
+    if (c->inputs->n_files)
+        qsort(c->inputs->files, c->inputs->n_files, sizeof *c->inputs->files, by_value);
+    return MSEG_OK;
 }
 
 mseg_status cli_inputs_collect(cli_inputs *inputs, char *const *paths, int count, const cli_inputs_options *options,
                                mseg_error *err)
 {
     *inputs = (cli_inputs){0};
-    cli_collector c = {.inputs = inputs, .options = options};
-    struct stat info;
-    for (size_t i = 0; i < sizeof c.skip / sizeof *c.skip; i++)
-        if (options->skip[i] && !stat(options->skip[i], &info))
-            c.skip[i] = cli_fingerprint(&info);
+    cli_collector c = start(inputs, options);
     mseg_status status = MSEG_OK;
     for (int i = 0; i < count && !status; i++) {
         if (!strcmp(paths[i], "-"))
             status = add_stdin(&c, err);
         else
-            add_path(&c, strdup(paths[i]));
+            cli_collector_walk(&c, strdup(paths[i]));
     }
-    if (!status && c.out_of_memory)
-        status = mseg_fail(err, MSEG_NOMEM, "out of memory for the list of inputs");
-    if (inputs->n_files)
-        qsort(inputs->files, inputs->n_files, sizeof *inputs->files, by_value);
+    if (!status)
+        status = finish(&c, err);
     if (options->shard.count > 1)
         keep_shard(inputs, options->shard);
-    free(c.table);
+    cli_collector_free(&c);
     if (status)
         cli_inputs_free(inputs);
     return status;
 }
 
+/* ---- one after the other ----------------------------------------------------------------------------------------------- */
+
+mseg_status cli_inputs_open(cli_inputs *inputs, char *const *paths, int count, const cli_inputs_options *options, mseg_error *err)
+{
+    *inputs = (cli_inputs){0};
+    struct cli_list *list = inputs->list = calloc(1, sizeof *list);
+    if (!list)
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    list->options = options;
+    list->files = start(inputs, options);
+    list->collector = start(&list->found, options);
+    list->collector.before = &list->files;
+    for (int i = 0; i < count; i++) {
+        if (!strcmp(paths[i], "-"))
+            list->stream = true;
+        else
+            cli_collector_walk(&list->files, strdup(paths[i]));
+    }
+    mseg_status status = finish(&list->files, err);
+    if (status)
+        cli_inputs_free(inputs);
+    return status;
+}
+
+/* All of an image on standard input, of which lines hold the beginning. */
+static mseg_status read_image(struct cli_list *list, mseg_error *err)
+{
+    cli_lines *lines = &list->lines;
+    size_t size = lines->used, room = size;
+    unsigned char *bytes = malloc(room);
+    mseg_status status = bytes ? MSEG_OK : MSEG_NOMEM;
+    if (bytes)
+        memcpy(bytes, lines->buffer, size);
+    while (!status && !lines->end) {
+        lines->start = lines->used; /* all of it is taken */
+        status = cli_lines_more(lines, err);
+        if (!status && size + lines->used > room) {
+            unsigned char *more = realloc(bytes, room = 2 * (size + lines->used));
+            status = more ? MSEG_OK : MSEG_NOMEM;
+            bytes = more ? more : bytes;
+        }
+        if (!status)
+            memcpy(bytes + size, lines->buffer, lines->used);
+        size += status ? 0 : lines->used;
+    }
+    cli_collector_refuse(&list->collector, strdup("stdin"), strdup(""));
+    if (status || list->collector.out_of_memory) {
+        free(bytes);
+        return mseg_fail(err, status ? status : MSEG_NOMEM, NULL);
+    }
+    cli_input *input = &list->found.items[list->found.count - 1];
+    free(input->error);
+    *input = (cli_input){.path = input->path, .bytes = bytes, .size = size};
+    return MSEG_OK;
+}
+
+/* Reads a line, of which may come inputs. */
+static mseg_status read_line(cli_inputs *inputs, mseg_error *err)
+{
+    struct cli_list *list = inputs->list;
+    mseg_error why = {0};
+    char *line = NULL;
+    size_t length;
+    if (list->next == list->found.count)
+        list->next = list->found.count = 0;
+    mseg_status status = list->opened ? MSEG_OK : cli_lines_open(&list->lines, "-", list->options->null, &why);
+    list->opened = true;
+    if (!status && list->lines.picture) {
+        list->ended = true;
+        return read_image(list, err);
+    }
+    if (!status)
+        status = cli_lines_next(&list->lines, &line, &length, &why);
+    if (status)
+        return fail_list(err, status, &why);
+    if (line)
+        add_line(&list->collector, &list->lines, line, length);
+    else if (!list->collector.added)
+        refuse_empty(&list->collector);
+    list->ended = !line;
+    for (int kind = 0; kind < CLI_FOREIGN_KINDS; kind++) {
+        inputs->foreign[kind] += list->found.foreign[kind];
+        list->found.foreign[kind] = 0;
+    }
+    return list->collector.out_of_memory ? mseg_fail(err, MSEG_NOMEM, "out of memory for the list of inputs") : MSEG_OK;
+}
+
+static mseg_status copy_input(cli_input *copy, const cli_input *input, mseg_error *err)
+{
+    *copy = (cli_input){strdup(input->path), input->error ? strdup(input->error) : NULL, input->name, NULL, 0};
+    if (copy->path && !copy->error == !input->error)
+        return MSEG_OK;
+    cli_input_free(copy);
+    return mseg_fail(err, MSEG_NOMEM, NULL);
+}
+
+mseg_status cli_inputs_next(cli_inputs *inputs, cli_input *input, mseg_error *err)
+{
+    struct cli_list *list = inputs->list;
+    *input = (cli_input){0};
+    for (;;) {
+        const bool mine = cli_shard_has(list->options->shard, list->number);
+        if (list->given < inputs->count) {
+            const cli_input *file = &inputs->items[list->given++];
+            list->number++;
+            if (mine)
+                return copy_input(input, file, err);
+        } else if (list->next < list->found.count) {
+            cli_input *line = &list->found.items[list->next++];
+            list->number++;
+            if (mine) {
+                *input = *line;
+                return MSEG_OK;
+            }
+            cli_input_free(line);
+        } else if (list->stream && !list->ended) {
+            mseg_status status = read_line(inputs, err);
+            if (status)
+                return status;
+        } else {
+            return MSEG_OK;
+        }
+    }
+}
+
+mseg_status cli_inputs_look_ahead(cli_inputs *inputs, size_t most, size_t *count, bool *all, mseg_error *err)
+{
+    struct cli_list *list = inputs->list;
+    mseg_status status = MSEG_OK;
+    const uint64_t shards = (uint64_t)list->options->shard.count;
+    while (!status && list->stream && !list->ended && inputs->count + list->found.count < most * shards &&
+           (!list->opened || cli_lines_ready(&list->lines)))
+        status = read_line(inputs, err);
+    *all = !list->stream || list->ended;
+    *count = 0;
+    for (uint64_t i = 0; i < inputs->count + list->found.count; i++)
+        *count += cli_shard_has(list->options->shard, i);
+    return status;
+}
+
+double cli_inputs_share_read(const cli_inputs *inputs)
+{
+    const struct cli_list *list = inputs->list;
+    const uint64_t unread = list->lines.used - list->lines.start;
+    return list->lines.size ? (double)(list->lines.taken - unread) / (double)list->lines.size : 0;
+}
+
+void cli_input_free(cli_input *input)
+{
+    free(input->path);
+    free(input->error);
+    free(input->bytes);
+    *input = (cli_input){0};
+}
+
 void cli_inputs_free(cli_inputs *inputs)
 {
-    for (size_t i = 0; i < inputs->count; i++) {
-        free(inputs->items[i].path);
-        free(inputs->items[i].error);
+    struct cli_list *list = inputs->list;
+    if (list) {
+        cli_lines_close(&list->lines);
+        cli_collector_free(&list->files);
+        cli_collector_free(&list->collector);
+        while (list->next < list->found.count)
+            cli_input_free(&list->found.items[list->next++]);
+        free(list->found.items);
+        free(list);
     }
+    for (size_t i = 0; i < inputs->count; i++)
+        cli_input_free(&inputs->items[i]);
     free(inputs->items);
     free(inputs->files);
     *inputs = (cli_inputs){0};
@@ -283,12 +312,16 @@ bool cli_inputs_hold(const cli_inputs *inputs, uint64_t fingerprint)
 
 void cli_inputs_say_foreign(const cli_inputs *inputs)
 {
-    char kinds[256] = "";
-    for (int kind = 0; kind < 32; kind++)
-        if (inputs->foreign_kinds >> kind & 1)
-            snprintf(kinds + strlen(kinds), sizeof kinds - strlen(kinds), "%s%s", *kinds ? " " : "", cli_foreign_extension(kind));
-    if (inputs->foreign)
-        cli_say("skipped %llu image%s of kinds that are not read (%s); convert %s to PNG or JPEG",
-                (unsigned long long)inputs->foreign, inputs->foreign == 1 ? "" : "s", kinds,
-                inputs->foreign == 1 ? "it" : "them");
+    char kinds[512] = "";
+    uint64_t all = 0;
+    for (int kind = 0; kind < CLI_FOREIGN_KINDS; kind++) {
+        const uint64_t count = inputs->foreign[kind];
+        all += count;
+        if (count)
+            snprintf(kinds + strlen(kinds), sizeof kinds - strlen(kinds), "%s%s %llu", *kinds ? ", " : "",
+                     cli_foreign_extension(kind), (unsigned long long)count);
+    }
+    if (all)
+        cli_say("skipped %llu image%s of kinds that are not read (%s); convert %s to PNG or JPEG", (unsigned long long)all,
+                all == 1 ? "" : "s", kinds, all == 1 ? "it" : "them");
 }

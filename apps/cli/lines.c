@@ -2,28 +2,41 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/stop.h"
+
 enum { ROOM = 1 << 16, MOST_EMPTY = 1 << 16 };
 
-/* Moves what is left to the front and reads until the buffer is full or the file ends. */
-static mseg_status fill(cli_lines *lines, mseg_error *err)
+/* Waits until there is something to read; false when a signal came instead (stop.h). */
+static bool wait(int fd)
+{
+    struct pollfd both[] = {{.fd = fd, .events = POLLIN}, {.fd = cli_stop_descriptor(), .events = POLLIN}};
+    while (poll(both, 2, -1) < 0 && (errno == EINTR || errno == EAGAIN))
+        ;
+    return !both[1].revents;
+}
+
+mseg_status cli_lines_more(cli_lines *lines, mseg_error *err)
 {
     lines->used -= lines->start;
     memmove(lines->buffer, lines->buffer + lines->start, lines->used);
     lines->start = 0;
-    while (!lines->end && lines->used < ROOM) {
-        ssize_t got = read(lines->fd, lines->buffer + lines->used, ROOM - lines->used);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return mseg_fail(err, errno == ENOMEM ? MSEG_NOMEM : MSEG_IO, "cannot read: %s", strerror(errno));
-        lines->used += (size_t)got;
-        lines->end = !got;
-    }
+    if (!wait(lines->fd))
+        return mseg_fail(err, MSEG_CANCELLED, NULL);
+    ssize_t got;
+    do
+        got = read(lines->fd, lines->buffer + lines->used, ROOM - lines->used);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return mseg_fail(err, errno == ENOMEM ? MSEG_NOMEM : MSEG_IO, "cannot read: %s", strerror(errno));
+    lines->used += (size_t)got;
+    lines->taken += (uint64_t)got;
+    lines->end = !got;
     return MSEG_OK;
 }
 
@@ -32,14 +45,27 @@ static bool starts_with(const cli_lines *lines, const char *bytes, size_t length
     return lines->used >= length && !memcmp(lines->buffer, bytes, length);
 }
 
+/* Whether what has been read so far says what this is: a line has ended, and no picture may have begun. */
+static bool tells(const cli_lines *lines)
+{
+    enum { MAGIC = 16 };
+    const bool line = memchr(lines->buffer, '\n', lines->used) || memchr(lines->buffer, 0, lines->used);
+    return line && (lines->used >= MAGIC || !strchr("\x89\xffRIM\xef\xfe", lines->buffer[0]));
+}
+
 /* What the first bytes tell. */
 static mseg_status look(cli_lines *lines, mseg_error *err)
 {
     struct stat info;
     const bool device = !fstat(lines->fd, &info) && (S_ISCHR(info.st_mode) || S_ISBLK(info.st_mode)) && !isatty(lines->fd);
-    mseg_status status = fill(lines, err);
+    mseg_status status = MSEG_OK;
+    while (!status && !lines->end && lines->used < ROOM && !tells(lines))
+        status = cli_lines_more(lines, err);
     if (status)
         return status;
+    if (!fstat(lines->fd, &info) && S_ISREG(info.st_mode))
+        lines->size = (uint64_t)info.st_size;
+    lines->picture = mseg_image_kind(lines->buffer, lines->used) != NULL;
     if (device && lines->used)
         return mseg_fail(err, MSEG_INVAL, "a device, not a text");
     if (starts_with(lines, "\xff\xfe", 2) || starts_with(lines, "\xfe\xff", 2))
@@ -66,15 +92,25 @@ static char *find_end(const cli_lines *lines)
     return memchr(lines->buffer + lines->start, lines->null ? 0 : '\n', lines->used - lines->start);
 }
 
+bool cli_lines_ready(const cli_lines *lines)
+{
+    struct pollfd one = {.fd = lines->fd, .events = POLLIN};
+    return lines->end || find_end(lines) || poll(&one, 1, 0) > 0;
+}
+
 mseg_status cli_lines_next(cli_lines *lines, char **line, size_t *length, mseg_error *err)
 {
     *line = NULL;
+    if (lines->picture)
+        return mseg_fail(err, MSEG_INVAL, "a picture, not a text");
     char *end = find_end(lines);
-    mseg_status status = end ? MSEG_OK : fill(lines, err);
+    mseg_status status = MSEG_OK;
+    while (!status && !end && !lines->end && lines->used - lines->start < ROOM) {
+        status = cli_lines_more(lines, err);
+        end = find_end(lines);
+    }
     if (status)
         return status;
-    if (!end)
-        end = find_end(lines);
     if (!end && lines->start == lines->used)
         return MSEG_OK;
     unsigned long long number = ++lines->number;

@@ -55,6 +55,25 @@ const char *cli_foreign_extension(int kind)
     return foreign[kind];
 }
 
+bool cli_name_below(const char *root, const char *path, size_t *name)
+{
+    size_t length = strlen(root), at = 0;
+    while (length > 1 && root[length - 1] == '/')
+        length--;
+    if (length == 1 && root[0] == '.') {
+        while (path[at] == '.' && path[at + 1] == '/')
+            at += 1 + strspn(path + at + 1, "/");
+        length = at;
+    } else if (strncmp(path, root, length) != 0 || (root[length - 1] != '/' && path[length] != '/')) {
+        return false;
+    }
+    *name = length + strspn(path + length, "/");
+    for (const char *part = path + *name; part; part = strchr(part, '/'), part += part != NULL)
+        if (!strncmp(part, "../", 3))
+            return false;
+    return path[*name] && (at || *name || path[0] != '/');
+}
+
 char *cli_split_pair(char *line)
 {
     if (!line[cli_stem_length(line)])

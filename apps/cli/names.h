@@ -22,11 +22,19 @@ const char *cli_path_tail(const char *path, size_t most, const char **dots);
 /** Whether a name is that of a mask: .png in any case. */
 bool cli_is_mask_name(const char *name);
 
-/** The number of the kind of image, from 0 to 31, that a name says and that is not read (.webp, .tif ...); -1: none. */
+/* How many kinds of images that are not read are known, at most. */
+enum { CLI_FOREIGN_KINDS = 64 };
+
+/** The number of the kind of image, below CLI_FOREIGN_KINDS, that a name says and that is not read (.heic, .bmp ...); -1: none.
+ */
 int cli_foreign_kind(const char *name);
 
 /** That kind's extension. */
 const char *cli_foreign_extension(int kind);
+
+/** Whether path lies below the folder root, as both are written: links are not looked at, and no part of the rest may be "..".
+ * *name: where in path what is below starts. */
+bool cli_name_below(const char *root, const char *path, size_t *name);
 
 /** Cuts the line "image mask" of two file names with blanks between, as other tools' lists have it, behind the image. Returns the
  * mask, NULL when the line is no such pair. */

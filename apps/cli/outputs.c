@@ -66,39 +66,42 @@ mseg_status cli_outputs_open(const cli_outputs *outputs, const char **folder, ms
     return MSEG_OK;
 }
 
-void cli_outputs_mirror(const cli_outputs *outputs, const cli_inputs *inputs)
+void cli_outputs_mirror(cli_outputs *outputs, const cli_input *input)
 {
     const char *folders[FOLDERS];
     folders_of(outputs, folders);
-    const char *last = "";
-    size_t last_length = 0;
-    for (size_t i = 0; i < inputs->count; i++) {
-        const char *name = inputs->items[i].path + inputs->items[i].name, *slash = strrchr(name, '/');
-        if (inputs->items[i].error || !slash)
-            continue;
-        size_t length = (size_t)(slash - name);
-        if (length == last_length && !memcmp(name, last, length))
-            continue;
-        last = name;
-        last_length = length;
-        for (int k = 0; k < FOLDERS; k++) {
-            char *path = folders[k] ? cli_format("%s/%.*s", folders[k], (int)length, name) : NULL;
-            if (path && !mseg_make_folder(path, NULL))
-                mseg_output_sweep(path);
-            free(path);
-        }
+    const char *name = input->path + input->name, *slash = strrchr(name, '/');
+    const size_t length = slash && !input->error ? (size_t)(slash - name) : 0;
+    if (!length || (length == outputs->mirrored_length && !memcmp(name, outputs->mirrored, length)))
+        return;
+    free(outputs->mirrored);
+    outputs->mirrored = strndup(name, length);
+    outputs->mirrored_length = outputs->mirrored ? length : 0;
+    for (int k = 0; k < FOLDERS; k++) {
+        char *path = folders[k] ? cli_format("%s/%.*s", folders[k], (int)length, name) : NULL;
+        if (path && !mseg_make_folder(path, NULL))
+            mseg_output_sweep(path);
+        free(path);
     }
 }
 
-/* FOLDER/STEM.EXTENSION for an input, to be freed; NULL when memory runs out. */
-static char *output_path(const char *folder, const cli_input *input, const char *extension)
+/* FOLDER/NAME.EXTENSION for an input, to be freed; NULL when memory runs out. */
+static char *output_path(const cli_outputs *outputs, int kind, const char *folder, const cli_input *input)
 {
     const char *name = input->path + input->name;
-    size_t room = strlen(folder) + strlen(name) + strlen(extension) + 3;
+    if (kind == MASKS && outputs->file)
+        return strdup(outputs->file);
+    const int length = outputs->keep_extension ? (int)strlen(name) : cli_stem_length(name);
+    size_t room = strlen(folder) + strlen(name) + strlen(extensions[kind]) + 3;
     char *path = malloc(room);
     if (path)
-        snprintf(path, room, "%s/%.*s.%s", folder, cli_stem_length(name), name, extension);
+        snprintf(path, room, "%s/%.*s.%s", folder, length, name, extensions[kind]);
     return path;
+}
+
+char *cli_outputs_mask_path(const cli_outputs *outputs, const cli_input *input)
+{
+    return output_path(outputs, MASKS, outputs->masks, input);
 }
 
 /* Whether no image's file is that of --json or the like; false after a line of error. */
@@ -108,7 +111,7 @@ static bool spares_outputs(const cli_outputs *outputs, const cli_inputs *inputs,
     folders_of(outputs, folders);
     for (size_t i = 0; i < inputs->count; i++)
         for (int k = 0; k < FOLDERS && !inputs->items[i].error; k++) {
-            char *path = folders[k] ? output_path(folders[k], &inputs->items[i], extensions[k]) : NULL;
+            char *path = folders[k] ? output_path(outputs, k, folders[k], &inputs->items[i]) : NULL;
             const cli_guarded *found = path ? cli_guard_find_output(guard, path) : NULL;
             if (found)
                 cli_say("%s: %s would be the same file as the output %s of %s; choose another one", found->path, found->what,
@@ -228,10 +231,10 @@ static mseg_status write_one(int kind, const char *path, const cli_outputs *outp
 }
 
 /* Where a file of an input goes, to be freed. */
-static mseg_status find_path(char **path, const char *folder, const char *extension, const cli_guard *guard,
+static mseg_status find_path(char **path, const cli_outputs *outputs, int kind, const char *folder, const cli_guard *guard,
                              const cli_input *input, mseg_error *err)
 {
-    *path = output_path(folder, input, extension);
+    *path = output_path(outputs, kind, folder, input);
     return *path ? cli_guard_check(guard, *path, err) : mseg_fail(err, MSEG_NOMEM, NULL);
 }
 
@@ -251,7 +254,7 @@ mseg_status cli_outputs_write(const cli_outputs *outputs, const cli_guard *guard
             continue;
         char *path;
         mseg_error reason = {0};
-        status = find_path(&path, folders[i], extensions[i], guard, input, err);
+        status = find_path(&path, outputs, i, folders[i], guard, input, err);
         if (!status && (status = write_one(i, path, outputs, photo, session, result, &reason)))
             fail_writing(err, status, path, &reason);
         free(path);
@@ -272,7 +275,7 @@ mseg_status cli_row_outputs_open(cli_row_outputs *rows, const cli_outputs *outpu
         mseg_error reason = {0};
         if (!folders[i])
             continue;
-        status = find_path(&rows->paths[i], folders[i], "png", guard, input, err);
+        status = find_path(&rows->paths[i], outputs, i, folders[i], guard, input, err);
         if (!status && (status = mseg_row_writer_open(&rows->writers[i], rows->paths[i], &formats[i], &reason)))
             fail_writing(err, status, rows->paths[i], &reason);
     }

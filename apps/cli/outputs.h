@@ -8,16 +8,24 @@
 /* Where the files of a run go. NULL folders are not wanted. */
 typedef struct cli_outputs {
     const char *masks, *overlays, *scores, *probabilities;
+    const char *file;    /* the mask of the only input, instead of one in masks; NULL: none */
+    bool keep_extension; /* a.jpg becomes a.jpg.png */
     double alpha;
     mseg_palette palette;
+    char *mirrored; /* the subfolder that was made last */
+    size_t mirrored_length;
 } cli_outputs;
 
 /** Makes the folders, tries whether files can be made in them, removes what killed runs left. On failure *folder is the one that
  * cannot be used. */
 mseg_status cli_outputs_open(const cli_outputs *outputs, const char **folder, mseg_error *err);
 
-/** Makes the subfolders that the inputs' names ask for. Failing is left to the images that need them. */
-void cli_outputs_mirror(const cli_outputs *outputs, const cli_inputs *inputs);
+/** Where the mask of an input goes, to be freed; NULL when memory runs out. */
+char *cli_outputs_mask_path(const cli_outputs *outputs, const cli_input *input);
+
+/** Makes the subfolders that the input's name asks for, unless they are those of the input before. Failing is left to the image
+ * that needs them. One thread at a time. */
+void cli_outputs_mirror(cli_outputs *outputs, const cli_input *input);
 
 /** Whether all files of the run will be different ones, also from those of --json and the like, which are in guard; false after a
  * line of error. The folders are there. */

@@ -28,7 +28,7 @@ size_t cli_photos_each(const cli_inputs *inputs, bool quiet, cli_photo_fn fn, vo
             cli_progress_show(&progress);
             failed++;
         }
-        cli_progress_step(&progress);
+        cli_progress_step(&progress, true);
     }
     cli_progress_stop(&progress);
     return failed;

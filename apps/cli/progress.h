@@ -5,19 +5,28 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A one-line progress bar on stderr, drawn only on a terminal. All functions but start and stop are thread safe. */
+/* How far a batch is, on stderr: a bar on a terminal, else a line after 10 s, 20 s, 40 s, 80 s and every minute from then on. All
+ * functions but start and stop are thread safe. */
 typedef struct cli_progress {
     pthread_mutex_t lock;
-    size_t done, total;
-    double started, drawn; /* by the clock, ms */
-    bool bar;              /* whether to draw at all */
+    size_t done, total;             /* total 0: not known */
+    size_t worked;                  /* of those done: what took time */
+    double part;                    /* of the image in hand that is done, 0 to 1 */
+    double started, drawn, wait_ms; /* by the clock, ms; wait_ms: from line to line */
+    bool bar, lines;                /* which of the two */
 } cli_progress;
 
-/** Starts the clock; quiet: never draws. */
+/** Starts the clock; quiet: shows nothing. total 0: not known. */
 void cli_progress_start(cli_progress *progress, size_t total, bool quiet);
 
-/** One more is done. */
-void cli_progress_step(cli_progress *progress);
+/** One more is done; worked: it took time, by which that of the others is told. */
+void cli_progress_step(cli_progress *progress, bool worked);
+
+/** So much of the one in hand is done, 0 to 1, where they are done one by one. */
+void cli_progress_part(cli_progress *progress, double part);
+
+/** There are about so many. */
+void cli_progress_expect(cli_progress *progress, size_t total);
 
 /** Wipes the bar, so that something else can be written to the terminal, and keeps it away until it may be shown again: with the
  * next image. Between the two no other function here may be called. */

@@ -11,7 +11,7 @@ typedef struct slot {
 struct cli_sequence {
     pthread_mutex_t lock;
     pthread_cond_t moved;
-    int next; /* the index to emit next */
+    int64_t next; /* the index to emit next */
     int slots;
     cli_emit_fn emit;
     void *context;
@@ -42,7 +42,7 @@ void cli_sequence_close(cli_sequence **sequence)
     *sequence = NULL;
 }
 
-void cli_sequence_wait(cli_sequence *sequence, int index)
+void cli_sequence_wait(cli_sequence *sequence, int64_t index)
 {
     pthread_mutex_lock(&sequence->lock);
     while (index - sequence->next >= sequence->slots)
@@ -50,7 +50,7 @@ void cli_sequence_wait(cli_sequence *sequence, int index)
     pthread_mutex_unlock(&sequence->lock);
 }
 
-void cli_sequence_put(cli_sequence *sequence, int index, void *item)
+void cli_sequence_put(cli_sequence *sequence, int64_t index, void *item)
 {
     pthread_mutex_lock(&sequence->lock);
     sequence->ring[index % sequence->slots] = (slot){true, item};

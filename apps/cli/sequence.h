@@ -17,9 +17,9 @@ mseg_status cli_sequence_open(cli_sequence **sequence, int slots, cli_emit_fn em
 void cli_sequence_close(cli_sequence **sequence);
 
 /** Before task index is begun: waits while too many items are held back. Tasks must be begun in rising order. */
-void cli_sequence_wait(cli_sequence *sequence, int index);
+void cli_sequence_wait(cli_sequence *sequence, int64_t index);
 
 /** Task index made item: it and all that were waiting for it are emitted as soon as it is their turn. */
-void cli_sequence_put(cli_sequence *sequence, int index, void *item);
+void cli_sequence_put(cli_sequence *sequence, int64_t index, void *item);
 
 #endif

@@ -77,7 +77,7 @@ static void emit(void *context, void *item)
     scoring *s = context;
     if (item)
         cli_progress_print(&s->progress, item);
-    cli_progress_step(&s->progress);
+    cli_progress_step(&s->progress, true);
     if (item != lost_line)
         free(item);
 }

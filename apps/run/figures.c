@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "cli/model.h"
 #include "cli/say.h"
+#include "cli/stop.h"
 #include "run/run.h"
 
 static double to_microseconds(double ms)
@@ -34,10 +35,20 @@ static void add_geometry(mseg_json *root, const cli_run_batch *b, const cli_run_
     cli_sampling_add_json(root, &model);
 }
 
+/* By what a later run knows whether the line is still right. */
+static void add_origin(mseg_json *root, const cli_run_batch *b, const cli_input *input)
+{
+    struct stat info;
+    const bool there = !input->bytes && !stat(input->path, &info);
+    mseg_json_add_int(root, "bytes", input->bytes ? (int64_t)input->size : there ? (int64_t)info.st_size : 0);
+    mseg_json_add_string(root, "mark", b->journal.mark);
+}
+
 char *cli_run_json(const cli_run_batch *b, const cli_input *input, const cli_run_figures *f)
 {
     mseg_json *root = mseg_json_object();
     mseg_json_add_string(root, "path", input->path);
+    add_origin(root, b, input);
     cli_model_add_json(root, b->model);
     mseg_json_add_int(root, "width", f->width);
     mseg_json_add_int(root, "height", f->height);
@@ -81,20 +92,59 @@ static void say_means(const cli_run_batch *b, size_t images)
     free(times);
 }
 
+/* " (3 done before, 1 failed)", "" when there is nothing of that kind. */
+static void print_counts(const cli_run_batch *b, char *text, size_t room)
+{
+    static const char *const names[CLI_RUN_FATES] = {NULL, "done before", "left alone as not written by mseg", "failed",
+                                                     "not done"};
+    const size_t not_begun = b->all_known ? b->total - b->begun : 0;
+    size_t used = 0;
+    *text = 0;
+    for (int fate = CLI_RUN_SKIPPED; fate < CLI_RUN_FATES; fate++) {
+        const size_t count = b->counts[fate] + (fate == CLI_RUN_NOT_DONE ? not_begun : 0);
+        if (count)
+            used += (size_t)snprintf(text + used, room - used, "%s%zu %s", used ? ", " : " (", count, names[fate]);
+    }
+    if (used)
+        snprintf(text + used, room - used, ")");
+}
+
+static void say_failures(const cli_run_batch *b)
+{
+    char *text = cli_tally_text(&b->failures);
+    if (text && b->counts[CLI_RUN_FAILED] > 1)
+        fprintf(stderr, "failed: %s\n", text);
+    free(text);
+}
+
+void cli_run_say_end(const cli_run_batch *b)
+{
+    const char *more = b->all_known && b->begun == b->total && !b->counts[CLI_RUN_NOT_DONE]
+                           ? ""
+                           : "; the same again with --skip-existing does the rest";
+    if (b->end == CLI_RUN_SIGNAL)
+        cli_say("run: stopped by %s%s", cli_stop_name(cli_stop_signal()), more);
+    else if (b->end == CLI_RUN_FAILURE)
+        cli_say("run: stopped at the first failure, as --fail-fast asks");
+    else if (b->end == CLI_RUN_FULL)
+        cli_say("run: stopped as there is no space left%s", more);
+}
+
 void cli_run_summarise(const cli_run_batch *b, double seconds)
 {
     const mseg_model_info model = mseg_model_describe(b->model);
-    size_t total = b->inputs.count, done = total - b->failed;
+    const size_t total = b->all_known ? b->total : b->begun, done = b->counts[CLI_RUN_DONE];
     double rate = seconds > 0 ? (double)done / seconds : 0;
-    char failed[64] = "";
-    if (b->failed)
-        snprintf(failed, sizeof failed, " (%zu failed)", b->failed);
-    fprintf(stderr, "segmented %zu of %zu image%s%s in %.1f s, %.*f images/s -> %s", done, total, total == 1 ? "" : "s", failed,
+    char counts[192];
+    print_counts(b, counts, sizeof counts);
+    fprintf(stderr, "segmented %zu of %zu image%s%s in %.1f s, %.*f images/s -> %s", done, total, total == 1 ? "" : "s", counts,
             seconds, rate < 10 ? 1 : 0, rate, b->outputs.masks);
     if (b->outputs.overlays)
         fprintf(stderr, ", overlays in %s", b->outputs.overlays);
     cli_entry_say_assumed(&model);
     fputc('\n', stderr);
+    say_failures(b);
+    cli_inputs_say_foreign(&b->inputs);
     if (b->args->verbose && done > 1)
         say_means(b, done);
     cli_model_say_fallback(b->model, b->args->network.model, &b->run);

@@ -26,7 +26,7 @@ static void count_pixels(mseg_view labels, int64_t counts[256])
         count_row(labels.data + (size_t)y * labels.stride, labels.width, counts);
 }
 
-static mseg_status segment_whole(const cli_run_batch *b, mseg_session *session, const cli_input *input, cli_run_figures *f,
+static mseg_status segment_whole(cli_run_batch *b, mseg_session *session, const cli_input *input, cli_run_figures *f,
                                  mseg_error *err)
 {
     mseg_image photo = {0};
@@ -49,7 +49,7 @@ static mseg_status segment_whole(const cli_run_batch *b, mseg_session *session, 
     f->ms.resize = result.resize_ms;
     f->ms.network = result.network_ms;
     f->ms.label = result.label_ms;
-    if (!status && b->json.stream)
+    if (!status && b->journal.sink.stream)
         count_pixels(result.labels, f->pixels);
     mseg_image_free(&photo);
     return status;
@@ -70,7 +70,7 @@ static mseg_status take_rows(void *context, const mseg_tile_rows *rows, mseg_err
     return status;
 }
 
-static mseg_status segment_tiles(const cli_run_batch *b, mseg_session *session, const cli_input *input, cli_run_figures *f,
+static mseg_status segment_tiles(cli_run_batch *b, mseg_session *session, const cli_input *input, cli_run_figures *f,
                                  mseg_error *err)
 {
     mseg_tile_options options;
@@ -100,8 +100,7 @@ static mseg_status segment_tiles(const cli_run_batch *b, mseg_session *session, 
     return status;
 }
 
-mseg_status cli_run_image(const cli_run_batch *b, mseg_session *session, const cli_input *input, cli_run_figures *f,
-                          mseg_error *err)
+mseg_status cli_run_image(cli_run_batch *b, mseg_session *session, const cli_input *input, cli_run_figures *f, mseg_error *err)
 {
     return (b->args->tile ? segment_tiles : segment_whole)(b, session, input, f, err);
 }

@@ -1,43 +1,15 @@
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/clock.h"
 #include "cli/say.h"
+#include "cli/stop.h"
 #include "train/train.h"
 
 enum { CHECKS = 20, EVENTS = 100 }; /* of a whole training */
 #define VALIDATING 0.15             /* share of the time that validations by themselves may take */
-
-/* ---- signals ------------------------------------------------------------------------------------------------------------ */
-
-static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-enum { SIGNALS = sizeof signals / sizeof *signals };
-static volatile sig_atomic_t signalled;
-
-/* The second one ends the program at once. */
-static void on_signal(int number)
-{
-    signalled = number;
-    for (int i = 0; i < SIGNALS; i++)
-        signal(signals[i], SIG_DFL);
-}
-
-/* Those that are ignored (nohup) stay so. */
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, old;
-    for (int i = 0; i < SIGNALS; i++)
-        if (!sigaction(signals[i], NULL, &old) && old.sa_handler != SIG_IGN)
-            sigaction(signals[i], &action, NULL);
-}
-
-int cli_train_signalled(void)
-{
-    return signalled;
-}
 
 /* ---- checkpoints -------------------------------------------------------------------------------------------------------- */
 
@@ -122,7 +94,7 @@ static mseg_status take_step(cli_train *t, mseg_error *err)
     cli_train_draw(t);
     if (is_due(t, &before, &now))
         cli_train_validate(t);
-    if (!signalled && !now.finished && cli_now_ms() - t->saved >= 1e3 * t->args->checkpoint_every)
+    if (!cli_stop_signal() && !now.finished && cli_now_ms() - t->saved >= 1e3 * t->args->checkpoint_every)
         save(t);
     return MSEG_OK;
 }
@@ -159,19 +131,19 @@ static int finish(cli_train *t)
 int cli_train_run(cli_train *t, int *signal)
 {
     mseg_error err = {0};
-    catch_signals();
+    cli_stop_catch();
     cli_train_say_start(t);
     cli_train_event_start(t);
     t->began = t->saved = cli_now_ms();
     if (t->history.due && !mseg_training_state(t->training).finished)
         cli_train_validate(t);
-    while (!signalled && !mseg_training_state(t->training).finished)
+    while (!cli_stop_signal() && !mseg_training_state(t->training).finished)
         if (take_step(t, &err))
             return fail(t, &err);
     const bool finished = mseg_training_state(t->training).finished;
     t->history.due = t->history.due || finished;
-    if (finished && !signalled)
+    if (finished && !cli_stop_signal())
         cli_train_validate(t);
-    *signal = t->history.due || !finished ? signalled : 0;
+    *signal = t->history.due || !finished ? cli_stop_signal() : 0;
     return *signal ? stop(t) : finish(t);
 }

@@ -103,9 +103,6 @@ void cli_train_validate(cli_train *t);
 /** How many samples were not used, for whatever reason. */
 int64_t cli_train_left_out(const cli_train *t);
 
-/** Whether a signal asked to end; its number or 0. */
-int cli_train_signalled(void);
-
 /* ---- telling ----------------------------------------------------------------------------------------------------------- */
 
 /** A note of the library, as its callback; context: the cli_train. */

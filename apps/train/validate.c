@@ -3,6 +3,7 @@
 
 #include "cli/clock.h"
 #include "cli/say.h"
+#include "cli/stop.h"
 #include "train/train.h"
 
 static int stop_when_signalled(void *context, int64_t done, int64_t total)
@@ -10,7 +11,7 @@ static int stop_when_signalled(void *context, int64_t done, int64_t total)
     (void)context;
     (void)done;
     (void)total;
-    return cli_train_signalled();
+    return cli_stop_signal();
 }
 
 /* The class that everything is predicted as although the truth has others, too; NULL: there is none. */

@@ -36,6 +36,7 @@ mseg_status mseg_fail_errno(mseg_error *err, const char *what, int code)
 {
     if (code == ENOMEM)
         return mseg_fail(err, MSEG_NOMEM, NULL);
-    const mseg_status status = code == ENOENT || code == ENOTDIR ? MSEG_NOENT : MSEG_IO;
+    const int full = code == ENOSPC || code == EDQUOT;
+    const mseg_status status = code == ENOENT || code == ENOTDIR ? MSEG_NOENT : full ? MSEG_FULL : MSEG_IO;
     return mseg_fail(err, status, "%s%s%s", what ? what : "", what ? ": " : "", strerror(code));
 }

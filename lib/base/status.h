@@ -14,7 +14,8 @@
     X(UNSUPPORTED, "valid, but not supported")                                                                                   \
     X(LIMIT, "over a safety limit")                                                                                              \
     X(MISMATCH, "inputs that do not belong together")                                                                            \
-    X(CANCELLED, "stopped by the caller")
+    X(CANCELLED, "stopped by the caller")                                                                                        \
+    X(FULL, "no space left on the device")
 
 typedef enum mseg_status {
 #define MSEG_STATUS_ENUM(name, text) MSEG_##name,
@@ -37,7 +38,7 @@ MSEG_API mseg_status mseg_fail(mseg_error *err, mseg_status status, const char *
     __attribute__((format(printf, 3, 4)));
 
 /** Fills *err (may be NULL) with "what: " (nothing when NULL) and the text of an errno: MSEG_NOENT for what is not there,
- * MSEG_NOMEM (then without what), MSEG_IO for all others. Returns that status. */
+ * MSEG_NOMEM (then without what), MSEG_FULL where a disk or a quota is, MSEG_IO for all others. Returns that status. */
 MSEG_API mseg_status mseg_fail_errno(mseg_error *err, const char *what, int code);
 
 #endif
