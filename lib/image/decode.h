@@ -21,6 +21,12 @@ typedef struct mseg_decoder {
     void (*close)(struct mseg_decoder *decoder);
 } mseg_decoder;
 
+typedef enum mseg_kind { MSEG_KIND_PNG, MSEG_KIND_JPEG, MSEG_KIND_OTHER } mseg_kind;
+
+/** What the first bytes of in say it is, never MSEG_KIND_OTHER, and back to the first one. Other pictures are refused by name
+ * (MSEG_FORMAT). */
+mseg_status mseg_source_kind(mseg_source *in, mseg_kind *kind, mseg_error *err);
+
 /** Tells the kind of picture and reads its header. labels: samples as mseg_image_read_labels wants them, else RGB. in, which the
  * decoder reads from until closed, stays the caller's. On failure *decoder is NULL. */
 mseg_status mseg_decoder_open(mseg_decoder **decoder, mseg_source *in, bool labels, mseg_orientation orientation,

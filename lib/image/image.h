@@ -74,6 +74,13 @@ MSEG_API mseg_status mseg_image_to_rgb(mseg_image *rgb, mseg_view view, mseg_err
 /** Frees the pixels and zeroes *image; safe on an all-zero image. */
 MSEG_API void mseg_image_free(mseg_image *image);
 
+/* So many of a file's first bytes tell what kind of picture it is. */
+#define MSEG_IMAGE_HEAD 32
+
+/** The kind of picture that a file starting with these bytes is, "PNG" or "JPEG"; NULL when mseg_image_read would not read it, or
+ * when they are too few to tell. */
+MSEG_API const char *mseg_image_kind(const void *bytes, size_t size);
+
 typedef enum mseg_orientation { MSEG_EXIF_APPLY, MSEG_EXIF_IGNORE } mseg_orientation;
 
 /** Reads a PNG or JPEG, told by its first bytes and not by its name, as RGB: gray is repeated, alpha dropped, palettes looked up,

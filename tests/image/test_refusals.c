@@ -23,37 +23,84 @@ static void assert_refused(const char *bytes, size_t size, mseg_status status, c
     assert_null(image.data);
 }
 
+#define READ "PNG or JPEG"
+
 static void other_kinds(void **state)
 {
     (void)state;
     static const struct {
         const char *bytes, *name;
     } kinds[] = {
-        {"Hello, this is a text.\n", "text"},
-        {"Gr\xc3\xbc\xc3\x9f Gott, so ein Text\r\n", "text"},
-        {"GIF89a..............", "GIF"},
-        {"RIFF....WEBPVP8 ....", "WebP"},
-        {"BM..................", "BMP"},
-        {"%PDF-1.7............", "PDF"},
-        {"....ftypheic........", "HEIC or a video"},
-        {"....ftypavif........", "AVIF"},
-        {"....jP  ............", "JPEG 2000"},
-        {"<svg xmlns='........", "SVG"},
-        {"<!DOCTYPE html>.....", "HTML"},
-        {"PK\3\4................", "ZIP"},
-        {"\x89PNG\n\x1a\n............", "a PNG damaged by a text-mode transfer"},
+        {"Hello, this is a text.\n", "text"}, {"Gr\xc3\xbc\xc3\x9f Gott, so ein Text\r\n", "text"},
+        {"P4x is no picture.", "text"},       {"%PDF-1.7............", "PDF"},
+        {"....ftypisom........", "a video"},  {"<!DOCTYPE html>.....", "HTML"},
+        {"PK\3\4................", "ZIP"},    {"\x89PNG\n\x1a\n............", "a PNG damaged by a text-mode transfer"},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         char text[128];
-        snprintf(text, sizeof text, "not a PNG or JPEG (starts like %s)", kinds[i].name);
+        snprintf(text, sizeof text, "not a " READ " (starts like %s)", kinds[i].name);
         assert_refused(kinds[i].bytes, strlen(kinds[i].bytes), MSEG_FORMAT, text);
     }
-    assert_refused("II*\0........", 12, MSEG_FORMAT, "not a PNG or JPEG (starts like TIFF)");
-    assert_refused("MM\0*........", 12, MSEG_FORMAT, "not a PNG or JPEG (starts like TIFF)");
-    assert_refused("\1\2\3\4\5\6\7", 7, MSEG_FORMAT, "not a PNG or JPEG");
-    assert_refused("\0", 1, MSEG_FORMAT, "not a PNG or JPEG");
+    assert_refused("\1\2\3\4\5\6\7", 7, MSEG_FORMAT, "not a " READ);
+    assert_refused("RIFF....WAVE", 12, MSEG_FORMAT, "not a " READ " (starts like text)");
+    assert_refused("\0", 1, MSEG_FORMAT, "not a " READ);
     assert_refused("\xff\xd8", 2, MSEG_FORMAT, "truncated JPEG");
     assert_refused("\x89PNG\r", 5, MSEG_FORMAT, "truncated PNG");
+}
+
+/* Pictures of other kinds are told with what converts them. */
+static void other_pictures(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t size;
+        const char *name, *convert;
+    } kinds[] = {
+        {"....ftypheic........", 20, "a HEIC", "heif-convert a.heic a.png"},
+        {"....ftyphevc........", 20, "a HEIC", "heif-convert a.heic a.png"},
+        {"....ftypmif1........", 20, "a HEIF", "heif-convert a.heic a.png"},
+        {"....ftypavif........", 20, "an AVIF", "avifdec a.avif a.png"},
+        {"....ftypcrx ........", 20, "a Canon raw", "darktable-cli a.cr3 a.png"},
+        {"GIF89a..............", 20, "a GIF", "convert 'a.gif[0]' a.png"},
+        {"BM..................", 20, "a BMP", "convert a.bmp a.png"},
+        {"P1\n1 1 0", 8, "a PBM", "convert a.pbm a.png"},
+        {"P5 1 1 255 .", 12, "a PGM", "convert a.pgm a.png"},
+        {"P6# a comment\n", 14, "a PPM", "convert a.ppm a.png"},
+        {"P7\nWIDTH 1\n", 11, "a PAM", "convert a.pam a.png"},
+        {"....jP  ............", 20, "a JPEG 2000", "opj_decompress -i a.jp2 -o a.png"},
+        {"\xff\x0a..........", 12, "a JPEG XL", "djxl a.jxl a.png"},
+        {"\0\0\1\0\1\0......", 12, "an icon", "convert 'a.ico[0]' a.png"},
+        {"IIU\0............", 16, "a Panasonic raw", "darktable-cli a.rw2 a.png"},
+        {"<svg xmlns='........", 20, "an SVG", "rsvg-convert a.svg -o a.png"},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "%s picture, not a " READ "; convert it, e.g. %s", kinds[i].name, kinds[i].convert);
+        assert_refused(kinds[i].bytes, kinds[i].size, MSEG_FORMAT, text);
+        assert_null(mseg_image_kind(kinds[i].bytes, kinds[i].size));
+    }
+}
+
+/* Enough of the first bytes say what is read. */
+static void kinds_that_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t size;
+        const char *name;
+    } kinds[] = {
+        {"\x89PNG\r\n\x1a\n", 8, "PNG"},
+        {"\xff\xd8\xff", 3, "JPEG"},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        assert_string_equal(mseg_image_kind(kinds[i].bytes, kinds[i].size), kinds[i].name);
+        for (size_t size = 0; size < kinds[i].size; size++)
+            assert_null(mseg_image_kind(kinds[i].bytes, size));
+    }
+    assert_null(mseg_image_kind(NULL, 0));
+    assert_null(mseg_image_kind("photos/a.png\nphotos/b.png\n", 26));
 }
 
 /* A PNG header of 20000 x 20000, its check sum right, and nothing behind it. */
@@ -170,8 +217,9 @@ static void labels_are_png(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(other_kinds), cmocka_unit_test(large_header),   cmocka_unit_test(limits),
-        cmocka_unit_test(no_files),    cmocka_unit_test(labels_are_png), cmocka_unit_test(no_bytes),
+        cmocka_unit_test(other_kinds),    cmocka_unit_test(other_pictures), cmocka_unit_test(kinds_that_are_read),
+        cmocka_unit_test(large_header),   cmocka_unit_test(limits),         cmocka_unit_test(no_files),
+        cmocka_unit_test(labels_are_png), cmocka_unit_test(no_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
