@@ -10,6 +10,7 @@
 #include "cli/options.h"
 #include "cli/say.h"
 #include "cli/sink.h"
+#include "cli/stop.h"
 #include "commands.h"
 #include "mseg.h"
 
@@ -66,6 +67,7 @@ typedef struct classifier {
     int n_labels, classes, size; /* size: side of the network's input */
     int *order;                  /* classes, most probable first */
     char *model_path;
+    cli_inputs_options how;
     cli_inputs inputs;
     cli_guard guard;
     cli_sink json;
@@ -152,16 +154,18 @@ static bool open_json(classifier *c)
 static bool prepare(classifier *c, char *const *paths, int count)
 {
     const classify_args *args = c->args;
-    const cli_inputs_options how = {.recursive = args->recursive, .shard = {1, 1}, .null = args->null};
+    c->how = (cli_inputs_options){.recursive = args->recursive, .shard = {1, 1}, .null = args->null};
     mseg_error err = {0};
+    size_t known;
+    bool all;
     if (!open_model(c))
         return false;
-    if (open_session(c, &err) || cli_inputs_collect(&c->inputs, paths, count, &how, &err)) {
-        cli_say("classify: %s", err.text);
+    if (open_session(c, &err) || cli_inputs_open(&c->inputs, paths, count, &c->how, &err) ||
+        cli_inputs_look_ahead(&c->inputs, 1, &known, &all, &err)) {
+        if (err.status != MSEG_CANCELLED)
+            cli_say("classify: %s", err.text);
         return false;
     }
-    if (!args->quiet)
-        cli_inputs_say_foreign(&c->inputs);
     return (!args->labels || read_labels(c, args->labels)) && open_json(c);
 }
 
@@ -268,6 +272,28 @@ static void close_all(classifier *c)
     mseg_model_close(&c->model);
 }
 
+/* One after the other, until all are done or a signal comes; the exit status. */
+static int classify_all(classifier *c)
+{
+    int exit_status = CLI_EXIT_OK;
+    mseg_error err = {0};
+    cli_input input = {0};
+    mseg_status status = MSEG_OK;
+    while (!cli_stop_signal() && !(status = cli_inputs_next(&c->inputs, &input, &err)) && input.path) {
+        mseg_error why = {0};
+        if (classify(c, &input, &why)) {
+            cli_say("%s: %s", input.path, why.text);
+            exit_status = CLI_EXIT_SOME_FAILED;
+        }
+        cli_input_free(&input);
+    }
+    if (status && status != MSEG_CANCELLED) {
+        cli_say("classify: %s", err.text);
+        exit_status = CLI_EXIT_SOME_FAILED;
+    }
+    return exit_status;
+}
+
 int cmd_classify(int argc, char **argv)
 {
     classify_args args = {.top = 5, .crop = 0.875};
@@ -276,21 +302,17 @@ int cmd_classify(int argc, char **argv)
     if (!cli_options_parse(&usage, argc, argv, &args, &count, &exit_status))
         return exit_status;
     exit_status = CLI_EXIT_UNUSABLE;
+    cli_stop_catch();
     if (!prepare(&c, argv, count))
         goto done;
-    exit_status = CLI_EXIT_OK;
-    for (size_t i = 0; i < c.inputs.count; i++) {
-        mseg_error err = {0};
-        if (classify(&c, &c.inputs.items[i], &err)) {
-            cli_say("%s: %s", c.inputs.items[i].path, err.text);
-            exit_status = CLI_EXIT_SOME_FAILED;
-        }
-    }
-    if (!args.quiet)
+    exit_status = classify_all(&c);
+    if (!args.quiet) {
         say_model(&c);
+        cli_inputs_say_foreign(&c.inputs);
+    }
     if (!cli_sink_close(&c.json))
         exit_status = CLI_EXIT_UNUSABLE;
 done:
     close_all(&c);
-    return exit_status;
+    return cli_stop_signal() ? 128 + cli_stop_signal() : exit_status;
 }

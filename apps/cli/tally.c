@@ -8,18 +8,21 @@
 /* What of a text says the reason: up to the first number, name, detail. Where that is nothing, the status says it. */
 static void print_reason(char text[64], const mseg_error *err)
 {
-    static const char *const before_names[] = {"cannot write", "would write the same output as", "would replace", "no folder",
-                                               "is not below --root"};
+    static const char *const named[][2] = {{"cannot write ", "cannot write the output"},
+                                           {"would write the same output as ", "same output as another input"},
+                                           {"would replace ", "would replace another file"},
+                                           {"is not below --root ", "not below --root"},
+                                           {"no folder ", "no such folder"}};
     size_t length = strcspn(err->text, ":;,(0123456789");
-    for (size_t i = 0; i < sizeof before_names / sizeof *before_names; i++)
-        if (!strncmp(err->text, before_names[i], strlen(before_names[i])))
-            length = strlen(before_names[i]);
     while (length && err->text[length - 1] == ' ')
         length--;
     if (length < 4)
         snprintf(text, 64, "%s", mseg_status_text(err->status));
     else
         snprintf(text, 64, "%.*s", (int)length, err->text);
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++)
+        if (!strncmp(err->text, named[i][0], strlen(named[i][0])))
+            snprintf(text, 64, "%s", named[i][1]);
 }
 
 void cli_tally_add(cli_tally *tally, const mseg_error *err)

@@ -173,7 +173,7 @@ bool cli_journal_open(cli_journal *journal, const char *path, uint64_t mark, boo
 
 bool cli_journal_has(const cli_journal *journal, const cli_input *input)
 {
-    return !journal->file || cli_seen_has(&journal->paths, cli_seen_hash(input->path, strlen(input->path)));
+    return cli_seen_has(&journal->paths, cli_seen_hash(input->path, strlen(input->path)));
 }
 
 mseg_status cli_journal_add(cli_journal *journal, cli_progress *progress, const char *line, mseg_error *err)

@@ -21,7 +21,7 @@ typedef struct cli_journal {
  * starts anew. What is no such file is not touched, unless overwrite is set. False after a line of error. */
 bool cli_journal_open(cli_journal *journal, const char *path, uint64_t mark, bool resume, bool overwrite);
 
-/** Whether the image has its line already, or none can be there. */
+/** Whether the image had its line before this run. */
 bool cli_journal_has(const cli_journal *journal, const cli_input *input);
 
 /** Writes a line. progress: whose bar must not get into it. MSEG_IO, or MSEG_FULL. */
