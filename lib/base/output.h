@@ -21,6 +21,10 @@ mseg_status mseg_output_open(mseg_output *out, const char *path, mseg_error *err
  * happened; on failure nothing is left behind and an older file is untouched. */
 mseg_status mseg_output_commit(mseg_output *out, mseg_error *err);
 
+/** The same, but what has come to stand under that name since the output was opened stays: MSEG_IO, "cannot write the file: File
+ * exists". Not so with what was there before then and is no regular file, which was opened itself. */
+mseg_status mseg_output_commit_new(mseg_output *out, mseg_error *err);
+
 /** Throws the output away; safe on an all-zero *out. */
 void mseg_output_discard(mseg_output *out);
 
