@@ -40,6 +40,11 @@ static const cli_option output_options[] = {
     {0, "json", CLI_OPTION_TEXT, FIELD(json), "FILE",
      .help = "one line of JSON per segmented image: path, size, where the scores lie, milliseconds per stage, pixels per class "
              "('-': standard output)"},
+    {0, "skip-existing", CLI_OPTION_FLAG, FIELD(skip_existing), NULL,
+     .help =
+         "leave images alone whose files are all there as this run would write them, and those with one that mseg did not write"},
+    {'y', "overwrite", CLI_OPTION_FLAG, FIELD(overwrite), NULL,
+     .help = "also replace files that mseg did not write (default: they are an error, mseg's own are replaced)"},
     {'q', "quiet", CLI_OPTION_FLAG, FIELD(quiet), NULL, .help = "no progress bar and no summary; errors are still shown"},
     {'v', "verbose", CLI_OPTION_FLAG, FIELD(verbose), NULL, .help = "a line per image, and the means of their times"},
     {0},
@@ -127,6 +132,20 @@ static bool choose_palette(cli_run_batch *b)
     return false;
 }
 
+static void make_marks(cli_run_batch *b)
+{
+    const cli_run_args *args = b->args;
+    const cli_mark_facts facts = {mseg_model_describe(b->model),
+                                  &b->run,
+                                  &b->outputs.palette,
+                                  args->alpha,
+                                  args->orientation,
+                                  (int)args->tile,
+                                  args->overlap < 0 ? -1 : (int)args->overlap};
+    for (int kind = 0; kind < CLI_MARK_KINDS; kind++)
+        cli_mark_make(b->outputs.marks[kind], (cli_mark_kind)kind, &facts);
+}
+
 /* Makes known what no output may replace; false after a line of error when --json would. */
 static bool guard_files(cli_run_batch *b)
 {
@@ -153,6 +172,10 @@ static bool prepare(cli_run_batch *b, char *const *paths, int count)
         cli_say("run: --shard takes I/N with 1 <= I <= N, not '%s'", args->shard);
         return false;
     }
+    if (args->skip_existing && args->overwrite) {
+        cli_say("run: --skip-existing and --overwrite exclude one another");
+        return false;
+    }
     if (args->scores && cli_network_repeats(&args->network)) {
         cli_say("run: --scores are the logits of one run of the network, which --scales, --flip and --mf do not have");
         return false;
@@ -162,13 +185,16 @@ static bool prepare(cli_run_batch *b, char *const *paths, int count)
                                .overlays = args->overlays,
                                .scores = args->scores,
                                .probabilities = args->probabilities,
-                               .alpha = args->alpha};
+                               .alpha = args->alpha,
+                               .skip_existing = args->skip_existing,
+                               .overwrite = args->overwrite};
     const char *folder = "";
     if (!cli_network_open("run", &args->network, &b->model, &b->run))
         return false;
     const mseg_model_info model = mseg_model_describe(b->model);
     if (!check_tiles(args, &model) || !choose_palette(b))
         return false;
+    make_marks(b);
     if (cli_inputs_collect(&b->inputs, paths, count, &how, &err) || cli_run_open_sessions(b, &err)) {
         cli_say("run: %s", err.text);
         return false;

@@ -1,15 +1,19 @@
 #include "cli/outputs.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/output.h"
-#include "cli/npy.h"
 #include "cli/say.h"
 
-enum { MASKS, OVERLAYS, SCORES, PROBABILITIES, FOLDERS };
+enum {
+    MASKS = CLI_MARK_MASK,
+    OVERLAYS = CLI_MARK_OVERLAY,
+    SCORES = CLI_MARK_SCORES,
+    PROBABILITIES = CLI_MARK_PROBABILITIES,
+    FOLDERS = CLI_MARK_KINDS
+};
 static const char *const kinds[FOLDERS] = {"masks", "overlays", "scores", "probabilities"};
 static const char *const extensions[FOLDERS] = {"png", "png", "npy", "npy"};
 /* Kinds whose files have one name, where folders are one. */
@@ -101,6 +105,14 @@ static char *output_path(const char *folder, const cli_input *input, const char 
     return path;
 }
 
+mseg_status cli_outputs_path(char **path, const cli_outputs *outputs, cli_mark_kind kind, const cli_input *input, mseg_error *err)
+{
+    const char *folders[FOLDERS];
+    folders_of(outputs, folders);
+    *path = folders[kind] ? output_path(folders[kind], input, extensions[kind]) : NULL;
+    return *path || !folders[kind] ? MSEG_OK : mseg_fail(err, MSEG_NOMEM, NULL);
+}
+
 /* Whether no image's file is that of --json or the like; false after a line of error. */
 static bool spares_outputs(const cli_outputs *outputs, const cli_inputs *inputs, const cli_guard *guard)
 {
@@ -164,159 +176,4 @@ bool cli_outputs_fit(const cli_outputs *outputs, const cli_inputs *inputs, const
             return false;
     }
     return !cli_guard_has_output(guard) || spares_outputs(outputs, inputs, guard);
-}
-
-/* ---- files ------------------------------------------------------------------------------------------------------------- */
-
-static mseg_status write_scores(const char *path, const mseg_result *result, mseg_error *err)
-{
-    mseg_output out = {0};
-    mseg_status status = cli_npy_open(&out, path, result->logits_height, result->logits_width, result->classes, err);
-    if (status)
-        return status;
-    size_t pixels = (size_t)result->logits_width * (size_t)result->logits_height;
-    fwrite(result->logits, sizeof(float) * (size_t)result->classes, pixels, out.file);
-    return mseg_output_commit(&out, err);
-}
-
-/* A few rows at a time: all of them may be more than there is memory for. */
-static mseg_status write_probabilities(const char *path, mseg_session *session, const mseg_result *result, mseg_error *err)
-{
-    enum { ROWS = 16 };
-    const int width = result->labels.width, height = result->labels.height;
-    const size_t row = (size_t)width * (size_t)result->classes;
-    mseg_output out = {0};
-    float *rows = calloc(row, ROWS * sizeof *rows);
-    mseg_status status = rows ? cli_npy_open(&out, path, height, width, result->classes, err) : mseg_fail(err, MSEG_NOMEM, NULL);
-    for (int y = 0; y < height && !status; y += ROWS) {
-        const int n = height - y < ROWS ? height - y : ROWS;
-        status = mseg_probabilities(session, y, n, rows, err);
-        if (!status && fwrite(rows, sizeof *rows * row, (size_t)n, out.file) != (size_t)n)
-            status = mseg_fail(err, MSEG_IO, "cannot write the file: %s", strerror(errno));
-    }
-    if (!status)
-        status = mseg_output_commit(&out, err);
-    mseg_output_discard(&out);
-    free(rows);
-    return status;
-}
-
-static mseg_status write_overlay(const char *path, const cli_outputs *outputs, mseg_view photo, const mseg_result *result,
-                                 mseg_error *err)
-{
-    mseg_image picture = {0};
-    mseg_status status = mseg_overlay(&picture, photo, result->labels, &outputs->palette, outputs->alpha, err);
-    if (!status)
-        status = mseg_image_write_png(path, mseg_view_of(&picture), err);
-    mseg_image_free(&picture);
-    return status;
-}
-
-static mseg_status write_one(int kind, const char *path, const cli_outputs *outputs, mseg_view photo, mseg_session *session,
-                             const mseg_result *result, mseg_error *err)
-{
-    switch (kind) {
-    case MASKS:
-        return mseg_image_write_indexed(path, result->labels, &outputs->palette.colors, err);
-    case OVERLAYS:
-        return write_overlay(path, outputs, photo, result, err);
-    case SCORES:
-        return write_scores(path, result, err);
-    default:
-        return write_probabilities(path, session, result, err);
-    }
-}
-
-/* Where a file of an input goes, to be freed. */
-static mseg_status find_path(char **path, const char *folder, const char *extension, const cli_guard *guard,
-                             const cli_input *input, mseg_error *err)
-{
-    *path = output_path(folder, input, extension);
-    return *path ? cli_guard_check(guard, *path, err) : mseg_fail(err, MSEG_NOMEM, NULL);
-}
-
-static mseg_status fail_writing(mseg_error *err, mseg_status status, const char *path, const mseg_error *reason)
-{
-    return mseg_fail(err, status, "cannot write %s: %s", path, reason->text);
-}
-
-mseg_status cli_outputs_write(const cli_outputs *outputs, const cli_guard *guard, const cli_input *input, mseg_view photo,
-                              mseg_session *session, const mseg_result *result, mseg_error *err)
-{
-    const char *folders[FOLDERS];
-    folders_of(outputs, folders);
-    mseg_status status = MSEG_OK;
-    for (int i = 0; i < FOLDERS && !status; i++) {
-        if (!folders[i])
-            continue;
-        char *path;
-        mseg_error reason = {0};
-        status = find_path(&path, folders[i], extensions[i], guard, input, err);
-        if (!status && (status = write_one(i, path, outputs, photo, session, result, &reason)))
-            fail_writing(err, status, path, &reason);
-        free(path);
-    }
-    return status;
-}
-
-/* ---- row by row -------------------------------------------------------------------------------------------------------- */
-
-mseg_status cli_row_outputs_open(cli_row_outputs *rows, const cli_outputs *outputs, const cli_guard *guard,
-                                 const cli_input *input, int width, int height, mseg_error *err)
-{
-    const char *folders[] = {outputs->masks, outputs->overlays};
-    const mseg_png_format formats[] = {{width, height, MSEG_GRAY, &outputs->palette.colors}, {width, height, MSEG_RGB, NULL}};
-    mseg_status status = MSEG_OK;
-    *rows = (cli_row_outputs){.outputs = outputs};
-    for (int i = 0; i < 2 && !status; i++) {
-        mseg_error reason = {0};
-        if (!folders[i])
-            continue;
-        status = find_path(&rows->paths[i], folders[i], "png", guard, input, err);
-        if (!status && (status = mseg_row_writer_open(&rows->writers[i], rows->paths[i], &formats[i], &reason)))
-            fail_writing(err, status, rows->paths[i], &reason);
-    }
-    return status;
-}
-
-static mseg_status put_overlay(cli_row_outputs *rows, const mseg_tile_rows *part, mseg_error *err)
-{
-    const cli_outputs *o = rows->outputs;
-    mseg_image picture = {0};
-    mseg_status status = mseg_overlay_rows(&picture, part->photo, part->labels, part->below, &o->palette, o->alpha, err);
-    if (!status)
-        status = mseg_row_writer_put(rows->writers[1], mseg_view_of(&picture), err);
-    mseg_image_free(&picture);
-    return status;
-}
-
-mseg_status cli_row_outputs_put(cli_row_outputs *rows, const mseg_tile_rows *part, mseg_error *err)
-{
-    mseg_error reason = {0};
-    mseg_status status = mseg_row_writer_put(rows->writers[0], part->labels, &reason);
-    if (status)
-        return fail_writing(err, status, rows->paths[0], &reason);
-    if (rows->writers[1] && (status = put_overlay(rows, part, &reason)))
-        fail_writing(err, status, rows->paths[1], &reason);
-    return status;
-}
-
-mseg_status cli_row_outputs_commit(cli_row_outputs *rows, mseg_error *err)
-{
-    mseg_status status = MSEG_OK;
-    for (int i = 0; i < 2 && !status; i++) {
-        mseg_error reason = {0};
-        if (rows->writers[i] && (status = mseg_row_writer_commit(&rows->writers[i], &reason)))
-            fail_writing(err, status, rows->paths[i], &reason);
-    }
-    return status;
-}
-
-void cli_row_outputs_close(cli_row_outputs *rows)
-{
-    for (int i = 0; i < 2; i++) {
-        mseg_row_writer_discard(&rows->writers[i]);
-        free(rows->paths[i]);
-    }
-    *rows = (cli_row_outputs){0};
 }

@@ -10,6 +10,7 @@ typedef struct outcome {
     char *line; /* for stderr; NULL: nothing to say */
     cli_run_times ms;
     bool failed;
+    cli_outputs_plan plan;
 } outcome;
 
 static mseg_status segment(cli_run_batch *b, mseg_session *session, const cli_input *input, outcome *out, mseg_error *err)
@@ -17,7 +18,12 @@ static mseg_status segment(cli_run_batch *b, mseg_session *session, const cli_in
     if (input->error)
         return mseg_fail(err, MSEG_INVAL, "%s", input->error);
     cli_run_figures f = {0};
-    mseg_status status = cli_run_image(b, session, input, &f, err);
+    cli_outputs_job job;
+    mseg_status status = cli_outputs_look(&job, &b->outputs, &b->guard, input, err);
+    out->plan = job.plan;
+    if (status || job.plan != CLI_OUTPUTS_WRITE)
+        return status;
+    status = cli_run_image(b, session, &job, &f, err);
     out->ms = f.ms;
     if (!status && b->json.stream && !(out->json = cli_run_json(b, input, &f)))
         status = mseg_fail(err, MSEG_NOMEM, NULL);
@@ -68,6 +74,8 @@ static void emit(void *context, void *item)
     if (!failed && done->json)
         cli_sink_line(&b->json, &b->progress, done->json);
     b->failed += failed;
+    b->done_before += !failed && done->plan == CLI_OUTPUTS_DONE;
+    b->left_alone += !failed && done->plan == CLI_OUTPUTS_LEFT_ALONE;
     if (!failed)
         add_times(&b->times, &done->ms);
     cli_progress_step(&b->progress);

@@ -84,13 +84,18 @@ static void say_means(const cli_run_batch *b, size_t images)
 void cli_run_summarise(const cli_run_batch *b, double seconds)
 {
     const mseg_model_info model = mseg_model_describe(b->model);
-    size_t total = b->inputs.count, done = total - b->failed;
+    size_t total = b->inputs.count, skipped = b->done_before + b->left_alone;
+    size_t done = total - b->failed - skipped;
     double rate = seconds > 0 ? (double)done / seconds : 0;
-    char failed[64] = "";
+    char failed[64] = "", before[64] = "", alone[64] = "";
     if (b->failed)
         snprintf(failed, sizeof failed, " (%zu failed)", b->failed);
-    fprintf(stderr, "segmented %zu of %zu image%s%s in %.1f s, %.*f images/s -> %s", done, total, total == 1 ? "" : "s", failed,
-            seconds, rate < 10 ? 1 : 0, rate, b->outputs.masks);
+    if (b->done_before)
+        snprintf(before, sizeof before, " (%zu were there)", b->done_before);
+    if (b->left_alone)
+        snprintf(alone, sizeof alone, " (%zu left alone: not written by mseg)", b->left_alone);
+    fprintf(stderr, "segmented %zu of %zu image%s%s%s%s in %.1f s, %.*f images/s -> %s", done, total, total == 1 ? "" : "s",
+            failed, before, alone, seconds, rate < 10 ? 1 : 0, rate, b->outputs.masks);
     if (b->outputs.overlays)
         fprintf(stderr, ", overlays in %s", b->outputs.overlays);
     cli_entry_say_assumed(&model);

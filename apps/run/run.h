@@ -17,7 +17,7 @@ typedef struct cli_run_args {
     double alpha;
     int orientation;       /* mseg_orientation */
     int64_t tile, overlap; /* 0: not in tiles; -1: the library's overlap */
-    bool recursive, null, quiet, verbose;
+    bool recursive, null, quiet, verbose, skip_existing, overwrite;
 } cli_run_args;
 
 /* Milliseconds by stage. */
@@ -42,7 +42,8 @@ typedef struct cli_run_batch {
     cli_sequence *sequence;
     cli_progress progress;
     size_t emitted, failed;
-    cli_run_times times; /* of all images that did not fail */
+    size_t done_before, left_alone; /* not worked on: cli_outputs_plan */
+    cli_run_times times;            /* of all images that did not fail */
 } cli_run_batch;
 
 /* What is told about an image. */
@@ -54,7 +55,7 @@ typedef struct cli_run_figures {
 } cli_run_figures;
 
 /** Segments one image, whole or in tiles, writes its files and fills in the figures. */
-mseg_status cli_run_image(const cli_run_batch *batch, mseg_session *session, const cli_input *input, cli_run_figures *figures,
+mseg_status cli_run_image(const cli_run_batch *batch, mseg_session *session, const cli_outputs_job *job, cli_run_figures *figures,
                           mseg_error *err);
 
 /** The image's line of JSON, to be freed; NULL when memory runs out. */
