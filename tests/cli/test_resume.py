@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""test_resume.py MSEG [unittest arguments]: what mseg run may replace and what it skips, by the marks that its files carry."""
+"""test_resume.py MSEG MEANWHILE.so [unittest arguments]: what mseg run may replace and what it skips, by the marks that its files carry."""
 import hashlib
 import os
 import re
@@ -18,7 +18,7 @@ import photos
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 import shared  # noqa: E402
 
-MSEG = os.path.abspath(sys.argv.pop(1))
+MSEG, MEANWHILE = (os.path.abspath(sys.argv.pop(1)) for _ in range(2))
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../weights/data')
 TINY = os.path.join(DATA, 'uint8.tflite')
 FOREIGN = 'it exists and mseg did not write it; --overwrite replaces it, --skip-existing leaves it'
@@ -274,6 +274,33 @@ class Resume(unittest.TestCase):
         self.assertIn('cannot write out/masks/p1.png: cannot write the file: File exists\n', done.stderr)
         self.assertEqual((read(self.path('mine')), os.path.exists(self.path('nowhere'))), (b'mine', False))
         self.assertEqual(os.readlink(self.path('out/masks/p1.png')), '../../nowhere')
+
+    def test_files_that_come_meanwhile(self):
+        """Between the look and the writing another program writes the file: what is not mseg's stays; what a second run made of
+        the same is as good; any other of mseg's is told."""
+        if os.environ.get('MSEG_SANITIZE'):
+            print('SKIP: a preloaded library does not go with sanitizers')
+            return
+        self.run_all('-q', out='same')
+        self.run_all('-q', size='97', out='other')
+        for way, kinds in [([], tuple(KINDS)), (['--tile', '65'], ('masks', 'overlays'))]:
+            if way:
+                self.run_all('-q', *way, out='same', kinds=kinds)
+            for kind in kinds:
+                name = f'{kind}/p1.{KINDS[kind]}'
+                for file, said in [('in/p0.png', FOREIGN), (f'same/{name}', None), (f'other/{name}', 'cannot write the file: File exists')]:
+                    shutil.rmtree(self.path('out'), ignore_errors=True)
+                    environment = {**os.environ, 'LD_PRELOAD': MEANWHILE, 'MEANWHILE_NAME': name, 'MEANWHILE_FILE': self.path(file)}
+                    done = self.run_all('-q', *way, kinds=kinds, status=1 if said else 0, env=environment)
+                    self.assertEqual(done.stderr, f'mseg: in/p1.png: cannot write out/{name}: {said}\n' if said else '')
+                    self.assertEqual(read(self.path('out', name)), read(self.path(file)))
+
+    def test_the_mask_comes_last(self):
+        for kind in ['overlays', 'scores', 'probabilities']:
+            os.makedirs(self.path('out', kind, f'p1.{KINDS[kind]}'))
+            self.assertIn('Is a directory', self.run_all('-q', status=1).stderr)
+            self.assertEqual(sorted(os.listdir(self.path('out/masks'))), ['p0.png', 'p2.png'])
+            shutil.rmtree(self.path('out'))
 
     def test_long_names(self):
         """The line keeps its end, and the end of the path."""
