@@ -2,7 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/output.h"
 #include "cli/class_keys.h"
 #include "cli/classes.h"
 #include "cli/lines.h"
@@ -26,7 +28,8 @@ static const cli_option input_options[] = {
     {0},
 };
 static const cli_option output_options[] = {
-    {'o', "output", CLI_OPTION_TEXT, FIELD(masks), "DIR", .help = "folder for the masks (default mseg-out/masks)"},
+    {'o', "output", CLI_OPTION_TEXT, FIELD(masks), "DIR|FILE",
+     .help = "folder for the masks (default mseg-out/masks); with one image in X.png is the mask itself, - standard output"},
     {0, "keep-extension", CLI_OPTION_FLAG, FIELD(keep_extension), NULL,
      .help = "a.jpg becomes a.jpg.png, so that a.jpg and a.png may lie side by side"},
     {0, "overlay", CLI_OPTION_TEXT, FIELD(overlays), "DIR",
@@ -45,6 +48,11 @@ static const cli_option output_options[] = {
     {0, "json", CLI_OPTION_TEXT, FIELD(json), "FILE",
      .help = "one line of JSON per segmented image: path, size, where the scores lie, milliseconds per stage, pixels per class "
              "('-': standard output)"},
+    {0, "skip-existing", CLI_OPTION_FLAG, FIELD(skip_existing), NULL,
+     .help =
+         "leave images alone whose files are all there as this run would write them, and those with one that mseg did not write"},
+    {'y', "overwrite", CLI_OPTION_FLAG, FIELD(overwrite), NULL,
+     .help = "also replace files that mseg did not write (default: they are an error, mseg's own are replaced)"},
     {'q', "quiet", CLI_OPTION_FLAG, FIELD(quiet), NULL, .help = "no progress bar and no summary; errors are still shown"},
     {'v', "verbose", CLI_OPTION_FLAG, FIELD(verbose), NULL, .help = "a line per image, and the means of their times"},
     {0},
@@ -138,6 +146,20 @@ static bool choose_palette(cli_run_batch *b)
     return false;
 }
 
+static void make_marks(cli_run_batch *b)
+{
+    const cli_run_args *args = b->args;
+    const cli_mark_facts facts = {mseg_model_describe(b->model),
+                                  &b->run,
+                                  &b->outputs.palette,
+                                  args->alpha,
+                                  args->orientation,
+                                  (int)args->tile,
+                                  args->overlap < 0 ? -1 : (int)args->overlap};
+    for (int kind = 0; kind < CLI_MARK_KINDS; kind++)
+        cli_mark_make(b->outputs.marks[kind], (cli_mark_kind)kind, &facts);
+}
+
 /* Makes known what no output may replace; false after a line of error when --json would. */
 static bool guard_files(cli_run_batch *b)
 {
@@ -167,6 +189,50 @@ static bool choose_inputs(cli_run_batch *b)
     return false;
 }
 
+static bool is_folder(const char *path)
+{
+    struct stat info;
+    return !stat(path, &info) && S_ISDIR(info.st_mode);
+}
+
+/* -o X.png is a file where one image goes in and it is no folder, -o - standard output; false after a line of error. */
+static bool choose_file(cli_run_batch *b, const char *path, int count)
+{
+    const char *name = b->args->masks, *refused = NULL;
+    const bool one = count == 1 && !is_folder(path) && (strcmp(path, "-") != 0 || b->inputs.picture);
+    if (!strcmp(name, "-")) {
+        if (!b->all_known || b->total != 1)
+            refused = "-o - writes the mask of one image; name one";
+        else if (b->args->json && cli_sink_descriptor(b->args->json) == STDOUT_FILENO)
+            refused = "-o - and --json - would both write to standard output";
+        else if (isatty(STDOUT_FILENO))
+            refused = "-o - would write a PNG to the terminal; redirect standard output";
+        b->outputs.file = MSEG_STDOUT;
+    } else if (one && cli_is_mask_name(name) && !is_folder(name)) {
+        b->outputs.file = name;
+    }
+    if (b->outputs.file)
+        b->outputs.masks = NULL;
+    if (refused)
+        cli_say("run: %s", refused);
+    return !refused;
+}
+
+/* By what lines of --json are known as of the same kind of run: all that they tell depends on. */
+static uint64_t journal_mark(const cli_run_batch *b)
+{
+    const cli_outputs *o = &b->outputs;
+    cli_text text = {0};
+    for (int kind = 0; kind < CLI_MARK_KINDS; kind++)
+        cli_text_add(&text, "%s\n", o->marks[kind]);
+    cli_text_add(&text, "%s\n%s\n", o->scores ? o->scores : "", o->probabilities ? o->probabilities : "");
+    for (int id = 0; id < 256; id++)
+        cli_text_add(&text, "%s\n", b->keys[id] ? b->keys[id] : "");
+    const uint64_t mark = text.bytes ? cli_seen_hash(text.bytes, text.size) : 0;
+    free(cli_text_take(&text));
+    return mark;
+}
+
 /* Makes the folders and --json; false after a line of error. */
 static bool open_outputs(cli_run_batch *b)
 {
@@ -177,7 +243,7 @@ static bool open_outputs(cli_run_batch *b)
         cli_say("%s: %s", folder, err.text);
         return false;
     }
-    return guard_files(b) && cli_journal_open(&b->journal, args->json, 0, args->skip_existing, args->overwrite);
+    return guard_files(b) && cli_journal_open(&b->journal, args->json, journal_mark(b), args->skip_existing, args->overwrite);
 }
 
 /* All that can stop the run before its first image; false after a line of error. */
@@ -185,6 +251,10 @@ static bool prepare(cli_run_batch *b, char *const *paths, int count)
 {
     const cli_run_args *args = b->args;
     mseg_error err = {0};
+    if (args->skip_existing && args->overwrite) {
+        cli_say("run: --skip-existing and --overwrite exclude one another");
+        return false;
+    }
     if (args->scores && cli_network_repeats(&args->network)) {
         cli_say("run: --scores are the logits of one run of the network, which --scales, --flip and --mf do not have");
         return false;
@@ -194,18 +264,32 @@ static bool prepare(cli_run_batch *b, char *const *paths, int count)
                                .overlays = args->overlays,
                                .scores = args->scores,
                                .probabilities = args->probabilities,
-                               .alpha = args->alpha};
+                               .alpha = args->alpha,
+                               .keep_extension = args->keep_extension,
+                               .skip_existing = args->skip_existing,
+                               .overwrite = args->overwrite};
     if (!choose_inputs(b) || !cli_network_open("run", &args->network, &b->model, &b->run))
         return false;
     const mseg_model_info model = mseg_model_describe(b->model);
     if (!check_tiles(args, &model) || !choose_palette(b))
         return false;
-    if (cli_inputs_open(&b->inputs, paths, count, &b->how, &err) || (!args->dry_run && cli_run_open_sessions(b, &err))) {
+    make_marks(b);
+    const size_t jobs = (size_t)cli_network_jobs(&args->network);
+    if (cli_inputs_open(&b->inputs, paths, count, &b->how, &err) ||
+        cli_inputs_look_ahead(&b->inputs, jobs > 1 ? jobs : 2, &b->total, &b->all_known, &err)) {
         if (err.status != MSEG_CANCELLED)
             cli_say("run: %s", err.text);
         return false;
     }
-    return args->dry_run || open_outputs(b);
+    if (!choose_file(b, paths[0], count))
+        return false;
+    if (args->dry_run)
+        return true;
+    if (cli_run_open_sessions(b, &err)) {
+        cli_say("run: %s", err.text);
+        return false;
+    }
+    return open_outputs(b);
 }
 
 static void release(cli_run_batch *b)
@@ -220,7 +304,7 @@ static void release(cli_run_batch *b)
     cli_guard_free(&b->guard);
     cli_inputs_free(&b->inputs);
     free(b->model_path);
-    mseg_palette_free(&b->outputs.palette);
+    cli_outputs_free(&b->outputs);
     cli_class_keys_free(b->keys);
 }
 

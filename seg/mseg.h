@@ -643,6 +643,8 @@ MSEG_API mseg_status mseg_model_open_random(mseg_model **model, const char *arch
 /** Whether what is before the description's first colon is a network's name. */
 MSEG_API bool mseg_architecture_known(const char *description);
 
+#include "image/png_mark.h"
+
 typedef struct mseg_layer {
     char name[64];    /* "backbone.block3" */
     const char *kind; /* "conv", "inverted residual", "global average pool" ... */

@@ -199,7 +199,7 @@ static mseg_status read_line(cli_inputs *inputs, mseg_error *err)
     mseg_status status = list->opened ? MSEG_OK : cli_lines_open(&list->lines, "-", list->options->null, &why);
     list->opened = true;
     if (!status && list->lines.picture) {
-        list->ended = true;
+        list->ended = inputs->picture = true;
         return read_image(list, err);
     }
     if (!status)

@@ -22,6 +22,7 @@ typedef struct cli_inputs {
     uint64_t *files; /* fingerprints of all image files, those of other shards too, sorted */
     size_t n_files, file_capacity;
     uint64_t foreign[CLI_FOREIGN_KINDS]; /* images in the folders that are not taken, by kind (names.h) */
+    bool picture;                        /* what came on standard input is an image */
     struct cli_list *list;               /* what is still to come from standard input; NULL: nothing */
 } cli_inputs;
 

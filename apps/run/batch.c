@@ -22,11 +22,11 @@ static void stop(cli_run_batch *b, cli_run_end why)
     atomic_compare_exchange_strong(&b->end, &none, (int)why);
 }
 
-static mseg_status segment(cli_run_batch *b, mseg_session *session, outcome *out)
+static mseg_status segment(cli_run_batch *b, mseg_session *session, const cli_outputs_job *job, outcome *out)
 {
     cli_run_figures f = {0};
     mseg_error *err = &out->error;
-    mseg_status status = cli_run_image(b, session, &out->input, &f, err);
+    mseg_status status = cli_run_image(b, session, job, &f, err);
     out->ms = f.ms;
     if (!status && b->journal.sink.stream && !(out->json = cli_run_json(b, &out->input, &f)))
         status = mseg_fail(err, MSEG_NOMEM, NULL);
@@ -35,15 +35,26 @@ static mseg_status segment(cli_run_batch *b, mseg_session *session, outcome *out
     return status;
 }
 
-/* Does what is still to be done. */
+mseg_status cli_run_look(const cli_run_batch *b, const cli_input *input, cli_outputs_job *job, mseg_error *err)
+{
+    if (input->error)
+        return mseg_fail(err, MSEG_INVAL, "%s", input->error);
+    mseg_status status = cli_outputs_look(job, &b->outputs, &b->guard, input, err);
+    if (!status && job->plan == CLI_OUTPUTS_DONE && b->journal.file && !cli_journal_has(&b->journal, input))
+        job->plan = CLI_OUTPUTS_WRITE;
+    return status;
+}
+
+/* Does what is still to be done of an input. */
 static void work_on(cli_run_batch *b, mseg_session *session, outcome *out)
 {
-    mseg_error *err = &out->error;
-    out->fate = CLI_RUN_FAILED;
-    if (out->input.error ? mseg_fail(err, MSEG_INVAL, "%s", out->input.error) : cli_run_look(b, &out->input, &out->fate, err))
-        out->fate = CLI_RUN_FAILED;
-    else if (out->fate == CLI_RUN_DONE && segment(b, session, out))
-        out->fate = err->status == MSEG_FULL ? CLI_RUN_NOT_DONE : CLI_RUN_FAILED;
+    static const cli_run_fate fates[] = {
+        [CLI_OUTPUTS_WRITE] = CLI_RUN_DONE, [CLI_OUTPUTS_DONE] = CLI_RUN_SKIPPED, [CLI_OUTPUTS_LEFT_ALONE] = CLI_RUN_LEFT};
+    cli_outputs_job job;
+    mseg_status status = cli_run_look(b, &out->input, &job, &out->error);
+    out->fate = status ? CLI_RUN_FAILED : fates[job.plan];
+    if (!status && job.plan == CLI_OUTPUTS_WRITE && segment(b, session, &job, out))
+        out->fate = out->error.status == MSEG_FULL ? CLI_RUN_NOT_DONE : CLI_RUN_FAILED;
     if (out->fate == CLI_RUN_NOT_DONE)
         stop(b, CLI_RUN_FULL);
     else if (out->fate == CLI_RUN_FAILED && b->args->fail_fast)
@@ -133,10 +144,10 @@ static void emit(void *context, void *item)
     outcome *done = item;
     if (done->fate == CLI_RUN_FAILED || (done->fate == CLI_RUN_NOT_DONE && !b->counts[CLI_RUN_NOT_DONE]))
         say(b, done->input.path, &done->error);
-    else if (done->fate == CLI_RUN_DONE && !add_line(b, done))
-        done->fate = CLI_RUN_NOT_DONE;
     else if (done->line)
         cli_progress_print(&b->progress, done->line);
+    if (done->fate == CLI_RUN_DONE && !add_line(b, done))
+        done->fate = CLI_RUN_NOT_DONE;
     if (done->fate == CLI_RUN_FAILED)
         cli_tally_add(&b->failures, &done->error);
     else if (done->fate == CLI_RUN_DONE)
@@ -161,14 +172,12 @@ mseg_status cli_run_open_sessions(cli_run_batch *b, mseg_error *err)
 {
     int jobs = cli_network_jobs(&b->args->network);
     const bool heavy = b->args->tile || cli_network_repeats(&b->args->network);
-    mseg_status status = cli_inputs_look_ahead(&b->inputs, (size_t)jobs, &b->total, &b->all_known, err);
-    if (status)
-        return status;
     b->n_sessions = (b->total >= (size_t)jobs || !b->all_known) && !heavy ? jobs : 1;
     b->sessions = calloc((size_t)b->n_sessions, sizeof *b->sessions);
     if (!b->sessions || mseg_pool_open(&b->pool, jobs))
         return mseg_fail(err, MSEG_NOMEM, "cannot start %d threads: out of memory", jobs);
-    if ((status = cli_sequence_open(&b->sequence, 16 * jobs, emit, b)))
+    mseg_status status = cli_sequence_open(&b->sequence, 16 * jobs, emit, b);
+    if (status)
         return mseg_fail(err, status, NULL);
     for (int i = 0; i < b->n_sessions && !status; i++)
         status = mseg_session_open(&b->sessions[i], b->model, b->n_sessions == 1 ? b->pool : NULL, err);

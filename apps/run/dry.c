@@ -7,24 +7,18 @@
 /* One input; prints what becomes of it. */
 static void print(cli_run_batch *b, const cli_input *input)
 {
-    static const char *const verbs[CLI_RUN_FATES] = {"segment", "skip", "leave"};
+    static const char *const verbs[] = {
+        [CLI_OUTPUTS_WRITE] = "segment", [CLI_OUTPUTS_DONE] = "skip", [CLI_OUTPUTS_LEFT_ALONE] = "leave"};
     mseg_error err = {0};
-    cli_run_fate fate = CLI_RUN_FAILED;
-    char *path = cli_outputs_mask_path(&b->outputs, input);
-    if (!path)
-        mseg_fail(&err, MSEG_NOMEM, NULL);
-    else if (input->error)
-        mseg_fail(&err, MSEG_INVAL, "%s", input->error);
-    else
-        cli_run_look(b, input, &fate, &err);
-    if (err.status) {
-        fate = CLI_RUN_FAILED;
+    cli_outputs_job job;
+    char *path = NULL;
+    if (cli_run_look(b, input, &job, &err) || cli_outputs_path(&path, &b->outputs, CLI_MARK_MASK, input, &err)) {
         cli_say("%s: %s", input->path, err.text);
-        cli_tally_add(&b->failures, &err);
+        b->counts[CLI_RUN_FAILED]++;
     } else {
-        printf("%s %s -> %s\n", verbs[fate], input->path, path);
+        printf("%s %s -> %s\n", verbs[job.plan], input->path, path);
+        b->counts[CLI_RUN_DONE] += job.plan == CLI_OUTPUTS_WRITE;
     }
-    b->counts[fate]++;
     free(path);
 }
 

@@ -138,7 +138,7 @@ void cli_run_summarise(const cli_run_batch *b, double seconds)
     char counts[192];
     print_counts(b, counts, sizeof counts);
     fprintf(stderr, "segmented %zu of %zu image%s%s in %.1f s, %.*f images/s -> %s", done, total, total == 1 ? "" : "s", counts,
-            seconds, rate < 10 ? 1 : 0, rate, b->outputs.masks);
+            seconds, rate < 10 ? 1 : 0, rate, b->outputs.file ? b->outputs.file : b->outputs.masks);
     if (b->outputs.overlays)
         fprintf(stderr, ", overlays in %s", b->outputs.overlays);
     cli_entry_say_assumed(&model);

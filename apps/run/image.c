@@ -26,19 +26,19 @@ static void count_pixels(mseg_view labels, int64_t counts[256])
         count_row(labels.data + (size_t)y * labels.stride, labels.width, counts);
 }
 
-static mseg_status segment_whole(cli_run_batch *b, mseg_session *session, const cli_input *input, cli_run_figures *f,
+static mseg_status segment_whole(cli_run_batch *b, mseg_session *session, const cli_outputs_job *job, cli_run_figures *f,
                                  mseg_error *err)
 {
     mseg_image photo = {0};
     mseg_result result = {0};
     double start = cli_now_ms();
-    mseg_status status = mseg_image_read(&photo, input->path, (mseg_orientation)b->args->orientation, &b->limits, err);
+    mseg_status status = mseg_image_read(&photo, job->input->path, (mseg_orientation)b->args->orientation, &b->limits, err);
     f->ms.decode = cli_now_ms() - start;
     if (!status)
         status = mseg_segment(session, mseg_view_of(&photo), &b->run, &result, err);
     start = cli_now_ms();
     if (!status)
-        status = cli_outputs_write(&b->outputs, &b->guard, input, mseg_view_of(&photo), session, &result, err);
+        status = cli_outputs_write(job, mseg_view_of(&photo), session, &result, err);
     f->ms.write = cli_now_ms() - start;
     f->width = photo.width;
     f->height = photo.height;
@@ -70,7 +70,7 @@ static mseg_status take_rows(void *context, const mseg_tile_rows *rows, mseg_err
     return status;
 }
 
-static mseg_status segment_tiles(cli_run_batch *b, mseg_session *session, const cli_input *input, cli_run_figures *f,
+static mseg_status segment_tiles(cli_run_batch *b, mseg_session *session, const cli_outputs_job *job, cli_run_figures *f,
                                  mseg_error *err)
 {
     mseg_tile_options options;
@@ -81,13 +81,14 @@ static mseg_status segment_tiles(cli_run_batch *b, mseg_session *session, const 
     mseg_tiled result = {0};
     mseg_image_reader *reader;
     const double start = cli_now_ms();
-    mseg_status status = mseg_image_reader_open(&reader, input->path, (mseg_orientation)b->args->orientation, &b->limits, err);
+    mseg_status status =
+        mseg_image_reader_open(&reader, job->input->path, (mseg_orientation)b->args->orientation, &b->limits, err);
     const double open_ms = cli_now_ms() - start;
     if (status)
         return status;
     f->width = mseg_image_reader_width(reader);
     f->height = mseg_image_reader_height(reader);
-    status = cli_row_outputs_open(&t.files, &b->outputs, &b->guard, input, f->width, f->height, err);
+    status = cli_row_outputs_open(&t.files, job, f->width, f->height, err);
     if (!status)
         status = mseg_segment_tiled(session, reader, &options, take_rows, &t, &result, err);
     if (!status)
@@ -100,7 +101,8 @@ static mseg_status segment_tiles(cli_run_batch *b, mseg_session *session, const 
     return status;
 }
 
-mseg_status cli_run_image(cli_run_batch *b, mseg_session *session, const cli_input *input, cli_run_figures *f, mseg_error *err)
+mseg_status cli_run_image(cli_run_batch *b, mseg_session *session, const cli_outputs_job *job, cli_run_figures *f,
+                          mseg_error *err)
 {
-    return (b->args->tile ? segment_tiles : segment_whole)(b, session, input, f, err);
+    return (b->args->tile ? segment_tiles : segment_whole)(b, session, job, f, err);
 }

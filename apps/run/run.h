@@ -84,7 +84,7 @@ typedef struct cli_run_figures {
 } cli_run_figures;
 
 /** Segments one image, whole or in tiles, writes its files and fills in the figures. */
-mseg_status cli_run_image(cli_run_batch *batch, mseg_session *session, const cli_input *input, cli_run_figures *figures,
+mseg_status cli_run_image(cli_run_batch *batch, mseg_session *session, const cli_outputs_job *job, cli_run_figures *figures,
                           mseg_error *err);
 
 /** The image's line of JSON, to be freed; NULL when memory runs out. */
@@ -102,9 +102,9 @@ void cli_run_summarise(const cli_run_batch *batch, double seconds);
 /** Opens pool, sequence and sessions, once inputs and model are known; what would fail for every image fails here. */
 mseg_status cli_run_open_sessions(cli_run_batch *batch, mseg_error *err);
 
-/** Whether there is anything to do for an input: CLI_RUN_DONE (it is to be done), CLI_RUN_SKIPPED or CLI_RUN_LEFT. Errors: what
- * stands in its outputs' place may not be replaced, or cannot be read. */
-mseg_status cli_run_look(const cli_run_batch *batch, const cli_input *input, cli_run_fate *fate, mseg_error *err);
+/** Looks what is to become of an input: job->plan, and CLI_OUTPUTS_WRITE, too, where its line of JSON is missing. Errors: of the
+ * input, or of what stands in its outputs' place. */
+mseg_status cli_run_look(const cli_run_batch *batch, const cli_input *input, cli_outputs_job *job, mseg_error *err);
 
 /** Does all images, as far as nothing ends that, and emits their lines in order; the seconds that took. */
 double cli_run_all(cli_run_batch *batch);

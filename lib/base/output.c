@@ -88,6 +88,8 @@ static int find_target(const char *path, char **final)
     if (!*path)
         return ENOENT;
     bool exists = !stat(path, &st);
+    if (!strcmp(path, MSEG_STDOUT))
+        return 0;
     if (exists && S_ISDIR(st.st_mode))
         return EISDIR;
     if (exists && !S_ISREG(st.st_mode))
@@ -103,7 +105,7 @@ mseg_status mseg_output_open(mseg_output *out, const char *path, mseg_error *err
     if (code)
         goto failed;
     if (!out->path) {
-        fd = open(path, O_WRONLY | O_CLOEXEC);
+        fd = strcmp(path, MSEG_STDOUT) ? open(path, O_WRONLY | O_CLOEXEC) : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
     } else {
         fd = open_unnamed(out->path);
         if (fd < 0 && errno == EOPNOTSUPP)
@@ -141,28 +143,47 @@ static int replace_by_link(const char *source, const char *path)
 }
 
 /* Gives the unnamed file fd the name path; 0 or an errno. linkat never replaces, hence the detour when path exists. */
-static int link_unnamed(int fd, const char *path)
+static int link_unnamed(int fd, const char *path, bool replace)
 {
     char source[64];
     snprintf(source, sizeof source, "/proc/self/fd/%d", fd);
     if (!linkat(AT_FDCWD, source, AT_FDCWD, path, AT_SYMLINK_FOLLOW))
         return 0;
-    return errno == EEXIST ? replace_by_link(source, path) : errno;
+    return errno == EEXIST && replace ? replace_by_link(source, path) : errno;
+}
+
+/* Renames, but not over what is there; 0 or an errno. The kernel can do it on most file systems, on others links may be had;
+ * where there are neither, as on FAT, what is there is looked for just before. */
+static int rename_new(const char *from, const char *to)
+{
+    struct stat st;
+    if (!renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE))
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return errno;
+    if (!link(from, to)) {
+        unlink(from);
+        return 0;
+    }
+    if (errno == EEXIST || !lstat(to, &st))
+        return EEXIST;
+    return rename(from, to) ? errno : 0;
 }
 
 /* Puts the written file in place; fd is the unnamed file, unused when it has a temporary name. 0 or an errno. */
-static int put_in_place(mseg_output *out, int fd)
+static int put_in_place(mseg_output *out, int fd, bool replace)
 {
     if (!out->temporary)
-        return link_unnamed(fd, out->path);
-    if (rename(out->temporary, out->path))
-        return errno;
+        return link_unnamed(fd, out->path, replace);
+    int code = replace ? rename(out->temporary, out->path) ? errno : 0 : rename_new(out->temporary, out->path);
+    if (code)
+        return code;
     free(out->temporary);
     out->temporary = NULL;
     return 0;
 }
 
-mseg_status mseg_output_commit(mseg_output *out, mseg_error *err)
+static mseg_status commit(mseg_output *out, bool replace, mseg_error *err)
 {
     /* A second descriptor keeps the unnamed file alive while fclose reports what it has to report. */
     bool unnamed = out->path && !out->temporary;
@@ -174,11 +195,21 @@ mseg_status mseg_output_commit(mseg_output *out, mseg_error *err)
         code = errno ? errno : EIO;
     out->file = NULL;
     if (!code && out->path)
-        code = put_in_place(out, fd);
+        code = put_in_place(out, fd, replace);
     if (fd >= 0)
         close(fd);
     mseg_output_discard(out);
     return code ? mseg_fail_errno(err, "cannot write the file", code) : MSEG_OK;
+}
+
+mseg_status mseg_output_commit(mseg_output *out, mseg_error *err)
+{
+    return commit(out, true, err);
+}
+
+mseg_status mseg_output_commit_new(mseg_output *out, mseg_error *err)
+{
+    return commit(out, false, err);
 }
 
 void mseg_output_discard(mseg_output *out)

@@ -13,6 +13,9 @@ typedef struct mseg_output {
     char *temporary; /* temporary name, NULL when unnamed */
 } mseg_output;
 
+/* Standard output: it is written to, and the file that it may be connected to not replaced. */
+#define MSEG_STDOUT "/dev/stdout"
+
 /** Opens an output for path; its folder must exist. A symbolic link's target is what gets written. On failure *out is all zero.
  */
 mseg_status mseg_output_open(mseg_output *out, const char *path, mseg_error *err);
@@ -20,6 +23,10 @@ mseg_status mseg_output_open(mseg_output *out, const char *path, mseg_error *err
 /** Flushes, checks for write errors and puts the file in place, replacing an older one. *out is all zero afterwards, whatever
  * happened; on failure nothing is left behind and an older file is untouched. */
 mseg_status mseg_output_commit(mseg_output *out, mseg_error *err);
+
+/** The same, but what has come to stand under that name since the output was opened stays: MSEG_IO, "cannot write the file: File
+ * exists". Not so with what was there before then and is no regular file, which was opened itself. */
+mseg_status mseg_output_commit_new(mseg_output *out, mseg_error *err);
 
 /** Throws the output away; safe on an all-zero *out. */
 void mseg_output_discard(mseg_output *out);

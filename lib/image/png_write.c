@@ -6,6 +6,8 @@
 #include <zlib.h>
 
 #include "image/encode.h"
+#include "image/png_chunk.h"
+#include "image/png_mark.h"
 #include "image/view.h"
 
 /* Everything lives here and not in locals of the function that calls setjmp, so that longjmp clobbers nothing. */
@@ -76,6 +78,13 @@ static void on_flush(png_structp png)
     (void)png;
 }
 
+static void set_mark(mseg_png_encoder *e, const char *mark)
+{
+    char keyword[] = MSEG_PNG_KEYWORD, text[MSEG_PNG_MARK_SIZE]; /* libpng takes no const ones */
+    snprintf(text, sizeof text, "%s", mark);
+    png_set_text(e->png, e->info, &(png_text){.compression = PNG_TEXT_COMPRESSION_NONE, .key = keyword, .text = text}, 1);
+}
+
 static void write_header(mseg_png_encoder *e)
 {
     const mseg_png_format *f = &e->format;
@@ -99,6 +108,8 @@ static void write_header(mseg_png_encoder *e)
         png_set_compression_mem_level(e->png, 5);
     }
     png_set_filter(e->png, PNG_FILTER_TYPE_BASE, e->entries ? PNG_FILTER_NONE : PNG_FILTER_PAETH);
+    if (f->mark)
+        set_mark(e, f->mark);
     png_write_info(e->png, e->info);
 }
 
@@ -119,12 +130,22 @@ static mseg_status run(mseg_png_encoder *e, void (*step)(mseg_png_encoder *), ms
     return e->status;
 }
 
+static bool mark_fits(const char *mark)
+{
+    size_t length = 0;
+    while (mark && mark[length] >= ' ' && mark[length] <= '~' && length < MSEG_PNG_MARK_SIZE)
+        length++;
+    return !mark || (!mark[length] && length < MSEG_PNG_MARK_SIZE);
+}
+
 static mseg_status check_format(const mseg_png_format *f, mseg_error *err)
 {
     if (f->width < 1 || f->height < 1)
         return mseg_fail(err, MSEG_INVAL, "width %d and height %d: not a PNG", f->width, f->height);
     if (f->format != MSEG_GRAY && f->format != MSEG_RGB)
         return mseg_fail(err, MSEG_INVAL, "format %d: a PNG is written as MSEG_GRAY or MSEG_RGB", (int)f->format);
+    if (!mark_fits(f->mark))
+        return mseg_fail(err, MSEG_INVAL, "a mark is of up to %d characters of ASCII", MSEG_PNG_MARK_SIZE - 1);
     const int count = f->colors ? f->colors->count : 0;
     if (count < 0 || count > 256 || (count && f->format != MSEG_GRAY))
         return mseg_fail(err, MSEG_INVAL, "%d colours: an indexed PNG is of MSEG_GRAY and has at most 256", count);
@@ -203,7 +224,7 @@ void mseg_png_encoder_close(mseg_png_encoder **pointer)
 /* That of a whole view. */
 static mseg_png_format format_of(mseg_view image, const mseg_colors *colors)
 {
-    return (mseg_png_format){image.width, image.height, image.format == MSEG_GRAY ? MSEG_GRAY : MSEG_RGB, colors};
+    return (mseg_png_format){image.width, image.height, image.format == MSEG_GRAY ? MSEG_GRAY : MSEG_RGB, colors, NULL};
 }
 
 mseg_status mseg_image_encode_png(mseg_view image, const mseg_colors *colors, uint8_t **bytes, size_t *size, mseg_error *err)

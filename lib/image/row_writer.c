@@ -28,7 +28,7 @@ mseg_status mseg_row_writer_put(mseg_row_writer *writer, mseg_view rows, mseg_er
     return mseg_png_encoder_put(writer->encoder, rows, err);
 }
 
-mseg_status mseg_row_writer_commit(mseg_row_writer **writer, mseg_error *err)
+static mseg_status finish(mseg_row_writer **writer, mseg_status (*commit)(mseg_output *, mseg_error *), mseg_error *err)
 {
     mseg_status status = MSEG_OK;
     if (!*writer)
@@ -36,9 +36,19 @@ mseg_status mseg_row_writer_commit(mseg_row_writer **writer, mseg_error *err)
     if (!mseg_png_encoder_is_complete((*writer)->encoder))
         status = mseg_fail(err, MSEG_INVAL, "rows are missing");
     if (!status)
-        status = mseg_output_commit(&(*writer)->output, err);
+        status = commit(&(*writer)->output, err);
     mseg_row_writer_discard(writer);
     return status;
+}
+
+mseg_status mseg_row_writer_commit(mseg_row_writer **writer, mseg_error *err)
+{
+    return finish(writer, mseg_output_commit, err);
+}
+
+mseg_status mseg_row_writer_commit_new(mseg_row_writer **writer, mseg_error *err)
+{
+    return finish(writer, mseg_output_commit_new, err);
 }
 
 void mseg_row_writer_discard(mseg_row_writer **writer)

@@ -12,6 +12,9 @@ typedef struct mseg_png_format {
     int width, height;
     mseg_format format;        /* MSEG_GRAY or MSEG_RGB */
     const mseg_colors *colors; /* of MSEG_GRAY: indexed; NULL or count 0: not so. Needed only while opening */
+    /* Up to 255 characters of ASCII from space to tilde, which the file carries as a text called "mseg" before its picture
+     * (mseg_png_mark reads it); NULL: none. Needed only while opening */
+    const char *mark;
 } mseg_png_format;
 
 /* A PNG file written a few rows at a time: memory for two rows, whatever the height. Whole or not at all: an older file is
@@ -30,6 +33,9 @@ MSEG_API mseg_status mseg_row_writer_put(mseg_row_writer *writer, mseg_view rows
 /** Puts the file in place. *writer is NULL afterwards, whatever happened. MSEG_INVAL when rows are missing and when there is no
  * writer. */
 MSEG_API mseg_status mseg_row_writer_commit(mseg_row_writer **writer, mseg_error *err);
+
+/** The same, but a file that has come to stand there since the writer was opened stays: MSEG_IO. */
+MSEG_API mseg_status mseg_row_writer_commit_new(mseg_row_writer **writer, mseg_error *err);
 
 /** Throws the file away; NULL-safe; sets *writer to NULL. */
 MSEG_API void mseg_row_writer_discard(mseg_row_writer **writer);

@@ -72,10 +72,12 @@ class Convert(unittest.TestCase):
         return json.loads(self.mseg('info', '--json', '--precision', 'float', model, *options).stdout)
 
     def logits(self, model, *options):
-        """The logits of the photo, as an .npy file's bytes."""
+        """The logits of the photo, as the bytes of NumPy's own file of them."""
         shutil.rmtree(self.path('scores'), ignore_errors=True)
         self.mseg('run', '-q', '-j1', '-m', model, '--precision', 'float', '--scores', 'scores', '-o', 'masks', *options, 'photo.png')
-        return read(self.path('scores/photo.npy'))
+        file = io.BytesIO()
+        np.save(file, np.load(self.path('scores/photo.npy')))
+        return file.getvalue()
 
     def probabilities(self, model):
         told = json.loads(self.mseg('classify', '-q', '-j1', '-k', '1000', '-m', model, '--precision', 'float', '--json', '-', 'photo.png').stdout)

@@ -1,5 +1,6 @@
 mseg_test(image/test_png.c image kernels base)
 mseg_test(image/test_jpeg.c image kernels base)
+mseg_test(image/test_mark.c image kernels base)
 mseg_test(image/test_exif.c image kernels base)
 mseg_test(image/test_resize.c image kernels base)
 mseg_test(image/test_refusals.c image kernels base)

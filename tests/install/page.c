@@ -99,7 +99,7 @@ static void both(mseg_session *session, const char *photo)
     options.size = 257;
     must(mseg_palette_load(&voc, "voc", &err), &err);
     must(mseg_image_reader_open(&reader, photo, MSEG_EXIF_APPLY, NULL, &err), &err);
-    const mseg_png_format format = {mseg_image_reader_width(reader), mseg_image_reader_height(reader), MSEG_RGB, NULL};
+    const mseg_png_format format = {mseg_image_reader_width(reader), mseg_image_reader_height(reader), MSEG_RGB, NULL, NULL};
     must(mseg_row_writer_open(&to.overlay, in_folder("both.png"), &format, &err), &err);
     must(mseg_segment_tiled(session, reader, &options, put_both, &to, &tiled, &err), &err);
     must(mseg_row_writer_commit(&to.overlay, &err), &err);

@@ -21,7 +21,7 @@
 
 #include "base/output.h"
 
-static bool no_unnamed_files;
+static bool no_unnamed_files, no_exclusive_rename, no_links;
 
 int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
@@ -37,6 +37,28 @@ int __wrap_open(const char *path, int flags, ...)
         return -1;
     }
     return __real_open(path, flags, mode);
+}
+
+int __real_renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned flags);
+int __wrap_renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned flags);
+
+int __wrap_renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned flags)
+{
+    if (!no_exclusive_rename)
+        return __real_renameat2(from_folder, from, to_folder, to, flags);
+    errno = EINVAL;
+    return -1;
+}
+
+int __real_link(const char *from, const char *to);
+int __wrap_link(const char *from, const char *to);
+
+int __wrap_link(const char *from, const char *to)
+{
+    if (!no_links)
+        return __real_link(from, to);
+    errno = EPERM;
+    return -1;
 }
 
 static char folder[64];
@@ -89,7 +111,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    no_unnamed_files = false;
+    no_unnamed_files = no_exclusive_rename = no_links = false;
     char command[128];
     snprintf(command, sizeof command, "rm -rf %s", folder);
     return system(command);
@@ -131,6 +153,41 @@ static void replaces(void **state)
     assert_int_equal(mseg_output_write(path, "", 0, &err), MSEG_OK);
     assert_holds(path, "");
     assert_int_equal(count_entries(), 1);
+}
+
+/* What comes to stand there before a new file is committed stays, also on file systems that cannot rename exclusively. */
+static void new_replaces_nothing(void **state)
+{
+    (void)state;
+    mseg_output out;
+    mseg_error err;
+    for (int lacks = 0; lacks < 3; lacks++) {
+        no_exclusive_rename = lacks > 0;
+        no_links = lacks > 1;
+        assert_int_equal(mseg_output_open(&out, in_folder("a"), &err), MSEG_OK);
+        fputs("new", out.file);
+        assert_int_equal(mseg_output_commit_new(&out, &err), MSEG_OK);
+        assert_holds(in_folder("a"), "new");
+        assert_int_equal(count_entries(), 1);
+        assert_int_equal(unlink(in_folder("a")), 0);
+
+        assert_int_equal(mseg_output_open(&out, in_folder("a"), &err), MSEG_OK);
+        fputs("new", out.file);
+        put(in_folder("a"), "another's");
+        assert_int_equal(mseg_output_commit_new(&out, &err), MSEG_IO);
+        assert_string_equal(err.text, "cannot write the file: File exists");
+        assert_null(out.file);
+        assert_null(out.path);
+        assert_holds(in_folder("a"), "another's");
+        assert_int_equal(count_entries(), 1);
+        assert_int_equal(unlink(in_folder("a")), 0);
+
+        assert_int_equal(mseg_output_open(&out, in_folder("a"), &err), MSEG_OK);
+        assert_int_equal(symlink("nowhere", in_folder("a")), 0); /* of git-annex: a file whose content is elsewhere */
+        assert_int_equal(mseg_output_commit_new(&out, &err), MSEG_IO);
+        assert_int_equal(access(in_folder("nowhere"), F_OK), -1);
+        assert_int_equal(unlink(in_folder("a")), 0);
+    }
 }
 
 static void discarded(void **state)
@@ -356,6 +413,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BOTH_WAYS(appears_on_commit),
         BOTH_WAYS(replaces),
+        BOTH_WAYS(new_replaces_nothing),
         BOTH_WAYS(discarded),
         BOTH_WAYS(several_at_once),
         BOTH_WAYS(mode_follows_umask),
