@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 /* Extensions that images have, for texts. */
-#define CLI_IMAGE_EXTENSIONS ".png .jpg .jpeg .jfif .jpe"
+#define CLI_IMAGE_EXTENSIONS ".png .jpg .jpeg .jfif .jpe .webp .tif .tiff"
 
 /** Length of an image's name without its extension (those above in any case; others belong to the name). */
 int cli_stem_length(const char *name);
@@ -22,7 +22,7 @@ const char *cli_path_tail(const char *path, size_t most, const char **dots);
 /** Whether a name is that of a mask: .png in any case. */
 bool cli_is_mask_name(const char *name);
 
-/** The number of the kind of image, from 0 to 31, that a name says and that is not read (.webp, .tif ...); -1: none. */
+/** The number of the kind of image, from 0 to 31, that a name says and that is not read (.heic, .bmp ...); -1: none. */
 int cli_foreign_kind(const char *name);
 
 /** That kind's extension. */
