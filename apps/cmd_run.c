@@ -82,9 +82,9 @@ static const cli_option_group groups[] = {
 static const cli_usage usage = {
     .command = "run",
     .operands = "PATH...",
-    .text = "Segments images. PATH is a PNG or JPEG file, a folder of them, or - for a list\n"
-            "on standard input, one path a line. Each mask is an indexed PNG under the\n"
-            "image's own name and in its own size. The exit status is 0 when all are done,\n"
+    .text = "Segments images. PATH is a PNG, JPEG, WebP or TIFF file, a folder of them, or -\n"
+            "for a list on standard input, one path a line. Each mask is an indexed PNG under\n"
+            "the image's own name and in its own size. The exit status is 0 when all are done,\n"
             "1 when some failed, 2 when nothing could be done (usage, model, output folder).\n",
     .groups = groups,
     .min_operands = 1,

@@ -4,9 +4,9 @@ include(CMakePackageConfigHelpers)
 file(RELATIVE_PATH MSEG_PREFIX_UP /x/${CMAKE_INSTALL_LIBDIR}/pkgconfig /x) # so that the prefix can be chosen when installing
 
 # The shared library names itself what it needs; for the static one pkg-config --static says it. libzip's own file would ask for what a
-# static libzip needs (bzip2, OpenSSL), which Debian has not and whose packages libzip-dev does not bring.
-set(MSEG_REQUIRES "libpng libjpeg libcjson nettle libprotobuf-c")
-set(MSEG_LIBS "-lzip -pthread -lm")
+# static libzip needs (bzip2, OpenSSL), which Debian has not and whose packages libzip-dev does not bring; libtiff's for all of its codecs.
+set(MSEG_REQUIRES "libpng libjpeg libwebp libcjson nettle libprotobuf-c")
+set(MSEG_LIBS "-lzip -ltiff -pthread -lm")
 configure_file(seg/mseg.pc.in mseg.pc @ONLY)
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/mseg)

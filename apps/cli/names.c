@@ -3,9 +3,10 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *const extensions[] = {".png", ".jpg", ".jpeg", ".jfif", ".jpe"};
-static const char *const foreign[] = {".avif", ".bmp", ".dng", ".exr", ".gif", ".heic", ".heif", ".jp2", ".jxl",  ".nef",
-                                      ".pbm",  ".pgm", ".pnm", ".ppm", ".psd", ".svg",  ".tga",  ".tif", ".tiff", ".webp"};
+static const char *const extensions[] = {".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".webp", ".tif", ".tiff"};
+static const char *const foreign[] = {".arw",  ".avif", ".bmp", ".cr2", ".cr3", ".dng", ".exr", ".gif", ".heic",
+                                      ".heif", ".ico",  ".j2k", ".jp2", ".jxl", ".nef", ".orf", ".pam", ".pbm",
+                                      ".pgm",  ".pnm",  ".ppm", ".psd", ".raf", ".rw2", ".svg", ".tga"};
 
 /* Length of the name without this extension; 0 when it has another or nothing else. */
 static size_t without(const char *name, const char *extension)

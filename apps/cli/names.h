@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 /* Extensions that images have, for texts. */
-#define CLI_IMAGE_EXTENSIONS ".png .jpg .jpeg .jfif .jpe"
+#define CLI_IMAGE_EXTENSIONS ".png .jpg .jpeg .jfif .jpe .webp .tif .tiff"
 
 /** Length of an image's name without its extension (those above in any case; others belong to the name). */
 int cli_stem_length(const char *name);

@@ -10,7 +10,7 @@
 #include "cli/names.h"
 
 static const char *const mask_extensions[] = {"png", NULL};
-static const char *const photo_extensions[] = {"jpg", "jpeg", "png", "jfif", "jpe", NULL};
+static const char *const photo_extensions[] = {"jpg", "jpeg", "png", "jfif", "jpe", "webp", "tif", "tiff", NULL};
 
 void cli_eval_folder_init(cli_eval_folder *folder, const char *path, const char *suffix, bool photos)
 {

@@ -9,7 +9,7 @@ typedef struct cli_eval_folder {
     const char *path;   /* NULL: there is none */
     const char *suffix; /* its first suffix_length bytes; may be NULL */
     int suffix_length;
-    bool photos; /* PNG or JPEG, else masks: PNG */
+    bool photos; /* any kind that is read, else masks: PNG */
     char **ids;  /* with -r: those of all files, sorted by their bytes from the last to the first; else NULL */
     size_t count;
 } cli_eval_folder;

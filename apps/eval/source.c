@@ -61,7 +61,7 @@ mseg_status cli_eval_load_photo(const cli_eval_source *source, const char *id, m
     if (there)
         status = cli_eval_named(path, mseg_image_read(photo, path, source->orientation, &source->limits, &why), &why, err);
     else
-        status = mseg_fail(err, MSEG_NOENT, "%s: no such photo (nor .jpeg, .png, .jfif, .jpe)", path);
+        status = mseg_fail(err, MSEG_NOENT, "%s: no such photo (nor .jpeg, .png, .jfif, .jpe, .webp, .tif, .tiff)", path);
     free(path);
     return status;
 }

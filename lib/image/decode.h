@@ -13,7 +13,7 @@ typedef struct mseg_decoder {
     int width, height; /* as stored, before turning */
     mseg_format format;
     int orientation;    /* EXIF's, 1..8; 1 when it is to be ignored */
-    bool at_once;       /* interlaced: all rows in one call */
+    bool at_once;       /* interlaced and the like: all rows in one call */
     mseg_colors colors; /* of an indexed picture that is read for its labels */
     /* The next n rows, stride bytes apart; after the last one the end of the file is checked, too. Not to be called again after
      * a failure. */
@@ -21,7 +21,7 @@ typedef struct mseg_decoder {
     void (*close)(struct mseg_decoder *decoder);
 } mseg_decoder;
 
-typedef enum mseg_kind { MSEG_KIND_PNG, MSEG_KIND_JPEG, MSEG_KIND_OTHER } mseg_kind;
+typedef enum mseg_kind { MSEG_KIND_PNG, MSEG_KIND_JPEG, MSEG_KIND_WEBP, MSEG_KIND_TIFF, MSEG_KIND_OTHER } mseg_kind;
 
 /** What the first bytes of in say it is, never MSEG_KIND_OTHER, and back to the first one. Other pictures are refused by name
  * (MSEG_FORMAT). */
@@ -43,6 +43,13 @@ mseg_status mseg_png_open(mseg_decoder **decoder, mseg_source *in, bool labels, 
                           const mseg_limits *limits, mseg_error *err);
 mseg_status mseg_jpeg_open(mseg_decoder **decoder, mseg_source *in, mseg_orientation orientation, const mseg_limits *limits,
                            mseg_error *err);
+mseg_status mseg_webp_open(mseg_decoder **decoder, mseg_source *in, mseg_orientation orientation, const mseg_limits *limits,
+                           mseg_error *err);
+mseg_status mseg_tiff_open(mseg_decoder **decoder, mseg_source *in, mseg_orientation orientation, const mseg_limits *limits,
+                           mseg_error *err);
+
+/** A row of CMYK to RGB: each of r, g, b = (255 - black) * (255 - ink) / 255. flip: 0, or 255 when 255 - ink is stored. */
+void mseg_cmyk_to_rgb(uint8_t *rgb, const uint8_t *cmyk, int width, int flip);
 
 /** What a caller gave (NULL: the defaults). Errors: those of mseg_options_take. */
 mseg_status mseg_limits_take(mseg_limits *used, const mseg_limits *given, mseg_error *err);
@@ -53,6 +60,9 @@ mseg_status mseg_check_pixels(uint64_t width, uint64_t height, const mseg_limits
 /** EXIF orientation 1..8 in the payload of a JPEG APP1 marker ("Exif\0\0" and a TIFF structure); 0 when it is not EXIF, 1 when it
  * has none or is damaged. Source: Exif 2.3 (CIPA DC-008), TIFF 6.0. */
 int mseg_exif_orientation(const uint8_t *bytes, size_t size);
+
+/** The same in a block that should be bare, but has "Exif\0\0" in front from some writers; 1 when it has none or is damaged. */
+int mseg_exif_block_orientation(const uint8_t *bytes, size_t size);
 
 /** The same in a bare TIFF structure; 1 when it has none or is damaged. */
 int mseg_tiff_orientation(const uint8_t *bytes, size_t size);

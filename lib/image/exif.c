@@ -58,6 +58,12 @@ int mseg_exif_orientation(const uint8_t *bytes, size_t size)
     return size < 6 || memcmp(bytes, "Exif\0\0", 6) ? 0 : mseg_tiff_orientation(bytes + 6, size - 6);
 }
 
+int mseg_exif_block_orientation(const uint8_t *bytes, size_t size)
+{
+    const int orientation = mseg_exif_orientation(bytes, size);
+    return orientation ? orientation : mseg_tiff_orientation(bytes, size);
+}
+
 /* Copies in to out so that pixel (x, y) of out is the one at origin + x * step_x + y * step_y of in (in bytes). In small squares,
  * because one of the two pictures is walked down its columns. */
 static void copy_turned(mseg_image *out, const mseg_image *in, ptrdiff_t origin, ptrdiff_t step_x, ptrdiff_t step_y)

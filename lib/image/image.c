@@ -35,9 +35,18 @@ mseg_status mseg_decoder_open(mseg_decoder **decoder, mseg_source *in, bool labe
         return status;
     if (kind == MSEG_KIND_PNG)
         return mseg_png_open(decoder, in, labels, orientation, limits, err);
-    if (labels)
+    if (labels && kind == MSEG_KIND_JPEG)
         return mseg_fail(err, MSEG_FORMAT, "a JPEG; label maps must be PNG, because JPEG changes the labels");
-    return mseg_jpeg_open(decoder, in, orientation, limits, err);
+    if (labels)
+        return mseg_fail(err, MSEG_FORMAT, "a %s; label maps must be PNG", kind == MSEG_KIND_WEBP ? "WebP" : "TIFF");
+    switch (kind) {
+    case MSEG_KIND_WEBP:
+        return mseg_webp_open(decoder, in, orientation, limits, err);
+    case MSEG_KIND_TIFF:
+        return mseg_tiff_open(decoder, in, orientation, limits, err);
+    default:
+        return mseg_jpeg_open(decoder, in, orientation, limits, err);
+    }
 }
 
 void mseg_decoder_close(mseg_decoder **decoder)

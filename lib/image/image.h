@@ -77,16 +77,17 @@ MSEG_API void mseg_image_free(mseg_image *image);
 /* So many of a file's first bytes tell what kind of picture it is. */
 #define MSEG_IMAGE_HEAD 32
 
-/** The kind of picture that a file starting with these bytes is, "PNG" or "JPEG"; NULL when mseg_image_read would not read it, or
- * when they are too few to tell. */
+/** The kind of picture that a file starting with these bytes is, "PNG", "JPEG", "WebP" or "TIFF"; NULL when mseg_image_read would
+ * not read it, or when they are too few to tell. */
 MSEG_API const char *mseg_image_kind(const void *bytes, size_t size);
 
 typedef enum mseg_orientation { MSEG_EXIF_APPLY, MSEG_EXIF_IGNORE } mseg_orientation;
 
-/** Reads a PNG or JPEG, told by its first bytes and not by its name, as RGB: gray is repeated, alpha dropped, palettes looked up,
- * 16 bits scaled to 8 with rounding, CMYK/YCCK converted. EXIF orientation (JPEG, PNG) is applied or ignored. Truncated or
- * damaged files are refused (MSEG_FORMAT), oversized ones too (MSEG_LIMIT); other kinds of picture are named in the text
- * (MSEG_FORMAT). limits may be NULL (defaults). On failure *image is all zero. Thread safe. */
+/** Reads a PNG, JPEG, WebP (of an animation the first frame) or TIFF (the first page; 1 to 16 bits a sample, without sign), told
+ * by its first bytes and not by its name, as RGB: gray is repeated, alpha dropped, palettes looked up, 16 bits scaled to 8 with
+ * rounding, CMYK/YCCK/YCbCr converted. EXIF orientation, of TIFF the tag, is applied or ignored. Truncated or damaged files are
+ * refused (MSEG_FORMAT), oversized ones too (MSEG_LIMIT); other kinds of picture are named in the text (MSEG_FORMAT, kinds of
+ * TIFF MSEG_UNSUPPORTED). limits may be NULL (defaults). On failure *image is all zero. Thread safe. */
 MSEG_API mseg_status mseg_image_read(mseg_image *image, const char *path, mseg_orientation orientation, const mseg_limits *limits,
                                      mseg_error *err);
 

@@ -148,25 +148,12 @@ static void read_rgb_rows(jpeg_reader *r)
     }
 }
 
-static int divide_255(int product)
-{
-    int t = product + 128;
-    return (t + (t >> 8)) >> 8;
-}
-
-/* libjpeg hands out CMYK as stored: Adobe's files hold 255 - ink. Each of r, g, b = (255 - black) * (255 - ink) / 255. */
+/* libjpeg hands out CMYK as stored: Adobe's files hold 255 - ink. */
 static void read_cmyk_rows(jpeg_reader *r)
 {
-    const int flip = r->jpeg.saw_Adobe_marker ? 255 : 0;
     for (int y = 0; y < r->n; y++) {
-        uint8_t *out = r->rows + (size_t)y * r->stride;
         jpeg_read_scanlines(&r->jpeg, r->cmyk, 1);
-        const uint8_t *in = r->cmyk[0];
-        for (int x = 0; x < r->decoder.width; x++, in += 4, out += 3) {
-            int light = 255 - (in[3] ^ flip);
-            for (int c = 0; c < 3; c++)
-                out[c] = (uint8_t)(light - divide_255((in[c] ^ flip) * light));
-        }
+        mseg_cmyk_to_rgb(r->rows + (size_t)y * r->stride, r->cmyk[0], r->decoder.width, r->jpeg.saw_Adobe_marker ? 255 : 0);
     }
 }
 

@@ -2,7 +2,7 @@
 
 #include "image/decode.h"
 
-#define READ "PNG or JPEG"
+#define READ "PNG, JPEG, WebP or TIFF"
 
 /* Programs that make a PNG of a picture that is not read. */
 #define MAGICK(kind) "convert a." kind " a.png"
@@ -22,9 +22,11 @@ static const signature signatures[] = {
     {MSEG_KIND_PNG, 8, "\x89PNG\r\n\x1a\n", "PNG"},
     {MSEG_KIND_JPEG, 3, "\xff\xd8\xff", "JPEG"},
     {OTHER, 4, "\x89PNG", "a PNG damaged by a text-mode transfer"},
-    {OTHER, 12, "RIFF????WEBP", "a WebP", "dwebp a.webp -o a.png"},
-    {OTHER, 4, "II*\0", "a TIFF", MAGICK("tif")},
-    {OTHER, 4, "MM\0*", "a TIFF", MAGICK("tif")},
+    {MSEG_KIND_WEBP, 12, "RIFF????WEBP", "WebP"},
+    {MSEG_KIND_TIFF, 4, "II*\0", "TIFF"},
+    {MSEG_KIND_TIFF, 4, "II+\0", "TIFF"}, /* BigTIFF */
+    {MSEG_KIND_TIFF, 4, "MM\0*", "TIFF"},
+    {MSEG_KIND_TIFF, 4, "MM\0+", "TIFF"},
     {OTHER, 4, "GIF8", "a GIF", "convert 'a.gif[0]' a.png"},
     {OTHER, 2, "BM", "a BMP", MAGICK("bmp")},
     {OTHER, 12, "????ftypavif", "an AVIF", "avifdec a.avif a.png"},

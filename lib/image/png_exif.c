@@ -9,18 +9,14 @@
  * make. */
 enum { CRC = MSEG_PNG_CRC, MAX_EXIF = 8000000, MAX_CHUNKS = 1 << 20 };
 
-/* Orientation in an eXIf chunk of size bytes whose data comes next in the file; 1 when it has none or is damaged. Some writers
- * put JPEG's "Exif\0\0" in front. */
+/* Orientation in an eXIf chunk of size bytes whose data comes next in the file; 1 when it has none or is damaged. */
 static int read_chunk(mseg_source *in, uint32_t size)
 {
     int orientation = 1;
     uint8_t *bytes = size <= MAX_EXIF ? malloc((size_t)size + CRC) : NULL;
     if (bytes && mseg_source_read(in, bytes, (size_t)size + CRC) == (size_t)size + CRC &&
-        mseg_png_checksum("eXIf", bytes, size) == mseg_png_u32(bytes + size)) {
-        orientation = mseg_exif_orientation(bytes, size);
-        if (!orientation)
-            orientation = mseg_tiff_orientation(bytes, size);
-    }
+        mseg_png_checksum("eXIf", bytes, size) == mseg_png_u32(bytes + size))
+        orientation = mseg_exif_block_orientation(bytes, size);
     free(bytes);
     return orientation;
 }

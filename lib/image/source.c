@@ -1,6 +1,7 @@
 #include "image/source.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "image/file.h"
 
@@ -42,6 +43,22 @@ bool mseg_source_skip(mseg_source *source, uint32_t n)
         return !fseeko(source->file, n, SEEK_CUR);
     source->at = n < source->size - source->at ? source->at + n : source->size;
     return true;
+}
+
+bool mseg_source_seek(mseg_source *source, uint64_t offset)
+{
+    if (source->file)
+        return offset <= INT64_MAX && !fseeko(source->file, (off_t)offset, SEEK_SET);
+    source->at = offset < source->size ? (size_t)offset : source->size;
+    return true;
+}
+
+uint64_t mseg_source_size(const mseg_source *source)
+{
+    struct stat st;
+    if (!source->file)
+        return source->size;
+    return fstat(fileno(source->file), &st) ? 0 : (uint64_t)st.st_size;
 }
 
 bool mseg_source_rewind(mseg_source *source)

@@ -32,6 +32,12 @@ bool mseg_source_failed(const mseg_source *source);
 /** Leaves out the next n bytes, which need not be there; whether that worked. */
 bool mseg_source_skip(mseg_source *source, uint32_t n);
 
+/** To the byte at offset, which need not be there; whether that worked. */
+bool mseg_source_seek(mseg_source *source, uint64_t offset);
+
+/** How many bytes there are; 0 when that cannot be told. */
+uint64_t mseg_source_size(const mseg_source *source);
+
 /** Back to the first byte; whether that worked. */
 bool mseg_source_rewind(mseg_source *source);
 

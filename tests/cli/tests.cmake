@@ -13,7 +13,7 @@ if(MSEG_SANITIZE MATCHES thread) # threads over images and inside one
   set_tests_properties(cli_threads PROPERTIES LABELS tsan)
 endif()
 add_test(NAME cli_get_model COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/cli/test_get_model.py ${PROJECT_SOURCE_DIR})
-foreach(name activations bench classifier foreign_models geometry json labels orientation range training)
+foreach(name activations bench classifier foreign_models geometry json kinds labels orientation range training)
   add_test(NAME cli_${name} COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/cli/test_${name}.py $<TARGET_FILE:mseg>)
 endforeach()
 add_library(no_tmpfile MODULE cli/no_tmpfile.c)

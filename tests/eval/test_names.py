@@ -250,10 +250,10 @@ class Kinds(Names):
         os.mkdir(self.path('in'))
         for name in ['a.jpg', 'b.JFIF', 'c.jpe', 'd.jpeg']:
             photo(self.path('in/' + name))
-        for name in ['e.webp', 'f.bmp', 'g.TIF', 'h.tif', 'notes.txt', '.hidden.bmp', 'bmp']:
+        for name in ['e.heic', 'f.bmp', 'g.NEF', 'h.nef', 'notes.txt', '.hidden.bmp', 'bmp']:
             self.bytes('in/' + name, b'?')
         os.mkdir(self.path('in/folder.gif'))
-        said = 'mseg: skipped 4 images of kinds that are not read (.bmp .tif .webp); convert them to PNG or JPEG\n'
+        said = 'mseg: skipped 4 images of kinds that are not read (.bmp .heic .nef); convert them to PNG or JPEG\n'
         done = self.run_mseg('run', '-m', 'builtin', '-o', 'out', 'in')
         self.assertEqual(done.returncode, 0)
         self.assertTrue(done.stderr.startswith(said + 'segmented 4 of 4 images'), done.stderr)

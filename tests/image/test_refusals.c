@@ -23,7 +23,7 @@ static void assert_refused(const char *bytes, size_t size, mseg_status status, c
     assert_null(image.data);
 }
 
-#define READ "PNG or JPEG"
+#define READ "PNG, JPEG, WebP or TIFF"
 
 static void other_kinds(void **state)
 {
@@ -93,6 +93,11 @@ static void kinds_that_are_read(void **state)
     } kinds[] = {
         {"\x89PNG\r\n\x1a\n", 8, "PNG"},
         {"\xff\xd8\xff", 3, "JPEG"},
+        {"RIFF....WEBP", 12, "WebP"},
+        {"II*\0", 4, "TIFF"},
+        {"MM\0*", 4, "TIFF"},
+        {"II+\0", 4, "TIFF"},
+        {"MM\0+", 4, "TIFF"},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         assert_string_equal(mseg_image_kind(kinds[i].bytes, kinds[i].size), kinds[i].name);

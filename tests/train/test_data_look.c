@@ -132,7 +132,7 @@ static void bad_files_are_left_out(void **state)
     };
     static const char wanted[] = "no/photo.jpg: cannot open: No such file or directory; left out\n"
                                  "cut.jpg: truncated JPEG; left out\n"
-                                 "text.jpg: not a PNG or JPEG (starts like text); left out\n"
+                                 "text.jpg: not a PNG, JPEG, WebP or TIFF (starts like text); left out\n"
                                  "no-mask.png: cannot open: No such file or directory; left out\n"
                                  "a.png: has no mask; left out\n"
                                  "photo.jpg: a JPEG; label maps must be PNG, because JPEG changes the labels; left out\n"
