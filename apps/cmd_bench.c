@@ -9,6 +9,7 @@
 #include "cli/network.h"
 #include "cli/options.h"
 #include "cli/say.h"
+#include "cli/threads.h"
 #include "commands.h"
 #include "mseg.h"
 
@@ -84,8 +85,8 @@ static mseg_status prepare(bench *b, const bench_args *args, mseg_error *err)
     mseg_status status = open_model(b, args, err);
     const mseg_model_info info = status ? (mseg_model_info){0} : mseg_model_describe(b->model);
     const int size = status || args->size ? (int)args->size : cli_canvas_side(&info, MSEG_RESIZE_FIT);
-    if (!status && (status = mseg_pool_open(&b->pool, (int)args->jobs)))
-        mseg_fail(err, status, NULL);
+    if (!status)
+        status = cli_threads_open(&b->pool, args->jobs, err);
     if (!status)
         status = mseg_session_open(&b->session, b->model, b->pool, err);
     if (!status)
@@ -157,7 +158,7 @@ static void print_text(const bench *b, const bench_args *args)
     const double madds = (double)b->plan.madds;
     printf("%s: %s %.3g, output stride %d%s%s, %d x %d, %s, %s, %d thread(s)\n", info.name, info.network, info.width_multiplier,
            info.output_stride, info.aspp ? ", ASPP" : "", info.decoder ? ", decoder" : "", b->plan.canvas_width,
-           b->plan.canvas_height, info.kernels, cli_precisions[info.precision], (int)args->jobs);
+           b->plan.canvas_height, info.kernels, cli_precisions[info.precision], mseg_pool_threads(b->pool));
     printf("time      min %.3f ms, median %.3f ms, 10%%..90%% %.3f..%.3f ms of %d runs\n", b->ms[0], percentile(b, args, 0.5),
            percentile(b, args, 0.1), percentile(b, args, 0.9), (int)args->runs);
     printf("speed     %.1f GMAdd/s of %.1f (%s peak): %.1f%%\n", madds / b->ms[0] * 1e-6, b->peak * 1e-9,
@@ -207,7 +208,7 @@ static mseg_status print_json(const bench *b, const bench_args *args)
     mseg_json_add_bool(root, "aspp", info.aspp);
     mseg_json_add_bool(root, "decoder", info.decoder);
     mseg_json_add_int(root, "size", b->plan.canvas_width);
-    mseg_json_add_int(root, "threads", args->jobs);
+    mseg_json_add_int(root, "threads", mseg_pool_threads(b->pool));
     mseg_json_add_string(root, "kernels", info.kernels);
     mseg_json_add_int(root, "runs", args->runs);
     mseg_json_add_number(root, "min_ms", b->ms[0]);

@@ -11,6 +11,7 @@
 #include "cli/say.h"
 #include "cli/sink.h"
 #include "cli/stop.h"
+#include "cli/threads.h"
 #include "commands.h"
 #include "mseg.h"
 
@@ -39,7 +40,7 @@ static const cli_option options[] = {
      .min = 0.01, .max = 1},
     {0, "json", CLI_OPTION_TEXT, FIELD(json), "FILE",
      .help = "one line of JSON per image ('-': standard output, instead of the text)"},
-    {'j', "jobs", CLI_OPTION_INT, FIELD(jobs), "N", .help = "threads (default: all processors)", .min = 1, .max = 1024},
+    {'j', "jobs", CLI_OPTION_INT, FIELD(jobs), "N", .help = CLI_JOBS_HELP, .min = 1, .max = 1024},
     {'r', "recursive", CLI_OPTION_FLAG, FIELD(recursive), NULL, .help = "descend into subfolders"},
     {'0', "null", CLI_OPTION_FLAG, FIELD(null), NULL, .help = CLI_NULL_HELP},
     {0, "orientation", CLI_OPTION_CHOICE, FIELD(orientation), "HOW",
@@ -127,12 +128,13 @@ static bool open_model(classifier *c)
 static mseg_status open_session(classifier *c, mseg_error *err)
 {
     const classify_args *args = c->args;
-    const int jobs = args->jobs ? (int)args->jobs : cli_processors();
     c->order = calloc((size_t)c->classes, sizeof *c->order);
-    if (!c->order || mseg_pool_open(&c->pool, jobs))
+    if (!c->order)
         return mseg_fail(err, MSEG_NOMEM, NULL);
     mseg_plan_info plan;
-    mseg_status status = mseg_session_open(&c->session, c->model, c->pool, err);
+    mseg_status status = cli_threads_open(&c->pool, args->jobs, err);
+    if (!status)
+        status = mseg_session_open(&c->session, c->model, c->pool, err);
     return status ? status : mseg_session_plan(c->session, c->size, c->size, &plan, err);
 }
 

@@ -9,6 +9,7 @@
 #include "cli/options.h"
 #include "cli/say.h"
 #include "cli/sink.h"
+#include "cli/threads.h"
 #include "commands.h"
 #include "convert/quantise.h"
 #include "mseg.h"
@@ -41,8 +42,7 @@ static const cli_option options[] = {
     {0, "voc", CLI_OPTION_TEXT, FIELD(voc), "DIR",
      .help = "with --quantize: also shows how mIOU changes on this folder, as 'mseg eval --voc' scores it"},
     {0, "split", CLI_OPTION_TEXT, FIELD(split), "NAME", .help = "with --voc: the list of images (default val)"},
-    {'j', "jobs", CLI_OPTION_INT, FIELD(jobs), "N", .help = "with --quantize: threads (default: all processors)", .min = 1,
-     .max = 1024},
+    {'j', "jobs", CLI_OPTION_INT, FIELD(jobs), "N", .help = "with --quantize: " CLI_JOBS_HELP, .min = 1, .max = 1024},
     {'y', "overwrite", CLI_OPTION_FLAG, FIELD(overwrite), NULL, .help = "replace OUT when it is there already"},
     {'q', "quiet", CLI_OPTION_FLAG, FIELD(quiet), NULL, .help = "no line about what was written; errors are still shown"},
     {0},
@@ -134,11 +134,8 @@ static void say_written(const convert_args *args, const mseg_converted *done, co
 static int write_model(const convert_args *args, const char *path, const mseg_convert_options *how, mseg_model *model,
                        mseg_converted *done)
 {
-    const cli_quantise_args quantise = {.photos = args->calibrate,
-                                        .voc = args->voc,
-                                        .split = args->split,
-                                        .jobs = args->jobs ? (int)args->jobs : cli_processors(),
-                                        .quiet = args->quiet};
+    const cli_quantise_args quantise = {
+        .photos = args->calibrate, .voc = args->voc, .split = args->split, .jobs = args->jobs, .quiet = args->quiet};
     mseg_error err = {0};
     if (args->quantise)
         return cli_quantise(&quantise, path, args->out, how, model, done);

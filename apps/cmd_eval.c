@@ -5,6 +5,7 @@
 #include "cli/model.h"
 #include "cli/options.h"
 #include "cli/say.h"
+#include "cli/threads.h"
 #include "commands.h"
 #include "eval/eval.h"
 
@@ -100,15 +101,13 @@ static bool guard_files(eval *e, char *const *counts, int n)
 static bool open_sessions(eval *e)
 {
     mseg_error err = {0};
-    int jobs = cli_network_jobs(&e->args->network);
-    mseg_status status = mseg_pool_open(&e->pool, jobs);
+    mseg_status status = cli_threads_open(&e->pool, e->args->network.jobs, &err);
+    const int jobs = mseg_pool_threads(e->pool);
     if (!status && e->model) {
         e->n_sessions = e->list.count >= (size_t)jobs && !cli_network_repeats(&e->args->network) ? jobs : 1;
         e->sessions = calloc((size_t)e->n_sessions, sizeof *e->sessions);
-        status = e->sessions ? MSEG_OK : MSEG_NOMEM;
+        status = e->sessions ? MSEG_OK : mseg_fail(&err, MSEG_NOMEM, NULL);
     }
-    if (status)
-        mseg_fail(&err, status, "cannot start %d threads: out of memory", jobs);
     for (int i = 0; i < e->n_sessions && !status; i++)
         status = mseg_session_open(&e->sessions[i], e->model, e->n_sessions == 1 ? e->pool : NULL, &err);
     for (int i = 0; i < e->n_sessions && !status; i++)

@@ -7,6 +7,7 @@
 #include "cli/network.h"
 #include "cli/options.h"
 #include "cli/say.h"
+#include "cli/threads.h"
 #include "commands.h"
 #include "info/activations.h"
 #include "mseg.h"
@@ -48,7 +49,7 @@ static const cli_option activations_options[] = {
     {0, "html", CLI_OPTION_TEXT, COUNTED(html), "FILE", .help = "also a page with the figure"},
     {'r', "recursive", CLI_OPTION_FLAG, COUNTED(recursive), NULL, .help = "descend into subfolders"},
     {'0', "null", CLI_OPTION_FLAG, COUNTED(null), NULL, .help = CLI_NULL_HELP},
-    {'j', "jobs", CLI_OPTION_INT, COUNTED(jobs), "N", .help = "threads (default: all processors)", .min = 1, .max = 1024},
+    {'j', "jobs", CLI_OPTION_INT, COUNTED(jobs), "N", .help = CLI_JOBS_HELP, .min = 1, .max = 1024},
     {'q', "quiet", CLI_OPTION_FLAG, COUNTED(quiet), NULL, .help = "no table and no progress bar; errors are still shown"},
     {0},
 };

@@ -274,9 +274,9 @@ static bool prepare(cli_run_batch *b, char *const *paths, int count)
     if (!check_tiles(args, &model) || !choose_palette(b))
         return false;
     make_marks(b);
-    const size_t jobs = (size_t)cli_network_jobs(&args->network);
+    enum { AHEAD = 1024 }; /* as many as there may be threads */
     if (cli_inputs_open(&b->inputs, paths, count, &b->how, &err) ||
-        cli_inputs_look_ahead(&b->inputs, jobs > 1 ? jobs : 2, &b->total, &b->all_known, &err)) {
+        cli_inputs_look_ahead(&b->inputs, AHEAD, &b->total, &b->all_known, &err)) {
         if (err.status != MSEG_CANCELLED)
             cli_say("run: %s", err.text);
         return false;

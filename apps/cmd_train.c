@@ -9,6 +9,7 @@
 #include "cli/model.h"
 #include "cli/say.h"
 #include "cli/sink.h"
+#include "cli/threads.h"
 #include "commands.h"
 #include "train/train.h"
 
@@ -157,7 +158,6 @@ static bool open_training(trainer *tr)
     const cli_train_args *args = &tr->args;
     cli_train *t = &tr->run;
     const cli_train_set *set = &t->set;
-    const int jobs = args->jobs ? (int)args->jobs : cli_processors();
     mseg_train_options *options = &t->options;
     mseg_model_options model;
     mseg_error err = {0};
@@ -177,10 +177,8 @@ static bool open_training(trainer *tr)
     options->rules = &t->rules;
     options->limits = &tr->limits;
     options->orientation = (mseg_orientation)args->data.orientation;
-    mseg_status status = mseg_pool_open(&t->pool, jobs);
-    if (status)
-        mseg_fail(&err, status, "cannot start %d threads: out of memory", jobs);
-    else
+    mseg_status status = cli_threads_open(&t->pool, args->jobs, &err);
+    if (!status)
         status = mseg_training_open(&t->training, options, t->pool, cli_train_note, t, &err);
     if (status) {
         cli_say("train: %s", err.text);

@@ -1,11 +1,10 @@
 #include "cli/network.h"
 
-#include <sched.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "cli/model.h"
 #include "cli/say.h"
+#include "cli/threads.h"
 
 const char *const cli_output_strides[] = {"8", "16", "32", NULL};
 const char *const cli_precisions[] = {"auto", "float", "int8", NULL};
@@ -38,7 +37,7 @@ const cli_option cli_network_options[] = {
     {0, "mf", CLI_OPTION_FLAG, FIELD(mf), NULL, .help = "the paper's multi-scale and flip: the six scales above and --flip"},
     {0, "max-pixels", CLI_OPTION_INT, FIELD(max_pixels), "N", .help = "refuse larger images (default 178956970)", .min = 1,
      .max = 1e15},
-    {'j', "jobs", CLI_OPTION_INT, FIELD(jobs), "N", .help = "threads (default: all processors)", .min = 1, .max = 1024},
+    {'j', "jobs", CLI_OPTION_INT, FIELD(jobs), "N", .help = CLI_JOBS_HELP, .min = 1, .max = 1024},
     {0},
 };
 
@@ -50,20 +49,6 @@ cli_network_args cli_network_defaults(void)
 int cli_output_stride(int os)
 {
     return os < 0 ? 0 : 8 << os;
-}
-
-int cli_processors(void)
-{
-    cpu_set_t set;
-    if (!sched_getaffinity(0, sizeof set, &set))
-        return CPU_COUNT(&set);
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    return online > 0 ? (int)online : 1;
-}
-
-int cli_network_jobs(const cli_network_args *args)
-{
-    return args->jobs ? (int)args->jobs : cli_processors();
 }
 
 bool cli_network_repeats(const cli_network_args *args)

@@ -11,7 +11,7 @@ typedef struct cli_network_args {
     int os;             /* index into 8, 16, 32; -1: the model file's own */
     int64_t size;       /* canvas side; 0: see cli_canvas_side */
     int resize, pad;    /* mseg_resize, mseg_pad */
-    int64_t jobs;       /* threads; 0: all processors */
+    int64_t jobs;       /* as cli_threads_open takes it */
     int64_t max_pixels; /* of an image; 0: the library's limit */
     const char *scales; /* "0.5,1,1.5" or NULL */
     bool flip, mf;
@@ -43,12 +43,6 @@ cli_network_args cli_network_defaults(void);
 
 /** The output stride that an index stands for, 0 for -1. */
 int cli_output_stride(int os);
-
-/** Processors that this process may use. */
-int cli_processors(void);
-
-/** What -j asks for. */
-int cli_network_jobs(const cli_network_args *args);
 
 /** Whether an image is run more than once: then threads work inside the image, one image at a time. */
 bool cli_network_repeats(const cli_network_args *args);

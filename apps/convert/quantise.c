@@ -10,6 +10,7 @@
 #include "cli/options.h"
 #include "cli/photos.h"
 #include "cli/say.h"
+#include "cli/threads.h"
 #include "eval/eval.h"
 
 enum { FEW = 100, SHOWN = 8 };
@@ -73,7 +74,7 @@ static bool show_layers(const mseg_calibration *calibration)
 }
 
 /* False after a line of error. */
-static bool show_scores(const cli_quantise_args *args, const char *out, mseg_model *floats)
+static bool show_scores(const cli_quantise_args *args, const char *out, mseg_model *floats, mseg_pool *pool)
 {
     mseg_model *bytes = NULL;
     mseg_model_options options;
@@ -84,8 +85,8 @@ static bool show_scores(const cli_quantise_args *args, const char *out, mseg_mod
     options.output_stride = mseg_model_describe(floats).output_stride;
     if (mseg_model_open(&bytes, out, &options, &err))
         cli_say("%s: %s", out, err.text);
-    const bool ok = bytes && cli_eval_voc(&before, args->voc, args->split, floats, args->jobs) &&
-                    cli_eval_voc(&after, args->voc, args->split, bytes, args->jobs);
+    const bool ok = bytes && cli_eval_voc(&before, args->voc, args->split, floats, pool) &&
+                    cli_eval_voc(&after, args->voc, args->split, bytes, pool);
     if (ok)
         printf("mIOU in float %.2f %%, in 8 bits %.2f %%: %+.2f points (%llu images)\n", 100 * before.miou, 100 * after.miou,
                100 * (after.miou - before.miou), (unsigned long long)after.images);
@@ -97,7 +98,7 @@ static bool show_scores(const cli_quantise_args *args, const char *out, mseg_mod
 
 /* Returns the exit status. */
 static int quantise(mseg_calibration *calibration, const cli_quantise_args *args, const char *out, mseg_model *model,
-                    mseg_converted *done)
+                    mseg_pool *pool, mseg_converted *done)
 {
     mseg_error err = {0};
     size_t failed;
@@ -113,7 +114,7 @@ static int quantise(mseg_calibration *calibration, const cli_quantise_args *args
     }
     bool shown = args->quiet || show_layers(calibration);
     if (args->voc)
-        shown = show_scores(args, out, model) && shown;
+        shown = show_scores(args, out, model, pool) && shown;
     return failed || !shown ? CLI_EXIT_SOME_FAILED : CLI_EXIT_OK;
 }
 
@@ -124,15 +125,13 @@ int cli_quantise(const cli_quantise_args *args, const char *path, const char *ou
     mseg_calibration *calibration = NULL;
     mseg_error err = {0};
     int status = CLI_EXIT_UNUSABLE;
-    mseg_status opened = mseg_pool_open(&pool, args->jobs);
-    if (opened)
-        mseg_fail(&err, opened, "cannot start %d threads: out of memory", args->jobs);
-    else
+    mseg_status opened = cli_threads_open(&pool, args->jobs, &err);
+    if (!opened)
         opened = mseg_calibration_open(&calibration, path, out, how, pool, &err);
     if (opened)
         cli_say("%s: %s", out, err.text);
     else
-        status = quantise(calibration, args, out, model, done);
+        status = quantise(calibration, args, out, model, pool, done);
     mseg_calibration_close(&calibration);
     mseg_pool_close(&pool);
     return status;

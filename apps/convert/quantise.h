@@ -6,7 +6,7 @@
 typedef struct cli_quantise_args {
     const char *photos;      /* of --calibrate */
     const char *voc, *split; /* NULL: nothing is scored */
-    int jobs;
+    int64_t jobs;            /* as cli_threads_open takes it */
     bool quiet;
 } cli_quantise_args;
 

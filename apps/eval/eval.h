@@ -162,6 +162,6 @@ typedef struct cli_eval_voc_score {
 
 /** What 'mseg eval --voc FOLDER --split SPLIT' (NULL: val) without other options makes of a model; false after a line of error.
  */
-bool cli_eval_voc(cli_eval_voc_score *score, const char *folder, const char *split, mseg_model *model, int jobs);
+bool cli_eval_voc(cli_eval_voc_score *score, const char *folder, const char *split, mseg_model *model, mseg_pool *pool);
 
 #endif

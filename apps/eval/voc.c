@@ -12,7 +12,6 @@ typedef struct voc {
     cli_eval_list list;
     char *truth, *photos, *lines, *settings;
     mseg_palette classes;
-    mseg_pool *pool;
     mseg_session *session;
     mseg_counts *counts;
 } voc;
@@ -63,19 +62,15 @@ static bool read_list(voc *v)
 }
 
 /* False after a line of error. */
-static bool count(voc *v, mseg_model *model, int jobs)
+static bool count(voc *v, mseg_model *model, mseg_pool *pool)
 {
     mseg_error err = {0};
-    mseg_status status = mseg_pool_open(&v->pool, jobs);
-    if (status)
-        mseg_fail(&err, status, NULL);
-    else
-        status = mseg_session_open(&v->session, model, v->pool, &err);
+    mseg_status status = mseg_session_open(&v->session, model, pool, &err);
     if (!status && !(v->settings = cli_eval_settings(&v->args, &v->source, model)))
         status = mseg_fail(&err, MSEG_NOMEM, NULL);
     if (status)
         cli_say("convert: %s", err.text);
-    return !status && cli_eval_score(&v->args, &v->source, &v->list, v->pool, &v->session, 1, model, v->settings, &v->counts);
+    return !status && cli_eval_score(&v->args, &v->source, &v->list, pool, &v->session, 1, model, v->settings, &v->counts);
 }
 
 /* False after a line of error. */
@@ -97,16 +92,15 @@ static bool sum_up(const voc *v, cli_eval_voc_score *score)
     return true;
 }
 
-bool cli_eval_voc(cli_eval_voc_score *score, const char *folder, const char *split, mseg_model *model, int jobs)
+bool cli_eval_voc(cli_eval_voc_score *score, const char *folder, const char *split, mseg_model *model, mseg_pool *pool)
 {
     voc v = {.args = {.network = cli_network_defaults(), .voc = folder, .split = split, .ignore = 255, .quiet = true}};
     v.args.network.resize = MSEG_RESIZE_NONE;
     v.args.orientation = MSEG_EXIF_IGNORE;
     const bool ok = name_files(&v) && set_rules(&v, model) && cli_eval_check_folders(&v.args, &v.source) && read_list(&v) &&
-                    count(&v, model, jobs) && sum_up(&v, score);
+                    count(&v, model, pool) && sum_up(&v, score);
     mseg_counts_close(&v.counts);
     mseg_session_close(&v.session);
-    mseg_pool_close(&v.pool);
     mseg_palette_free(&v.classes);
     cli_eval_list_free(&v.list);
     cli_eval_source_free(&v.source);

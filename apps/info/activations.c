@@ -11,6 +11,7 @@
 #include "cli/photos.h"
 #include "cli/say.h"
 #include "cli/sink.h"
+#include "cli/threads.h"
 
 bool cli_activations_check(const cli_activations_args *args)
 {
@@ -92,15 +93,16 @@ int cli_activations(const cli_activations_args *args, const mseg_model *model, c
                     const char *command)
 {
     const cli_inputs_options how = {.recursive = args->recursive, .shard = {1, 1}, .null = args->null};
-    const int jobs = args->jobs ? (int)args->jobs : cli_processors();
     cli_inputs inputs = {0};
     mseg_pool *pool = NULL;
     mseg_activations *activations = NULL;
     mseg_error err = {0};
     char *photos = strdup(args->photos);
     int status = CLI_EXIT_UNUSABLE;
-    if (!photos || mseg_pool_open(&pool, jobs)) {
-        cli_say("info: cannot start %d threads: out of memory", jobs);
+    if (!photos)
+        mseg_fail(&err, MSEG_NOMEM, NULL);
+    if (!photos || cli_threads_open(&pool, args->jobs, &err)) {
+        cli_say("info: %s", err.text);
         goto done;
     }
     if (cli_inputs_collect(&inputs, &photos, 1, &how, &err)) {

@@ -4,6 +4,7 @@
 #include "base/parallel.h"
 #include "cli/say.h"
 #include "cli/stop.h"
+#include "cli/threads.h"
 #include "run/run.h"
 
 /* What became of one input. */
@@ -170,14 +171,16 @@ static mseg_status prepare_session(const cli_run_batch *b, mseg_session *session
 
 mseg_status cli_run_open_sessions(cli_run_batch *b, mseg_error *err)
 {
-    int jobs = cli_network_jobs(&b->args->network);
+    mseg_status status = cli_threads_open(&b->pool, b->args->network.jobs, err);
+    if (status)
+        return status;
+    const int jobs = mseg_pool_threads(b->pool);
     const bool heavy = b->args->tile || cli_network_repeats(&b->args->network);
     b->n_sessions = (b->total >= (size_t)jobs || !b->all_known) && !heavy ? jobs : 1;
     b->sessions = calloc((size_t)b->n_sessions, sizeof *b->sessions);
-    if (!b->sessions || mseg_pool_open(&b->pool, jobs))
-        return mseg_fail(err, MSEG_NOMEM, "cannot start %d threads: out of memory", jobs);
-    mseg_status status = cli_sequence_open(&b->sequence, 16 * jobs, emit, b);
-    if (status)
+    if (!b->sessions)
+        return mseg_fail(err, MSEG_NOMEM, NULL);
+    if ((status = cli_sequence_open(&b->sequence, 16 * jobs, emit, b)))
         return mseg_fail(err, status, NULL);
     for (int i = 0; i < b->n_sessions && !status; i++)
         status = mseg_session_open(&b->sessions[i], b->model, b->n_sessions == 1 ? b->pool : NULL, err);

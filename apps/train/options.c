@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "cli/say.h"
+#include "cli/threads.h"
 #include "train/train.h"
 
 enum { DEFAULT_CHECKPOINT = 60, PAPER_BATCH = 96 };
@@ -99,8 +100,7 @@ static const cli_option training_options[] = {
     {0, "no-flip", CLI_OPTION_FLAG, FIELD(no_flip), NULL, .help = "never turn photos left to right"},
     {0, "no-color", CLI_OPTION_FLAG, FIELD(no_color), NULL, .help = "never change their colours"},
     {0, "seed", CLI_OPTION_INT, FIELD(seed), "N", .help = "other random numbers", .min = 0, .max = UINT32_MAX},
-    {'j', "jobs", CLI_OPTION_INT, FIELD(jobs), "N", .help = "threads (default: all processors); results do not depend on it",
-     .min = 1, .max = 1024},
+    {'j', "jobs", CLI_OPTION_INT, FIELD(jobs), "N", .help = CLI_JOBS_HELP "; results do not depend on it", .min = 1, .max = 1024},
     {0},
 };
 static const cli_option output_options[] = {

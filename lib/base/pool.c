@@ -93,7 +93,6 @@ mseg_status mseg_pool_open(mseg_pool **out, int threads)
     mseg_pool *pool = mseg_alloc(sizeof *pool);
     if (!pool)
         return MSEG_NOMEM;
-    pool->threads = threads;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->wake, NULL);
     pthread_cond_init(&pool->finished, NULL);
@@ -106,12 +105,11 @@ mseg_status mseg_pool_open(mseg_pool **out, int threads)
         pool_thread *helper = &pool->helpers[i];
         helper->pool = pool;
         helper->worker = i + 1;
-        if (pthread_create(&helper->thread, NULL, helper_main, helper)) {
-            mseg_pool_close(&pool);
-            return MSEG_NOMEM;
-        }
+        if (pthread_create(&helper->thread, NULL, helper_main, helper))
+            break; /* as many as the system starts */
         pool->started++;
     }
+    pool->threads = pool->started + 1;
     *out = pool;
     return MSEG_OK;
 }

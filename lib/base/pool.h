@@ -8,7 +8,9 @@
  * at a time: another one that comes meanwhile runs on its own thread alone, to the same result. */
 typedef struct mseg_pool mseg_pool;
 
-/** Starts threads - 1 threads (the caller of mseg_pool_for is the last one). threads >= 1. */
+/** Starts threads - 1 threads (the caller of mseg_pool_for is the last one). threads >= 1. Where the system starts fewer, as with
+ * limits on a user's or a container's processes, the pool has those: mseg_pool_threads tells how many. Results are the same.
+ * Errors: MSEG_INVAL, MSEG_NOMEM. */
 MSEG_API mseg_status mseg_pool_open(mseg_pool **pool, int threads);
 
 /** Joins the threads, which must be idle; NULL-safe; sets *pool to NULL. */

@@ -1,5 +1,6 @@
-/* The thread pool: every task once, workers distinct, reuse, two calls at once. */
+/* The thread pool: every task once, workers distinct, fewer threads than wanted, reuse, two calls at once. */
 
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -67,6 +68,31 @@ static void every_task_once(void **state)
         assert_null(pool);
         mseg_pool_close(&pool);
     }
+}
+
+/* A system that starts only so many threads more. */
+static int startable = 1000;
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *), void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *), void *argument);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *), void *argument)
+{
+    return startable-- > 0 ? __real_pthread_create(thread, attributes, function, argument) : EAGAIN;
+}
+
+static void fewer_threads_than_wanted(void **state)
+{
+    (void)state;
+    for (int more = 0; more < MOST_THREADS; more++) {
+        mseg_pool *pool;
+        startable = more;
+        assert_int_equal(mseg_pool_open(&pool, 1000), MSEG_OK);
+        assert_int_equal(mseg_pool_threads(pool), more + 1);
+        run_and_check(pool, MOST_TASKS);
+        run_and_check(pool, more + 1);
+        mseg_pool_close(&pool);
+    }
+    startable = 1000;
 }
 
 static void reuse(void **state)
@@ -202,10 +228,10 @@ static void inside_of_a_task(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_task_once),  cmocka_unit_test(reuse),
-        cmocka_unit_test(open_and_close),   cmocka_unit_test(no_pool),
-        cmocka_unit_test(results_are_seen), cmocka_unit_test(several_callers),
-        cmocka_unit_test(inside_of_a_task),
+        cmocka_unit_test(every_task_once), cmocka_unit_test(fewer_threads_than_wanted),
+        cmocka_unit_test(reuse),           cmocka_unit_test(open_and_close),
+        cmocka_unit_test(no_pool),         cmocka_unit_test(results_are_seen),
+        cmocka_unit_test(several_callers), cmocka_unit_test(inside_of_a_task),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
