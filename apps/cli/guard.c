@@ -104,6 +104,17 @@ static const char *find_image(const cli_inputs *inputs, const char *path, int de
     return path; /* of another shard */
 }
 
+/* The kind of picture that the file at path is; NULL: none. */
+static const char *find_picture(const char *path)
+{
+    char head[MSEG_IMAGE_HEAD];
+    FILE *file = fopen(path, "re");
+    const size_t size = file ? fread(head, 1, sizeof head, file) : 0;
+    if (file)
+        fclose(file);
+    return mseg_image_kind(head, size);
+}
+
 bool cli_guard_output(cli_guard *guard, const char *option, const char *path)
 {
     const int descriptor = path ? cli_sink_descriptor(path) : -1;
@@ -111,6 +122,7 @@ bool cli_guard_output(cli_guard *guard, const char *option, const char *path)
         return true;
     const cli_guarded *found = find(guard, path, descriptor);
     const char *image = find_image(guard->inputs, path, descriptor);
+    const char *picture = found || image || descriptor >= 0 ? NULL : find_picture(path);
     if (found && found->output)
         cli_say("%s: %s would be the same file as %s %s; choose another one", path, option, found->what, found->path);
     else if (found)
@@ -118,11 +130,13 @@ bool cli_guard_output(cli_guard *guard, const char *option, const char *path)
                 found->path);
     else if (image)
         cli_say("%s: %s would replace the input %s; choose another file", path, option, image);
+    else if (picture) /* which a list that is still to be read may name */
+        cli_say("%s: %s would replace a %s picture; choose another file", path, option, picture);
     else
         add(guard, (cli_guarded){option, path, file_at(path, descriptor), descriptor, true});
     if (guard->out_of_memory)
         cli_say("out of memory");
-    return !found && !image && !guard->out_of_memory;
+    return !found && !image && !picture && !guard->out_of_memory;
 }
 
 mseg_status cli_guard_check(const cli_guard *guard, const char *path, mseg_error *err)

@@ -28,8 +28,8 @@ void cli_guard_input(cli_guard *guard, const char *what, const char *path);
 /** Adds the files that standard input, output and error are connected to. */
 void cli_guard_streams(cli_guard *guard);
 
-/** Adds the file of an output option ("--json"; path may be NULL), unless it would replace one of the others: then false after a
- * line of error. */
+/** Adds the file of an output option ("--json"; path may be NULL), unless it would replace one of the others or any picture: then
+ * false after a line of error. */
 bool cli_guard_output(cli_guard *guard, const char *option, const char *path);
 
 /** MSEG_INVAL, with a text that names it, when a file written to path would replace a guarded one. */

@@ -177,7 +177,7 @@ class Batch(unittest.TestCase):
         texts, results, rows = [], [], []
         for jobs in ['1', '2', '5', '100']:
             done = self.run_all('out' + jobs, '-j', jobs, 'many', 'good/b.jpg', status=1)
-            texts.append(re.sub(r'[0-9.]+ s, .*', '', done.stderr))
+            texts.append(re.sub(r'[0-9.]+ s, .*|(?m:^progress: .*\n)', '', done.stderr))
             results.append(files(self.path('out' + jobs)))
             with open(self.path(f'out{jobs}.jsonl'), encoding='utf-8') as lines:
                 rows.append([{**json.loads(line), 'ms': None} for line in lines])

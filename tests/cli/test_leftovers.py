@@ -41,7 +41,7 @@ class Leftovers(unittest.TestCase):
         photos.picture(40, 30, 1).save(self.path('a.png'))
         photos.picture(40, 30, 1).convert('L').point(lambda v: v // 43).save(self.path('gt/a.png'))
         photos.write(self.path('p'), PALETTE.encode())
-        photos.write(self.path('out/j'), b'old\n')
+        photos.write(self.path('out/j'), b'{"path":"a.png","mark":"of another run"}\n')
         os.symlink('out/j', self.path('link'))
         photos.picture(1500, 1500, 1).save(self.path('many/0.jpg'))
         for i in range(1, 200):
@@ -58,7 +58,7 @@ class Leftovers(unittest.TestCase):
         return [name for name in os.listdir(self.path('out')) if name.startswith('.mseg-')]
 
     def test_every_command(self):
-        killed = self.start(['run', '-q', '-j1', '-m', TINY, 'many', '-o', 'masks', '--json', 'out/j'])
+        killed = self.start(['run', '-q', '-j1', '-m', TINY, 'many', '-o', 'out'])
         while not self.temporary() and killed.poll() is None:
             time.sleep(0.001)
         killed.send_signal(signal.SIGKILL)
