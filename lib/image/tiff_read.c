@@ -58,10 +58,11 @@ static int on_error(TIFF *tiff, void *data, const char *module, const char *form
     return 1;
 }
 
-/* Odd tags and the like do no harm; what libjpeg warns of is lost picture data. */
+/* Odd tags and the like do no harm; what libjpeg warns of is lost picture data, and for want of memory a tag is left out. */
 static int on_warning(TIFF *tiff, void *data, const char *module, const char *format, va_list arguments)
 {
-    return module && !strcmp(module, "JPEGLib") ? on_error(tiff, data, module, format, arguments) : 1;
+    const bool lost = errno == ENOMEM || (module && !strcmp(module, "JPEGLib"));
+    return lost ? on_error(tiff, data, module, format, arguments) : 1;
 }
 
 void mseg_tiff_begin(mseg_tiff_reader *r)
@@ -134,6 +135,8 @@ static mseg_status fill_table(TIFF *tiff, mseg_tiff_pixels *p, int photometric, 
         return MSEG_OK;
     if (p->bits > 8 || !TIFFGetField(tiff, TIFFTAG_COLORMAP, &maps[0], &maps[1], &maps[2]))
         return mseg_fail(err, MSEG_FORMAT, "damaged TIFF: no palette");
+    if (!maps[0] || !maps[1] || !maps[2])
+        return mseg_fail(err, MSEG_NOMEM, "out of memory");
     for (int i = 0; i < values; i++)
         for (int c = 0; c < 3; c++)
             wide = wide || maps[c][i] > 255;
@@ -190,8 +193,11 @@ static mseg_status choose_pixels(mseg_tiff_reader *r, mseg_error *err)
                          p->bits, photometric);
     if (p->count < mseg_tiff_colors(p->color))
         return mseg_fail(err, MSEG_FORMAT, "damaged TIFF: too few samples a pixel");
-    if (TIFFGetField(r->tiff, TIFFTAG_EXTRASAMPLES, &extras, &kinds) && extras && kinds[0] == EXTRASAMPLE_ASSOCALPHA &&
-        p->count > mseg_tiff_colors(p->color) && p->color != MSEG_TIFF_PALETTE && p->bits >= 8)
+    TIFFGetField(r->tiff, TIFFTAG_EXTRASAMPLES, &extras, &kinds);
+    if (extras && !kinds)
+        return mseg_fail(err, MSEG_NOMEM, "out of memory");
+    if (extras && kinds[0] == EXTRASAMPLE_ASSOCALPHA && p->count > mseg_tiff_colors(p->color) && p->color != MSEG_TIFF_PALETTE &&
+        p->bits >= 8)
         p->alpha = mseg_tiff_colors(p->color);
     return fill_table(r->tiff, p, photometric, err);
 }
@@ -236,7 +242,7 @@ static mseg_status open_file(mseg_tiff_reader *r, const mseg_limits *limits, mse
     mseg_tiff_begin(r);
     r->tiff = TIFFClientOpenExt("", "rm", r, on_read, on_write, on_seek, on_close_file, on_size, NULL, NULL, options);
     TIFFOpenOptionsFree(options);
-    return r->tiff ? MSEG_OK : mseg_tiff_refuse(r, err);
+    return r->tiff && !r->starved ? MSEG_OK : mseg_tiff_refuse(r, err);
 }
 
 static mseg_status on_rows(mseg_decoder *decoder, uint8_t *rows, size_t stride, int n, mseg_error *err)

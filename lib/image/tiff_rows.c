@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,6 +80,7 @@ static mseg_status convert(mseg_tiff_reader *r, uint8_t *rows, size_t stride, ms
         return mseg_fail(err, MSEG_NOMEM, "out of memory");
     mseg_status status = MSEG_OK;
     bool whole = false;
+    errno = 0;
     if (TIFFRGBAImageBegin(&image, r->tiff, 1, why)) {
         image.req_orientation = image.orientation;
         whole = TIFFRGBAImageGet(&image, raster, (uint32_t)width, (uint32_t)height);
@@ -86,7 +88,9 @@ static mseg_status convert(mseg_tiff_reader *r, uint8_t *rows, size_t stride, ms
     } else if (!r->failed) {
         status = mseg_fail(err, MSEG_UNSUPPORTED, "a kind of TIFF that is not supported: %s", why);
     }
-    if (!status && (!whole || r->failed))
+    if (!status && errno == ENOMEM) /* without a word some of it is left out */
+        status = mseg_fail(err, MSEG_NOMEM, "out of memory");
+    else if (!status && (!whole || r->failed))
         status = mseg_tiff_refuse(r, err);
     for (int y = 0; y < height && !status; y++)
         for (int x = 0; x < width; x++) {

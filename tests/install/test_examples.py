@@ -85,7 +85,7 @@ class Examples(Pictured):
         for arguments, says, status in [
                 ([], 'usage: segment PHOTO MASK.png\n', 2),
                 (['none.jpg', mask], f'none.jpg: .*{os.strerror(2)}\n', 1),
-                ([__file__, mask], f'{__file__}: not a PNG or JPEG .*\n', 1),
+                ([__file__, mask], f'{__file__}: not a PNG, JPEG, WebP or TIFF .*\n', 1),
                 ([self.photo, 'no/m.png'], f'no/m.png: .*{os.strerror(2)}\n', 1)]:
             done = subprocess.run([program, *arguments], env=environment, cwd=self.folder, capture_output=True, text=True,
                                   check=False)

@@ -37,6 +37,7 @@ REPORTS = ['--json', 'out/e.json', '--csv', 'out/e.csv', '--html', 'out/e.html',
 JOBS = {
     'run': RUN + ['a.png', 'b.jpg', '-o', 'out', '--overlay=out/over', '--scores', 'out/scores', '--json', 'out/r.jsonl'],
     'run_list': RUN + ['-', '-o', 'out', '--json', 'out/r.jsonl'],
+    'run_kinds': RUN + ['c.webp', 'd.tif', 'e.tif', '-o', 'out', '--json', 'out/r.jsonl'],
     'run_verbose': RUN + ['-v', 'in', '-r', '-o', 'out', '--json', '-'],
     'run_scales': RUN + ['--scales', '1,1.5', '--flip', 'a.png', '-o', 'out'],
     'run_integers': ['run', '-q', '-j1', '-m', 'i.tflite', '--precision', 'int8', '--size', '33', 'a.png', '-o', 'out', '--scores', 'out/scores',
@@ -86,6 +87,10 @@ def make_inputs(folder):
         photos.picture(*size, len(name)).save(os.path.join(folder, name))
         shutil.copy(os.path.join(folder, name), os.path.join(folder, 'in', name))
     photos.picture(20, 20, 3).save(os.path.join(folder, 'in/sub/c.png'))
+    # Of the kinds whose libraries live through it: libwebp 1.2 without loss and libtiff 4.5 with a predictor or JPEG crash themselves.
+    photos.picture(20, 20, 4).save(os.path.join(folder, 'c.webp'))
+    photos.picture(20, 20, 5).save(os.path.join(folder, 'd.tif'))
+    photos.picture(20, 20, 6).convert('1').save(os.path.join(folder, 'e.tif'), compression='group4')
     shutil.copy(SEGMENTER, os.path.join(folder, 'm.tflite'))
     shutil.copy(CLASSIFIER, os.path.join(folder, 'c.tflite'))
     shutil.copy(INTEGERS, os.path.join(folder, 'i.tflite'))
