@@ -232,7 +232,9 @@ static mseg_status classify(classifier *c, const cli_input *input, mseg_error *e
     if (input->error)
         return mseg_fail(err, MSEG_INVAL, "%s", input->error);
     const int k = c->args->top < c->classes ? (int)c->args->top : c->classes;
-    mseg_status status = mseg_image_read(&image, input->path, (mseg_orientation)c->args->orientation, NULL, err);
+    const mseg_orientation how = (mseg_orientation)c->args->orientation;
+    mseg_status status = input->bytes ? mseg_image_read_memory(&image, input->bytes, input->size, how, NULL, err)
+                                      : mseg_image_read(&image, input->path, how, NULL, err);
     if (!status)
         status = mseg_classify(c->session, mseg_view_of(&image), c->size, c->args->crop, &scores, err);
     if (!status)

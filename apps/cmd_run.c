@@ -83,9 +83,11 @@ static const cli_usage usage = {
     .command = "run",
     .operands = "PATH...",
     .text = "Segments images. PATH is a PNG, JPEG, WebP or TIFF file, a folder of them, or -\n"
-            "for a list on standard input, one path a line. Each mask is an indexed PNG under\n"
-            "the image's own name and in its own size. The exit status is 0 when all are done,\n"
-            "1 when some failed, 2 when nothing could be done (usage, model, output folder).\n",
+            "for standard input: a list, one path a line, worked on as it grows, or an image\n"
+            "itself. Each mask is an indexed PNG under the image's own name and in its own\n"
+            "size. The exit status is 0 when all are done, 1 when some failed, 2 when nothing\n"
+            "could be done (usage, model, output folder), 130 or 143 after SIGINT or SIGTERM,\n"
+            "which finish the images in hand.\n",
     .groups = groups,
     .min_operands = 1,
     .max_operands = -1,
@@ -225,7 +227,6 @@ static uint64_t journal_mark(const cli_run_batch *b)
     cli_text text = {0};
     for (int kind = 0; kind < CLI_MARK_KINDS; kind++)
         cli_text_add(&text, "%s\n", o->marks[kind]);
-    cli_text_add(&text, "%s\n%s\n", o->scores ? o->scores : "", o->probabilities ? o->probabilities : "");
     for (int id = 0; id < 256; id++)
         cli_text_add(&text, "%s\n", b->keys[id] ? b->keys[id] : "");
     const uint64_t mark = text.bytes ? cli_seen_hash(text.bytes, text.size) : 0;
@@ -243,6 +244,8 @@ static bool open_outputs(cli_run_batch *b)
         cli_say("%s: %s", folder, err.text);
         return false;
     }
+    b->journal.folders[0] = b->outputs.scores;
+    b->journal.folders[1] = b->outputs.probabilities;
     return guard_files(b) && cli_journal_open(&b->journal, args->json, journal_mark(b), args->skip_existing, args->overwrite);
 }
 

@@ -22,6 +22,7 @@ struct cli_list {
     cli_inputs found;        /* of the lines read, from next on */
     size_t next;
     uint64_t number; /* of the input that is next, those of other shards too */
+    mseg_error why;  /* its rest cannot be read */
 };
 
 uint64_t cli_fingerprint(const struct stat *info)
@@ -246,6 +247,8 @@ mseg_status cli_inputs_next(cli_inputs *inputs, cli_input *input, mseg_error *er
                 return MSEG_OK;
             }
             cli_input_free(line);
+        } else if (list->why.status) {
+            return mseg_fail(err, list->why.status, "%s", list->why.text);
         } else if (list->stream && !list->ended) {
             mseg_status status = read_line(inputs, err);
             if (status)
@@ -263,12 +266,14 @@ mseg_status cli_inputs_look_ahead(cli_inputs *inputs, size_t most, size_t *count
     const uint64_t shards = (uint64_t)list->options->shard.count;
     while (!status && list->stream && !list->ended && inputs->count + list->found.count < most * shards &&
            (!list->opened || cli_lines_ready(&list->lines)))
-        status = read_line(inputs, err);
-    *all = !list->stream || list->ended;
+        status = read_line(inputs, &list->why);
+    if (status && !list->found.count) /* otherwise those before it come first */
+        return mseg_fail(err, status, "%s", list->why.text);
+    *all = !list->stream || (list->ended && !status);
     *count = 0;
     for (uint64_t i = 0; i < inputs->count + list->found.count; i++)
         *count += cli_shard_has(list->options->shard, i);
-    return status;
+    return MSEG_OK;
 }
 
 double cli_inputs_share_read(const cli_inputs *inputs)
@@ -322,6 +327,6 @@ void cli_inputs_say_foreign(const cli_inputs *inputs)
                      cli_foreign_extension(kind), (unsigned long long)count);
     }
     if (all)
-        cli_say("skipped %llu image%s of kinds that are not read (%s); convert %s to PNG or JPEG", (unsigned long long)all,
-                all == 1 ? "" : "s", kinds, all == 1 ? "it" : "them");
+        cli_say("skipped %llu image%s of kinds that are not read (%s); convert %s to PNG, JPEG, WebP or TIFF",
+                (unsigned long long)all, all == 1 ? "" : "s", kinds, all == 1 ? "it" : "them");
 }

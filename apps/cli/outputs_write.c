@@ -32,7 +32,7 @@ static mseg_status check_path(const cli_outputs_job *job, const char *path, mseg
         return MSEG_OK;
     const bool same = !stat(path, &there) && S_ISREG(there.st_mode) && !stat(job->input->path, &input) &&
                       cli_fingerprint(&there) == cli_fingerprint(&input);
-    return same ? mseg_fail(err, MSEG_INVAL, "would replace itself; choose another output folder")
+    return same ? mseg_fail(err, MSEG_INVAL, "would replace the input %s; choose another output folder", job->input->path)
                 : cli_guard_check(job->guard, path, err);
 }
 

@@ -26,13 +26,27 @@ static void count_pixels(mseg_view labels, int64_t counts[256])
         count_row(labels.data + (size_t)y * labels.stride, labels.width, counts);
 }
 
+static mseg_status read_photo(mseg_image *photo, const cli_run_batch *b, const cli_input *input, mseg_error *err)
+{
+    const mseg_orientation how = (mseg_orientation)b->args->orientation;
+    return input->bytes ? mseg_image_read_memory(photo, input->bytes, input->size, how, &b->limits, err)
+                        : mseg_image_read(photo, input->path, how, &b->limits, err);
+}
+
+static mseg_status open_reader(mseg_image_reader **reader, const cli_run_batch *b, const cli_input *input, mseg_error *err)
+{
+    const mseg_orientation how = (mseg_orientation)b->args->orientation;
+    return input->bytes ? mseg_image_reader_open_memory(reader, input->bytes, input->size, how, &b->limits, err)
+                        : mseg_image_reader_open(reader, input->path, how, &b->limits, err);
+}
+
 static mseg_status segment_whole(cli_run_batch *b, mseg_session *session, const cli_outputs_job *job, cli_run_figures *f,
                                  mseg_error *err)
 {
     mseg_image photo = {0};
     mseg_result result = {0};
     double start = cli_now_ms();
-    mseg_status status = mseg_image_read(&photo, job->input->path, (mseg_orientation)b->args->orientation, &b->limits, err);
+    mseg_status status = read_photo(&photo, b, job->input, err);
     f->ms.decode = cli_now_ms() - start;
     if (!status)
         status = mseg_segment(session, mseg_view_of(&photo), &b->run, &result, err);
@@ -58,6 +72,8 @@ static mseg_status segment_whole(cli_run_batch *b, mseg_session *session, const 
 typedef struct tiling {
     cli_row_outputs files;
     cli_run_figures *figures;
+    cli_progress *progress;
+    int rows; /* done */
 } tiling;
 
 static mseg_status take_rows(void *context, const mseg_tile_rows *rows, mseg_error *err)
@@ -67,6 +83,8 @@ static mseg_status take_rows(void *context, const mseg_tile_rows *rows, mseg_err
     mseg_status status = cli_row_outputs_put(&t->files, rows, err);
     t->figures->ms.write += cli_now_ms() - start;
     count_pixels(rows->labels, t->figures->pixels);
+    t->rows += rows->labels.height;
+    cli_progress_part(t->progress, (double)t->rows / t->figures->height);
     return status;
 }
 
@@ -77,12 +95,11 @@ static mseg_status segment_tiles(cli_run_batch *b, mseg_session *session, const 
     mseg_tile_options_init(&options, sizeof options);
     options.size = (int)b->args->tile;
     options.overlap = (int)b->args->overlap;
-    tiling t = {.figures = f};
+    tiling t = {.figures = f, .progress = &b->progress};
     mseg_tiled result = {0};
     mseg_image_reader *reader;
     const double start = cli_now_ms();
-    mseg_status status =
-        mseg_image_reader_open(&reader, job->input->path, (mseg_orientation)b->args->orientation, &b->limits, err);
+    mseg_status status = open_reader(&reader, b, job->input, err);
     const double open_ms = cli_now_ms() - start;
     if (status)
         return status;

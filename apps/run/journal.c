@@ -27,6 +27,18 @@ static bool same_size(const mseg_json *line, const char *path)
     return stat(path, &info) || (mseg_json_count(mseg_json_get(line, "bytes"), &bytes) && (uint64_t)info.st_size == bytes);
 }
 
+/* Whether the files that a line tells of lie where they are wanted now. */
+static bool same_folders(const cli_journal *journal, const mseg_json *line)
+{
+    static const char *const keys[] = {"scores", "probabilities"};
+    for (int i = 0; i < 2; i++) {
+        const char *folder = journal->folders[i], *path = mseg_json_text(mseg_json_get(line, keys[i]));
+        if (!folder != !path || (folder && strncmp(path, folder, strlen(folder)) != 0))
+            return false;
+    }
+    return true;
+}
+
 /* Judges a line without its end, and remembers the path of one that stays. */
 static mseg_status judge(cli_journal *journal, const char *text, size_t length, kind *what)
 {
@@ -40,7 +52,7 @@ static mseg_status judge(cli_journal *journal, const char *text, size_t length, 
     const char *path = mseg_json_text(mseg_json_get(line, "path"));
     const char *mark = mseg_json_text(mseg_json_get(line, "mark"));
     if (path && mark) {
-        *what = !strcmp(mark, journal->mark) && same_size(line, path) ? STAYS : GOES;
+        *what = !strcmp(mark, journal->mark) && same_size(line, path) && same_folders(journal, line) ? STAYS : GOES;
         if (*what == STAYS && !cli_seen_add(&journal->paths, cli_seen_hash(path, strlen(path)), 0, &added, &earlier))
             status = MSEG_NOMEM;
         else if (*what == STAYS && !added)
@@ -157,7 +169,6 @@ static mseg_status open_file(cli_journal *journal, const char *path, bool resume
 bool cli_journal_open(cli_journal *journal, const char *path, uint64_t mark, bool resume, bool overwrite)
 {
     mseg_error err = {0};
-    *journal = (cli_journal){0};
     snprintf(journal->mark, sizeof journal->mark, "%016" PRIx64, mark);
     if (!path || cli_sink_descriptor(path) >= 0 || cli_is_special(path))
         return cli_sink_open(&journal->sink, path);
@@ -171,9 +182,25 @@ bool cli_journal_open(cli_journal *journal, const char *path, uint64_t mark, boo
     return true;
 }
 
+/* As cli_seen_hash of a path in a line, where bytes that are not UTF-8 are others than in the path itself. */
+static uint64_t hash_of(const char *path)
+{
+    mseg_json *there = mseg_json_object(), *back = NULL;
+    mseg_json_add_string(there, "path", path);
+    char *text = mseg_json_print(there, false);
+    if (text)
+        mseg_json_parse(&back, text, strlen(text), NULL);
+    const char *read = mseg_json_text(mseg_json_get(back, "path"));
+    const uint64_t hash = cli_seen_hash(read ? read : path, strlen(read ? read : path));
+    mseg_json_free(&back);
+    mseg_json_free(&there);
+    free(text);
+    return hash;
+}
+
 bool cli_journal_has(const cli_journal *journal, const cli_input *input)
 {
-    return cli_seen_has(&journal->paths, cli_seen_hash(input->path, strlen(input->path)));
+    return journal->paths.count && cli_seen_has(&journal->paths, hash_of(input->path));
 }
 
 mseg_status cli_journal_add(cli_journal *journal, cli_progress *progress, const char *line, mseg_error *err)

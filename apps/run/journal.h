@@ -12,11 +12,12 @@ typedef struct cli_journal {
     cli_sink sink; /* .stream NULL: not wanted */
     FILE *file;    /* NULL: no file of its own */
     char mark[17];
+    const char *folders[2]; /* of the files that lines tell of: scores, probabilities; NULL: none */
     cli_seen paths; /* of the lines that were there and stay */
     bool lost;      /* a line could not be written */
 } cli_journal;
 
-/** Opens path (kept by the caller; NULL: not wanted). mark: the same for runs whose lines are the same. resume: lines of this
+/** Opens path (kept by the caller; NULL: not wanted); *journal is all zero but for folders. mark: the same for runs whose lines are the same. resume: lines of this
  * mark stay, if their image is as large as it was; all others go, and so does the beginning of one at the end. Otherwise the file
  * starts anew. What is no such file is not touched, unless overwrite is set. False after a line of error. */
 bool cli_journal_open(cli_journal *journal, const char *path, uint64_t mark, bool resume, bool overwrite);

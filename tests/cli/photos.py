@@ -22,6 +22,16 @@ def png_header(width, height):
             chunk(b'IDAT', zlib.compress(b'\0' * 64)) + chunk(b'IEND', b''))
 
 
+def unmarked(png):
+    """The bytes of a PNG without its text, where mseg says of which photo, model and options it comes."""
+    rest, parts = png[8:], [png[:8]]
+    while rest:
+        end = 12 + struct.unpack('>I', rest[:4])[0]
+        parts.append(b'' if rest[4:8] == b'tEXt' else rest[:end])
+        rest = rest[end:]
+    return b''.join(parts)
+
+
 def write(path, data):
     with open(path, 'wb') as out:
         out.write(data)

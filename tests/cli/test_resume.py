@@ -107,7 +107,7 @@ class Resume(unittest.TestCase):
             done = self.run_all(*way, '--skip-existing', '--json', '-', kinds=kinds)
             self.assertEqual(self.changed(before, self.state()), [], way)
             self.assertEqual(done.stdout, '')
-            self.assertIn('segmented 0 of 3 images (3 were there)', done.stderr)
+            self.assertIn('segmented 0 of 3 images (3 done before)', done.stderr)
             done = self.run_all(*way, kinds=kinds)  # unasked, it replaces its own
             self.assertEqual(self.changed(before, self.state()), sorted(before))
             self.assertEqual({name: data[0] for name, data in before.items()}, {name: data[0] for name, data in self.state().items()})
@@ -161,7 +161,7 @@ class Resume(unittest.TestCase):
         self.assertIn('segmented 3 of 3', self.run_all('--skip-existing', inputs=('more',)).stderr)
         shutil.copy(self.path('in/p1.png'), self.path('copy of p1.png'))
         os.rename(self.path('copy of p1.png'), self.path('more/p1.png'))
-        self.assertIn('segmented 1 of 3 images (2 were there)', self.run_all('--skip-existing', inputs=('more',)).stderr)
+        self.assertIn('segmented 1 of 3 images (2 done before)', self.run_all('--skip-existing', inputs=('more',)).stderr)
 
     def damage(self, name, data):
         """A run with --skip-existing puts the file right that holds this data instead, and leaves the other images alone."""
@@ -169,7 +169,7 @@ class Resume(unittest.TestCase):
         before = self.state()
         photos.write(path, data)
         done = self.run_all('--skip-existing')
-        self.assertIn('segmented 1 of 3 images (2 were there)', done.stderr, name)
+        self.assertIn('segmented 1 of 3 images (2 done before)', done.stderr, name)
         after = self.state()
         self.assertEqual({name: data[0] for name, data in before.items()}, {name: data[0] for name, data in after.items()})
         stem = os.path.basename(name).split('.')[0]
@@ -246,7 +246,7 @@ class Resume(unittest.TestCase):
                     self.assertEqual(others, {name: found[0] for name, found in fresh.items() if 'p1' not in name})
                     before = self.state()
                     done = self.run_all('--skip-existing')
-                    self.assertIn('(2 were there) (1 left alone: not written by mseg)', done.stderr)
+                    self.assertIn('(2 done before, 1 left alone as not written by mseg)', done.stderr)
                     self.assertEqual(self.changed(before, self.state()), [])
                     self.run_all('-y')
                     self.assertEqual({name: found[0] for name, found in self.state().items()}, {name: found[0] for name, found in fresh.items()})
