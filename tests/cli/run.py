@@ -3,7 +3,7 @@
 
 A case file:   # comment         $ command for sh          > a line of stdout          ! a line of stderr          ? status
 {n} in expected text stands for a number, {path} for a path that depends on the machine. Commands share one new folder with the pictures of photos.py; mseg is on the PATH and
-$TINY is a small model. --update rewrites what does not match (then read the diff).
+$TINY is a small model, $DIFFER A B names the files of two folders that do not show the same. --update rewrites what does not match (then read the diff).
 """
 import os
 import re
@@ -14,6 +14,7 @@ import tempfile
 import photos
 
 TINY = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../weights/data/uint8.tflite')
+DIFFER = f'{sys.executable} -B {os.path.join(os.path.dirname(os.path.abspath(__file__)), "differ.py")}'
 
 
 class Case:
@@ -73,7 +74,7 @@ def main():
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         photos.make(folder)
-        environment = {**os.environ, 'PATH': os.path.dirname(program) + ':' + os.environ['PATH'], 'TINY': TINY, 'LC_ALL': 'C',
+        environment = {**os.environ, 'PATH': os.path.dirname(program) + ':' + os.environ['PATH'], 'TINY': TINY, 'DIFFER': DIFFER, 'LC_ALL': 'C',
                        'HOME': 'home', 'XDG_CACHE_HOME': 'cache'}
         environment.pop('MSEG_MODEL', None)
         for case in cases:
