@@ -16,7 +16,6 @@ from PIL import Image
 
 import photos
 
-TINY = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../weights/data/uint8.tflite')
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key != 'MSEG_MODEL'} | {'LC_ALL': 'C'}
 GOOD, FEW, EACH = 1000, 200, 3  # EACH: of a bad kind
 ALONE = range(0, GOOD, GOOD // 20)
@@ -109,7 +108,7 @@ class Mass(unittest.TestCase):
         with tempfile.TemporaryFile() as lines, tempfile.TemporaryFile() as paths:
             paths.write((text or '').encode())
             paths.seek(0)
-            process = subprocess.Popen([MSEG, 'run', '-q', '-m', TINY, '--size', '65', *arguments], env=ENVIRONMENT, stdin=paths, stderr=lines)
+            process = subprocess.Popen([MSEG, 'run', '-q', '-m', 'builtin', '--size', '65', *arguments], env=ENVIRONMENT, stdin=paths, stderr=lines)
             memory = 0
             while process.poll() is None:
                 memory = max(memory, peak_kb(process.pid))
@@ -151,13 +150,13 @@ class Mass(unittest.TestCase):
             with Image.open(self.photo(i)) as photo, Image.open(f'alone/p{i:04}.png') as mask:
                 self.assertEqual(mask.size, photo.size)
         alone = self.files('alone')
-        self.assertEqual(alone, {name: made[name] for name in alone})
+        self.assertEqual([name for name in alone if alone[name] != made[name]], [])
         self.assertEqual(len(alone), 2 * len(ALONE))
         status, lines, less = self.run_mseg('-j', '4', '-o', 'few', '--scores', 'few', *self.few)
         self.assertEqual((status, lines), (0, []))
         self.check_memory(memory, less)
         listed, memory = self.check('-', text=''.join(f'{path}\n' for path in sorted([self.photo(i) for i in range(GOOD)] + self.bad)))
-        self.assertEqual(listed, made)
+        self.assertEqual([name for name in made if listed[name] != made[name]], [])
         self.check_memory(memory, less)
 
 
