@@ -5,8 +5,9 @@ foreach(case ${cases})
   add_test(NAME cli_${name} COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/cli/run.py $<TARGET_FILE:mseg> ${case})
 endforeach()
 add_test(NAME cli_batch COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/cli/test_batch.py $<TARGET_FILE:mseg>)
+add_test(NAME cli_mass COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/cli/test_mass.py $<TARGET_FILE:mseg>)
 add_test(NAME cli_hostile COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/cli/test_hostile.py $<TARGET_FILE:mseg>)
-set_tests_properties(cli_batch cli_hostile PROPERTIES ENVIRONMENT "MSEG_SANITIZE=${MSEG_SANITIZE}")
+set_tests_properties(cli_batch cli_mass cli_hostile PROPERTIES ENVIRONMENT "MSEG_SANITIZE=${MSEG_SANITIZE}")
 if(MSEG_SANITIZE MATCHES thread) # threads over images and inside one
   add_test(NAME cli_threads COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/cli/test_batch.py $<TARGET_FILE:mseg>
                                     Batch.test_threads_change_nothing)
