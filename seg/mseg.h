@@ -799,6 +799,10 @@ typedef struct mseg_train_options {
     double scale_min, scale_max; /* of crops; both 0: 0.5 and 2 */
     bool no_flip, no_color;      /* without turning left to right, without changes of colour */
     uint64_t seed;
+    /* With a teacher: how much its features weigh beside its labels at first, 0.15 of it at the end; 0: they are not learnt. A
+     * 1x1 convolution, which is no part of what is written, learns to tell the first 64 principal components of the teacher's
+     * last map of the backbone from the same map of the network. */
+    double features;
 } mseg_train_options;
 
 MSEG_API void mseg_train_options_init(mseg_train_options *options, size_t struct_size);
@@ -814,11 +818,13 @@ typedef struct mseg_train_state {
     double seconds, seconds_left;     /* of training, pauses before a resumption left out */
     double samples_per_second;        /* of late */
     double madds_per_sample;          /* forward; a step makes three times these */
-    uint64_t bytes, bytes_per_sample; /* of memory for maps */
+    uint64_t bytes, bytes_per_sample; /* of memory for maps and, not by sample, a teacher's answers */
     int batch, size;
-    int64_t damaged;  /* photos that could not be read when it was their turn */
-    int64_t left_out; /* samples that were of no use when the training was opened; each, or how many, was told */
-    uint64_t reserved[7];
+    int64_t damaged;     /* photos that could not be read when it was their turn */
+    int64_t left_out;    /* samples that were of no use when the training was opened; each, or how many, was told */
+    double feature_loss; /* of the last step, no part of loss: the mean square error of the teacher's features, whose mean square
+                            is about 1; NaN: none are learnt */
+    uint64_t reserved[6];
 } mseg_train_state;
 
 typedef struct mseg_training mseg_training;

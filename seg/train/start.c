@@ -125,16 +125,29 @@ size_t mseg_train_available(void)
     return kilobytes << 10;
 }
 
+/* What is kept of a teacher's answers about all photos that the training comes to. */
+static size_t answer_bytes(const mseg_training *t)
+{
+    const double samples = (double)t->options.steps * t->options.batch, photos = (double)t->options.n_train;
+    const double all = t->teacher ? (double)mseg_train_teacher_bytes(t->teacher) : 0;
+    return (size_t)(samples > 0 && samples < photos ? all * samples / photos : all);
+}
+
 static mseg_status check_memory(mseg_training *t, const mseg_net *net, const mseg_engine_options *how, mseg_error *err)
 {
     mseg_engine_options one = *how;
     one.batch = 1;
-    const size_t all = mseg_engine_bytes(net, how), alone = mseg_engine_bytes(net, &one), there = mseg_train_available();
+    const size_t maps = mseg_engine_bytes(net, how), alone = mseg_engine_bytes(net, &one), there = mseg_train_available();
+    const size_t answers = answer_bytes(t), all = maps + answers;
     t->state.bytes = all;
-    t->state.bytes_per_sample = how->batch > 1 ? (all - alone) / (size_t)(how->batch - 1) : all;
-    if (!all || !there || all <= there)
+    t->state.bytes_per_sample = how->batch > 1 ? (maps - alone) / (size_t)(how->batch - 1) : maps;
+    if (!maps || !there || all <= there)
         return MSEG_OK;
-    const size_t each = t->state.bytes_per_sample, least = alone - each;
+    if (answers > there)
+        return mseg_fail(err, MSEG_LIMIT,
+                         "what the teacher says of %zu photos takes %.1f GB, %.1f GB are there: take fewer photos or steps",
+                         t->options.n_train, (double)answers / 1e9, (double)there / 1e9);
+    const size_t each = t->state.bytes_per_sample, least = alone - each + answers;
     return mseg_fail(err, MSEG_LIMIT, "batches of %d pictures of %d x %d take %.1f GB, %.1f GB are there: batch %d would fit",
                      how->batch, how->width, how->height, (double)all / 1e9, (double)there / 1e9,
                      there > least ? (int)((there - least) / each) : 0);
@@ -173,9 +186,36 @@ void mseg_train_measure(mseg_training *t, mseg_norming norming, bool unfold)
     mseg_engine_measured(t->engine, unfold);
 }
 
+static const char hint_layer[] = "features";
+
+/* The network as it is trained: with features to learn a linear convolution of the backbone's last map makes them as a second
+ * output, a hint (Romero et al. 2015). *net is freed by the caller. */
+static mseg_status add_hint(const mseg_training *t, const mseg_opened *opened, mseg_net *net, mseg_error *err)
+{
+    mseg_value features;
+    mseg_status status = mseg_net_copy(net, &t->net);
+    if (!status && t->options.features > 0) {
+        mseg_net_layer hint = {.kind = MSEG_CONV,
+                               .in = {opened->features},
+                               .n_in = 1,
+                               .add = -1,
+                               .kernel = 1,
+                               .stride = 1,
+                               .rate = 1,
+                               .bias = true,
+                               .channels = mseg_train_teacher_features(t->teacher)};
+        memcpy(hint.name, hint_layer, sizeof hint_layer);
+        status = mseg_net_add(net, &hint, &features);
+        if (!status)
+            status = mseg_net_output(net, features);
+    }
+    return status ? mseg_fail(err, status, NULL) : MSEG_OK;
+}
+
 static mseg_status open_engine(mseg_training *t, const mseg_opened *opened, const int *from, mseg_error *err)
 {
     const mseg_train_options *o = &t->options;
+    mseg_net net = {0};
     const mseg_engine_options how = {.kernels = t->kernels,
                                      .pool = t->pool,
                                      .batch = o->batch,
@@ -184,12 +224,16 @@ static mseg_status open_engine(mseg_training *t, const mseg_opened *opened, cons
                                      .frozen = o->freeze_backbone ? "backbone." : NULL,
                                      .renewed = from ? classifier_layer : NULL,
                                      .from = from,
+                                     .added = o->features > 0 ? hint_layer : NULL,
                                      .seed = o->seed};
     if (from)
         t->net.layers[mseg_net_find(&t->net, classifier_layer)].channels = t->classes;
-    mseg_status status = check_memory(t, &t->net, &how, err);
+    mseg_status status = add_hint(t, opened, &net, err);
     if (!status)
-        status = mseg_engine_open(&t->engine, &t->net, opened->weights, &how, err);
+        status = check_memory(t, &net, &how, err);
+    if (!status)
+        status = mseg_engine_open(&t->engine, &net, opened->weights, &how, err);
+    mseg_net_free(&net);
     if (status)
         return status;
     if (o->architecture)

@@ -30,15 +30,16 @@ struct mseg_training {
     mseg_schedule schedule;
 
     mseg_real *gradient;
-    uint8_t *labels;     /* [batch][size * size]: [side][side] of the step */
-    float *targets;      /* of a teacher, [batch][logits' height][width][classes] */
-    float *points;       /* weights of its points, [batch][height][width] */
-    mseg_loss_sum *sums; /* [batch] */
-    uint8_t *work;       /* of the loss, [threads][work_bytes] */
+    uint8_t *labels;                    /* [batch][size * size]: [side][side] of the step */
+    float *targets;                     /* of a teacher, [batch][logits' height][width][classes] */
+    float *points;                      /* weights of its points, [batch][height][width] */
+    float *features;                    /* its features, [batch][height][width][parts]; NULL: they are not learnt */
+    mseg_loss_sum *sums, *feature_sums; /* [batch] */
+    uint8_t *work;                      /* of the loss, [threads][work_bytes] */
     size_t work_bytes;
-    bool *failed; /* [batch] */
-    double scale; /* of the step's loss */
-    int side;     /* of the step\'s crops */
+    bool *failed;                /* [batch] */
+    double scale, feature_scale; /* of the step's losses */
+    int side;                    /* of the step\'s crops */
 
     mseg_model *model; /* of step model_step, for validation; NULL: none yet */
     int64_t model_step;
