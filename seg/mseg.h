@@ -159,6 +159,7 @@ typedef struct mseg_convert_options {
     int size;
     double mean[3], std[3]; /* as in mseg_model_options */
     bool half;              /* weights in 16-bit floats, which rounds them; default: in 32 bits, as they are */
+    const char *cpu;        /* of a calibration, as in mseg_model_options; converting runs no kernels */
 } mseg_convert_options;
 
 /** The format by the file's name, the output stride, canvas and input rule of the model's file, 32 bits. */
@@ -816,7 +817,7 @@ typedef struct mseg_train_state {
     double accuracy; /* of its pixels */
     double learning_rate, gradient_norm;
     double seconds, seconds_left;     /* of training, pauses before a resumption left out */
-    double samples_per_second;        /* of late */
+    double samples_per_second;        /* of late, of steps alone */
     double madds_per_sample;          /* forward; a step makes three times these */
     uint64_t bytes, bytes_per_sample; /* of memory for maps and, not by sample, a teacher's answers */
     int batch, size;
@@ -829,8 +830,11 @@ typedef struct mseg_train_state {
 
 typedef struct mseg_training mseg_training;
 
+/* NOTE: what is done, and is all right. WARNING: what may be wrong, or is left out. */
+typedef enum mseg_train_severity { MSEG_TRAIN_NOTE, MSEG_TRAIN_WARNING } mseg_train_severity;
+
 /** Told of what is worth knowing, in one line without a newline. file: NULL, or whose it is. */
-typedef void (*mseg_train_note_fn)(void *context, const char *file, const char *text);
+typedef void (*mseg_train_note_fn)(void *context, mseg_train_severity severity, const char *file, const char *text);
 
 /** Opens a training: reads the model and every mask, and says what is odd: note (NULL: nothing) is told of files that are left
  * out, of classes that never occur, of what differs from the model. What options point to must outlive the training. Errors:

@@ -109,7 +109,7 @@ int cli_train_signalled(void);
 /* ---- telling ----------------------------------------------------------------------------------------------------------- */
 
 /** A note of the library, as its callback; context: the cli_train. */
-void cli_train_note(void *context, const char *file, const char *text);
+void cli_train_note(void *context, mseg_train_severity severity, const char *file, const char *text);
 
 /** What is going to be trained on what. */
 void cli_train_say_start(const cli_train *t);

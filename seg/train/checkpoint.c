@@ -203,7 +203,7 @@ static mseg_status read_all(mseg_training *t, FILE *file, char **text, mseg_erro
     t->state.damaged = failed;
     t->optimiser.steps = steps;
     t->before = seconds;
-    t->began = t->recent_began = mseg_now_ms() / 1000;
+    t->began = mseg_now_ms() / 1000;
     mseg_train_measure_progress(t);
     return MSEG_OK;
 }

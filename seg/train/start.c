@@ -98,13 +98,16 @@ static bool match_classes(const mseg_training *t, const mseg_opened *opened, int
     if (same)
         return false;
     if (known == t->classes && opened->info.classes == t->classes)
-        mseg_training_tell(t, NULL, "classes are in another order than the model's: each begins with its own weights");
+        mseg_training_tell(t, MSEG_TRAIN_NOTE, NULL,
+                           "classes are in another order than the model's: each begins with its own weights");
     else if (!known)
-        mseg_training_tell(t, NULL, "a new classifier: the model has %d classes, none of which is among the %d of the data",
+        mseg_training_tell(t, MSEG_TRAIN_NOTE, NULL,
+                           "a new classifier: the model has %d classes, none of which is among the %d of the data",
                            opened->info.classes, t->classes);
     else
         mseg_training_tell(
-            t, NULL, "a new classifier: of the %d classes of the data the model knows %d, the others begin with random weights",
+            t, MSEG_TRAIN_NOTE, NULL,
+            "a new classifier: of the %d classes of the data the model knows %d, the others begin with random weights",
             t->classes, known);
     return true;
 }
@@ -163,13 +166,14 @@ static void choose_norms(mseg_training *t)
     if (o->norms == MSEG_NORMS_FREEZE || (o->norms == MSEG_NORMS_AUTO && pixels < FEW && !o->architecture))
         t->norming = MSEG_NORM_FIXED;
     if (o->norms == MSEG_NORMS_AUTO && t->norming == MSEG_NORM_FIXED)
-        mseg_training_tell(t, NULL,
+        mseg_training_tell(t, MSEG_TRAIN_NOTE, NULL,
                            "a step has %d pixels at stride %d, too few for batch statistics: norms are frozen (a larger batch or "
                            "size trains them)",
                            pixels, t->info.output_stride);
     else if (o->norms == MSEG_NORMS_AUTO && pixels < FEW)
-        mseg_training_tell(t, NULL, "a step has %d pixels at stride %d, few for batch statistics: take a larger batch or size",
-                           pixels, t->info.output_stride);
+        mseg_training_tell(t, MSEG_TRAIN_WARNING, NULL,
+                           "a step has %d pixels at stride %d, few for batch statistics: take a larger batch or size", pixels,
+                           t->info.output_stride);
 }
 
 void mseg_train_measure(mseg_training *t, mseg_norming norming, bool unfold)
@@ -277,7 +281,7 @@ mseg_status mseg_train_start(mseg_training *t, const mseg_opened *opened, mseg_e
     int from[256];
     choose_norms(t);
     if (t->options.freeze_backbone)
-        mseg_training_tell(t, NULL, "the backbone is frozen: the head alone is trained");
+        mseg_training_tell(t, MSEG_TRAIN_NOTE, NULL, "the backbone is frozen: the head alone is trained");
     const bool renewed = !t->options.architecture && match_classes(t, opened, from, err);
     return open_engine(t, opened, renewed ? from : NULL, err);
 }

@@ -236,14 +236,15 @@ void mseg_train_measure_progress(mseg_training *t)
     s->seconds_left = s->progress > 0 ? seconds / s->progress - seconds : NAN;
 }
 
-static void measure_speed(mseg_training *t)
+/* By what steps alone take: validations and checkpoints in between do not count. */
+static void measure_speed(mseg_training *t, double seconds)
 {
     enum { WINDOW = 10 };
-    const double now = mseg_now_ms() / 1000, past = now - t->recent_began;
+    t->recent_seconds += seconds;
     t->recent_samples += t->options.batch;
-    t->state.samples_per_second = (double)t->recent_samples / past;
-    if (past > WINDOW) { /* the half of it is forgotten */
-        t->recent_began += past / 2;
+    t->state.samples_per_second = (double)t->recent_samples / t->recent_seconds;
+    if (t->recent_seconds > WINDOW) { /* the half of it is forgotten */
+        t->recent_seconds /= 2;
         t->recent_samples /= 2;
     }
 }
@@ -251,6 +252,7 @@ static void measure_speed(mseg_training *t)
 mseg_status mseg_training_step(mseg_training *t, mseg_error *err)
 {
     mseg_train_state *s = &t->state;
+    const double began = mseg_now_ms();
     mseg_train_measure_progress(t);
     mseg_status status = set_side(t, mseg_train_side(t), err);
     if (status)
@@ -273,7 +275,7 @@ mseg_status mseg_training_step(mseg_training *t, mseg_error *err)
     s->learning_rate = rate;
     s->step++;
     mseg_train_measure_progress(t);
-    measure_speed(t);
+    measure_speed(t, (mseg_now_ms() - began) / 1000);
     return MSEG_OK;
 }
 

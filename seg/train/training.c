@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 
-void mseg_training_tell(const mseg_training *t, const char *file, const char *format, ...)
+void mseg_training_tell(const mseg_training *t, mseg_train_severity severity, const char *file, const char *format, ...)
 {
     char text[400];
     va_list args;
@@ -17,7 +17,7 @@ void mseg_training_tell(const mseg_training *t, const char *file, const char *fo
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    t->note(t->context, file, text);
+    t->note(t->context, severity, file, text);
 }
 
 /* ---- opening ------------------------------------------------------------------------------------------------------------ */
@@ -176,7 +176,7 @@ mseg_status mseg_training_open(mseg_training **training, const mseg_train_option
         mseg_training_close(training);
         return status;
     }
-    t->began = t->recent_began = mseg_now_ms() / 1000;
+    t->began = mseg_now_ms() / 1000;
     return MSEG_OK;
 }
 

@@ -46,8 +46,8 @@ struct mseg_training {
     bool told; /* which validation photos cannot be scored */
 
     mseg_train_state state;
-    double before, began; /* seconds of earlier runs; the clock when this one began */
-    double recent_began;
+    double before, began;  /* seconds of earlier runs; the clock when this one began */
+    double recent_seconds; /* of steps of late */
     int64_t recent_samples;
 };
 
@@ -85,7 +85,7 @@ mseg_status mseg_train_copy_labels(mseg_image *copy, mseg_view labels, mseg_erro
 int mseg_train_side(const mseg_training *training);
 
 /** Tells the caller, who may not listen. */
-void mseg_training_tell(const mseg_training *training, const char *file, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void mseg_training_tell(const mseg_training *training, mseg_train_severity severity, const char *file, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 #endif

@@ -246,6 +246,20 @@ class Told(Folder):
         self.assertEqual(done.stdout, '')
         self.assertEqual([line for line in done.stderr.splitlines() if not line.startswith('mseg: ')], [])
 
+    def test_quiet_about_what_is_all_right(self):
+        """Warnings are still shown: a photo of one colour."""
+        shapes.pairs('out/im', 'out/ma', range(3))
+        with Image.open('out/im/p001.jpg') as photo:
+            size = photo.size
+        Image.new('RGB', size, (7, 8, 9)).save('out/im/p001.jpg', quality=100)
+        how = ['--images', 'out/im', '--masks', 'out/ma', *TO_MASKS, '--steps', '1', '--freeze', 'backbone', '-y']
+        loud, quiet = self.train(*how).stderr, self.train('-q', *how).stderr
+        for note in ('the backbone is frozen', 'a new classifier'):
+            self.assertIn(note, loud)
+            self.assertNotIn(note, quiet)
+        for said in loud, quiet:
+            self.assertIn('all over: is it the right file?', said)
+
     def test_terminal(self):
         ours, theirs = pty.openpty()
         with subprocess.Popen([MSEG, 'train', *PAIRS, '--steps', '80', '-o', 'out/x.tflite'], stdout=subprocess.DEVNULL, stderr=theirs,
