@@ -113,6 +113,7 @@ static bool take_options(const convert_args *args, mseg_convert_options *how, ms
     how->output_stride = model->output_stride;
     how->size = (int)args->size;
     how->half = args->half;
+    how->cpu = model->cpu;
     memcpy(how->mean, model->mean, sizeof how->mean);
     memcpy(how->std, model->std, sizeof how->std);
     return true;

@@ -125,7 +125,9 @@ static mseg_status pack(mseg_model *model, const mseg_net *net, const mseg_weigh
     return status;
 }
 
-static mseg_status open_model(mseg_model **out, const mseg_source *from, const mseg_model_options *given, mseg_error *err)
+/* features: the backbone's last map is an output, too. */
+static mseg_status open_model(mseg_model **out, const mseg_source *from, const mseg_model_options *given, bool features,
+                              mseg_error *err)
 {
     *out = NULL;
     mseg_model_options options;
@@ -139,6 +141,8 @@ static mseg_status open_model(mseg_model **out, const mseg_source *from, const m
     status = choose_kernels(model, &options, err);
     if (!status)
         status = mseg_opened_open(&opened, from, &options, err);
+    if (!status && features && (status = mseg_net_output(&opened.net, opened.features)))
+        mseg_fail(err, status, NULL);
     model->info = opened.info;
     if (!status)
         status = identify(model, from->name, opened.weights, err);
@@ -158,7 +162,7 @@ static mseg_status open_model(mseg_model **out, const mseg_source *from, const m
 mseg_status mseg_model_open(mseg_model **model, const char *path, const mseg_model_options *options, mseg_error *err)
 {
     const mseg_source from = mseg_source_file(path);
-    return open_model(model, &from, options, err);
+    return open_model(model, &from, options, false, err);
 }
 
 mseg_status mseg_model_open_memory(mseg_model **model, const void *bytes, size_t size, const char *name,
@@ -167,19 +171,19 @@ mseg_status mseg_model_open_memory(mseg_model **model, const void *bytes, size_t
     *model = NULL;
     if (!name || (!bytes && size))
         return mseg_fail(err, MSEG_INVAL, "%s is NULL", name ? "bytes" : "name");
-    return open_model(model, &(mseg_source){.name = name, .bytes = bytes, .size = size}, options, err);
+    return open_model(model, &(mseg_source){.name = name, .bytes = bytes, .size = size}, options, false, err);
 }
 
 mseg_status mseg_model_open_random(mseg_model **model, const char *architecture, const mseg_model_options *options,
                                    mseg_error *err)
 {
-    return open_model(model, &(mseg_source){.name = architecture, .open = mseg_architecture_weights}, options, err);
+    return open_model(model, &(mseg_source){.name = architecture, .open = mseg_architecture_weights}, options, false, err);
 }
 
 mseg_status mseg_model_open_builtin(mseg_model **model, const mseg_model_options *options, mseg_error *err)
 {
     const mseg_source from = mseg_source_builtin();
-    mseg_status status = open_model(model, &from, options, err);
+    mseg_status status = open_model(model, &from, options, false, err);
     if (status)
         return status;
     mseg_model_info *info = &(*model)->info;
@@ -187,6 +191,12 @@ mseg_status mseg_model_open_builtin(mseg_model **model, const mseg_model_options
     if (info->input_from == MSEG_INPUT_ASSUMED)
         info->input_from = MSEG_INPUT_BUILTIN;
     return MSEG_OK;
+}
+
+mseg_status mseg_model_open_features(mseg_model **model, const char *path, const mseg_model_options *options, mseg_error *err)
+{
+    const mseg_source from = path ? mseg_source_file(path) : mseg_source_builtin();
+    return open_model(model, &from, options, true, err);
 }
 
 void mseg_model_close(mseg_model **pointer)

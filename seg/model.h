@@ -17,6 +17,9 @@ struct mseg_model {
     mseg_model_info info;
 };
 
+/** As mseg_model_open (path NULL: mseg_model_open_builtin) with the backbone's last map as the net's second output. */
+mseg_status mseg_model_open_features(mseg_model **model, const char *path, const mseg_model_options *options, mseg_error *err);
+
 /** A zero point as the file has it. */
 static inline int mseg_zero_point(const mseg_quant *quant)
 {

@@ -159,6 +159,7 @@ typedef struct mseg_convert_options {
     int size;
     double mean[3], std[3]; /* as in mseg_model_options */
     bool half;              /* weights in 16-bit floats, which rounds them; default: in 32 bits, as they are */
+    const char *cpu;        /* of a calibration, as in mseg_model_options; converting runs no kernels */
 } mseg_convert_options;
 
 /** The format by the file's name, the output stride, canvas and input rule of the model's file, 32 bits. */
@@ -801,6 +802,10 @@ typedef struct mseg_train_options {
     double scale_min, scale_max; /* of crops; both 0: 0.5 and 2 */
     bool no_flip, no_color;      /* without turning left to right, without changes of colour */
     uint64_t seed;
+    /* With a teacher: how much its features weigh beside its labels at first, 0.15 of it at the end; 0: they are not learnt. A
+     * 1x1 convolution, which is no part of what is written, learns to tell the first 64 principal components of the teacher's
+     * last map of the backbone from the same map of the network. */
+    double features;
 } mseg_train_options;
 
 MSEG_API void mseg_train_options_init(mseg_train_options *options, size_t struct_size);
@@ -814,19 +819,24 @@ typedef struct mseg_train_state {
     double accuracy; /* of its pixels */
     double learning_rate, gradient_norm;
     double seconds, seconds_left;     /* of training, pauses before a resumption left out */
-    double samples_per_second;        /* of late */
+    double samples_per_second;        /* of late, of steps alone */
     double madds_per_sample;          /* forward; a step makes three times these */
-    uint64_t bytes, bytes_per_sample; /* of memory for maps */
+    uint64_t bytes, bytes_per_sample; /* of memory for maps and, not by sample, a teacher's answers */
     int batch, size;
-    int64_t damaged;  /* photos that could not be read when it was their turn */
-    int64_t left_out; /* samples that were of no use when the training was opened; each, or how many, was told */
-    uint64_t reserved[7];
+    int64_t damaged;     /* photos that could not be read when it was their turn */
+    int64_t left_out;    /* samples that were of no use when the training was opened; each, or how many, was told */
+    double feature_loss; /* of the last step, no part of loss: the mean square error of the teacher's features, whose mean square
+                            is about 1; NaN: none are learnt */
+    uint64_t reserved[6];
 } mseg_train_state;
 
 typedef struct mseg_training mseg_training;
 
+/* NOTE: what is done, and is all right. WARNING: what may be wrong, or is left out. */
+typedef enum mseg_train_severity { MSEG_TRAIN_NOTE, MSEG_TRAIN_WARNING } mseg_train_severity;
+
 /** Told of what is worth knowing, in one line without a newline. file: NULL, or whose it is. */
-typedef void (*mseg_train_note_fn)(void *context, const char *file, const char *text);
+typedef void (*mseg_train_note_fn)(void *context, mseg_train_severity severity, const char *file, const char *text);
 
 /** Opens a training: reads the model and every mask, and says what is odd: note (NULL: nothing) is told of files that are left
  * out, of classes that never occur, of what differs from the model. What options point to must outlive the training. Errors:

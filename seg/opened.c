@@ -109,7 +109,7 @@ static void describe_input(mseg_model_info *info, const mseg_input *input)
 /* The network that the weights are of, as data. */
 static mseg_status build(mseg_opened *opened, const mseg_model_options *options, mseg_error *err)
 {
-    mseg_value features, logits;
+    mseg_value logits;
     mseg_net *net = &opened->net;
     mseg_model_info *info = &opened->info;
     const mseg_weights *weights = opened->weights;
@@ -122,9 +122,9 @@ static mseg_status build(mseg_opened *opened, const mseg_model_options *options,
     net->input = mseg_weights_input(weights);
     take_input(&net->input, options);
     describe_input(info, &net->input);
-    mseg_status status = backbone->build(&builder, info->output_stride, &features);
+    mseg_status status = backbone->build(&builder, info->output_stride, &opened->features);
     if (!status)
-        status = append_head(&builder, backbone->network, features, info->output_stride, &logits, info);
+        status = append_head(&builder, backbone->network, opened->features, info->output_stride, &logits, info);
     if (!status && (status = mseg_net_output(net, logits)))
         mseg_fail(err, status, NULL);
     if (status)

@@ -22,7 +22,8 @@ mseg_source mseg_source_builtin(void);
 /* A network as data. info: what is known of it without a kernel set; no name, checksum and precision. */
 typedef struct mseg_opened {
     mseg_weights *weights;
-    mseg_net net; /* not folded */
+    mseg_net net;        /* not folded */
+    mseg_value features; /* of it: the backbone's last map, which the head sees */
     mseg_model_info info;
 } mseg_opened;
 

@@ -53,6 +53,7 @@ static void add_options(mseg_json *root, const mseg_train_options *options)
     add_wish(root, "weight_decay", options->weight_decay, options->weight_decay >= 0);
     add_wish(root, "warmup", options->warmup, options->warmup >= 0);
     add_wish(root, "average", options->average, options->average >= 0);
+    mseg_json_add_number(root, "features", options->features);
     mseg_json_add_bool(root, "freeze_backbone", options->freeze_backbone);
     mseg_json_add_bool(root, "progressive", options->progressive);
 }
@@ -89,6 +90,8 @@ void cli_train_event_step(const cli_train *t)
     mseg_json *root = begin(t, "step");
     add_state(root, &now);
     mseg_json_add_number(root, "loss", now.loss);
+    if (t->options.features > 0)
+        mseg_json_add_number(root, "feature_loss", now.feature_loss);
     mseg_json_add_number(root, "accuracy", now.accuracy);
     mseg_json_add_number(root, "learning_rate", now.learning_rate);
     mseg_json_add_number(root, "gradient_norm", now.gradient_norm);

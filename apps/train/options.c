@@ -34,6 +34,10 @@ static const cli_option data_options[] = {
     {0, "val-folders", CLI_OPTION_TEXT, FIELD(val_folders), "DIR", .help = "the same to validate with"},
     {0, "teacher", CLI_OPTION_TEXT, FIELD(teacher), "FILE|NAME",
      .help = "learn what this model says of the photos; they need no masks"},
+    {0, "features", CLI_OPTION_REAL, FIELD(features), "W",
+     .help = "with --teacher: learn the features of its backbone as well, which weigh W at first beside its labels and 0.15 W in "
+             "the end (default 0: not)",
+     .min = 0, .max = 100},
     {'r', "recursive", CLI_OPTION_FLAG, FIELD(data.recursive), NULL,
      .help = "look into subfolders of --images, --masks and of classes' folders"},
     {0, "image-suffix", CLI_OPTION_TEXT, FIELD(data.photo_suffix), "TEXT",
@@ -205,6 +209,8 @@ static bool check_sources(const cli_train_args *args)
         cli_say("train: --images needs --masks DIR, or --teacher MODEL to learn from");
     else if (data->truth && args->teacher)
         cli_say("train: --teacher stands in for masks: give one of --masks and --teacher");
+    else if (args->features > 0 && !args->teacher)
+        cli_say("train: --features are those of a teacher: give --teacher MODEL");
     else if ((data->split || args->val) && !data->voc)
         cli_say("train: --split and --val are lists of --voc");
     else if (!args->val_photos != !args->val_masks)
@@ -226,6 +232,8 @@ static bool check_network(const cli_train_args *args)
         cli_say("train: -m starts from a model, --arch from random numbers: give one of them");
     else if (args->freeze >= 0 && args->arch)
         cli_say("train: --freeze backbone would leave random numbers as they are; it does not go with --arch");
+    else if (args->freeze >= 0 && args->features > 0)
+        cli_say("train: --features teach the backbone, which --freeze backbone leaves as it is: give one of them");
     else if (!!args->steps + (args->epochs > 0) + (args->minutes > 0) > 1)
         cli_say("train: --steps, --epochs and --minutes exclude one another");
     else if (args->momentum >= 0 && adamw)
@@ -294,6 +302,7 @@ bool cli_train_take(const cli_train_args *args, size_t samples, mseg_train_optio
     options->classifier = args->folders;
     options->freeze_backbone = args->freeze >= 0;
     options->equal_classes = args->equal_classes;
+    options->features = args->features;
     options->half = args->precision == 1;
     options->norms = (mseg_train_norms)args->norms;
     options->size = (int)args->size;

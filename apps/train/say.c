@@ -75,9 +75,11 @@ void cli_train_say_check(cli_train *t)
     free(line);
 }
 
-void cli_train_note(void *context, const char *file, const char *text)
+void cli_train_note(void *context, mseg_train_severity severity, const char *file, const char *text)
 {
     cli_train *t = context;
+    if (t->args->quiet && severity == MSEG_TRAIN_NOTE)
+        return;
     cli_train_wipe(t);
     if (file)
         cli_say("%s: %s", file, text);

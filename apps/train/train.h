@@ -12,7 +12,7 @@ typedef struct cli_train_args {
     const char *val, *val_photos, *val_masks, *folders, *val_folders, *teacher;
     const char *model, *arch, *out, *html, *scales;
     double holdout; /* percent */
-    double epochs, minutes, rate, momentum, weight_decay, warmup, average, checkpoint_every;
+    double features, epochs, minutes, rate, momentum, weight_decay, warmup, average, checkpoint_every;
     int64_t size, batch, steps, seed, val_every, jobs;
     int os, freeze, precision, optimizer, schedule, norms, recipe; /* os: as cli_output_stride takes it; recipe 0: the paper's */
     bool no_flip, no_color, equal_classes, progressive, json, resume, overwrite, quiet;
@@ -106,7 +106,7 @@ int64_t cli_train_left_out(const cli_train *t);
 /* ---- telling ----------------------------------------------------------------------------------------------------------- */
 
 /** A note of the library, as its callback; context: the cli_train. */
-void cli_train_note(void *context, const char *file, const char *text);
+void cli_train_note(void *context, mseg_train_severity severity, const char *file, const char *text);
 
 /** What is going to be trained on what. */
 void cli_train_say_start(const cli_train *t);

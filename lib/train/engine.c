@@ -220,6 +220,10 @@ static mseg_status load(mseg_engine *e, const mseg_weights *weights, mseg_error 
         mseg_layer_weights from;
         if (!has_parameters(v->layer))
             continue;
+        if (mseg_train_is_added(e, v)) {
+            mseg_engine_randomise(e, v->layer->name, e->options.seed);
+            continue;
+        }
         mseg_status status = v->layer->kind == MSEG_CONV
                                  ? mseg_weights_load(&from, weights, v->layer->name, v->layer->in_channels, err)
                                  : mseg_weights_load_depthwise(&from, weights, v->layer->name, v->layer->channels, err);

@@ -42,6 +42,9 @@ typedef struct mseg_engine_options {
      * where that is negative. The net may have another number of channels there. NULL: none. */
     const char *renewed;
     const int *from;
+    /* A convolution that the weights do not have: its numbers are random (seed), mseg_engine_weights leaves it out. NULL: none.
+     */
+    const char *added;
     uint64_t seed;
 } mseg_engine_options;
 
@@ -102,8 +105,8 @@ void mseg_engine_measure(mseg_engine *engine);
  * what NONE gave (a folded network gets norms again), weights of a channel being scaled to the size that random ones have. */
 void mseg_engine_measured(mseg_engine *engine, bool unfold);
 
-/** The network as weights that mseg_write_* take: norms folded by the kept statistics, from parameters (those of the engine, or
- * others of that size, as averages of them). Close with mseg_weights_close. Errors: MSEG_NOMEM. */
+/** The network but for what was added as weights that mseg_write_* take: norms folded by the kept statistics, from parameters
+ * (those of the engine, or others of that size, as averages of them). Close with mseg_weights_close. Errors: MSEG_NOMEM. */
 mseg_status mseg_engine_weights(mseg_weights **weights, const mseg_engine *engine, const mseg_real *parameters, mseg_error *err);
 
 /** Multiply-adds of a convolution's forward for one sample, by the count of papers: a step makes three times these. */

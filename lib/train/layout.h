@@ -15,6 +15,12 @@ static inline void *mseg_take(char *base, size_t *at, size_t bytes)
     return taken;
 }
 
+/** Whether the layer was added to those of the weights. */
+static inline bool mseg_train_is_added(const mseg_engine *e, const mseg_train_value *v)
+{
+    return e->options.added && !strcmp(v->layer->name, e->options.added);
+}
+
 /** Row of a convolution's weights that channel c of input k meets at a tap. */
 static inline int mseg_train_row(const mseg_engine *e, const mseg_train_value *v, int tap, int k, int c)
 {

@@ -176,7 +176,7 @@ mseg_status mseg_engine_weights(mseg_weights **weights, const mseg_engine *e, co
     if (status)
         return mseg_fail(err, status, NULL);
     for (int i = 1; i < e->net.count && !status; i++)
-        if (has_parameters(&e->values[i]))
+        if (has_parameters(&e->values[i]) && !mseg_train_is_added(e, &e->values[i]))
             status = add_layer(*weights, e, &e->values[i], parameters, err);
     if (status)
         mseg_weights_close(weights);

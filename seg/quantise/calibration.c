@@ -33,14 +33,18 @@ static mseg_status open_calibration(mseg_calibration *c, const char *in, const c
                                     mseg_error *err)
 {
     const mseg_net *net = &c->converting.opened.net;
-    mseg_status status = mseg_converting_open(&c->converting, in, out, options, err);
+    mseg_convert_options used;
+    mseg_status status = mseg_convert_options_take(&used, options, out, err);
+    if (!status)
+        status = mseg_cpu_choose(&c->machine.cpu, used.cpu, err);
+    if (!status)
+        status = mseg_converting_open(&c->converting, in, out, &used, err);
     if (status)
         return status;
     if (c->converting.format != MSEG_MODEL_TFLITE)
         return mseg_fail(err, MSEG_INVAL, "only .tflite files are written in 8 bits");
     if (c->converting.how.half)
         return mseg_fail(err, MSEG_INVAL, "weights in 16-bit floats and quantising exclude one another");
-    c->machine.cpu = mseg_cpu_detect();
     c->kernels = mseg_kernels_for(&c->machine.cpu);
     c->machine.kernels = &c->kernels;
     c->out = mseg_alloc(strlen(out) + 1);

@@ -25,6 +25,8 @@ static void print_settings(const mseg_training *t, FILE *to)
     fprintf(to, "kernels: %s\n", t->kernels->name);
     fprintf(to, "model: %s\n", o->architecture ? o->architecture : o->model ? o->model : "builtin");
     fprintf(to, "teacher: %s\n", o->teacher ? o->teacher : "none");
+    if (o->features > 0)
+        fprintf(to, "features: %.17g\n", o->features);
     fprintf(to, "samples: %zu, %016" PRIx64 "\n", mseg_train_data_figures(t->data)->used, files);
     fprintf(to, "classes: %d\n", t->classes);
     fprintf(to, "size, output stride, batch, progressive: %d, %d, %d, %d\n", o->size, o->output_stride, o->batch, o->progressive);
@@ -201,7 +203,7 @@ static mseg_status read_all(mseg_training *t, FILE *file, char **text, mseg_erro
     t->state.damaged = failed;
     t->optimiser.steps = steps;
     t->before = seconds;
-    t->began = t->recent_began = mseg_now_ms() / 1000;
+    t->began = mseg_now_ms() / 1000;
     mseg_train_measure_progress(t);
     return MSEG_OK;
 }

@@ -193,7 +193,7 @@ static void tell_gone(mseg_train_data *data, size_t sample, mseg_train_fault fau
         return;
     snprintf(text, sizeof text, "no longer usable: %s", why);
     pthread_mutex_lock(&data->telling);
-    data->note(data->context, mseg_train_file_of(&data->options.samples[sample], fault), text);
+    data->note(data->context, MSEG_TRAIN_WARNING, mseg_train_file_of(&data->options.samples[sample], fault), text);
     pthread_mutex_unlock(&data->telling);
 }
 

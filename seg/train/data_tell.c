@@ -19,7 +19,7 @@ static const char *const kinds[MSEG_FAULTS + 1] = {
 static void say(const mseg_train_data *data, const char *file, const char *text)
 {
     if (data->note)
-        data->note(data->context, file, text);
+        data->note(data->context, MSEG_TRAIN_WARNING, file, text);
 }
 
 /* ---- by file ------------------------------------------------------------------------------------------------------------ */

@@ -29,6 +29,7 @@ static mseg_status check_numbers(const mseg_train_options *o, mseg_error *err)
         {"weight_decay", o->weight_decay, -HUGE_VAL, 10},
         {"warmup", o->warmup, -HUGE_VAL, 1e12},
         {"average", o->average, -HUGE_VAL, 0.999999},
+        {"features", o->features, 0, 1e3},
         {"scale_min", o->scale_min, 0, 16},
         {"scale_max", o->scale_max, 0, 16},
     };
@@ -59,6 +60,10 @@ static mseg_status check(const mseg_train_options *o, mseg_error *err)
         return mseg_fail(err, MSEG_INVAL, "random numbers are not frozen");
     if (o->classifier && o->teacher)
         return mseg_fail(err, MSEG_INVAL, "a classifier has no teacher");
+    if (o->features > 0 && !o->teacher)
+        return mseg_fail(err, MSEG_INVAL, "features are those of a teacher");
+    if (o->features > 0 && o->freeze_backbone)
+        return mseg_fail(err, MSEG_INVAL, "features teach the backbone, which is frozen");
     if ((unsigned)o->optimizer > MSEG_OPTIMIZER_RMSPROP || (unsigned)o->schedule > MSEG_RATE_CONSTANT ||
         (unsigned)o->norms > MSEG_NORMS_FREEZE)
         return mseg_fail(err, MSEG_INVAL, "optimizer, schedule or norms is none of its kind");

@@ -228,7 +228,7 @@ static mseg_status merge_counts(validation *v, mseg_counts **counts, mseg_error 
         if (v->errors[i].status) {
             failed++;
             if (!t->told)
-                mseg_training_tell(t, t->options.validation[i].photo, "not scored: %s", v->errors[i].text);
+                mseg_training_tell(t, MSEG_TRAIN_WARNING, t->options.validation[i].photo, "not scored: %s", v->errors[i].text);
         }
     t->told = true; /* once, not at every validation */
     if (failed == t->options.n_validation)

@@ -98,13 +98,16 @@ static bool match_classes(const mseg_training *t, const mseg_opened *opened, int
     if (same)
         return false;
     if (known == t->classes && opened->info.classes == t->classes)
-        mseg_training_tell(t, NULL, "classes are in another order than the model's: each begins with its own weights");
+        mseg_training_tell(t, MSEG_TRAIN_NOTE, NULL,
+                           "classes are in another order than the model's: each begins with its own weights");
     else if (!known)
-        mseg_training_tell(t, NULL, "a new classifier: the model has %d classes, none of which is among the %d of the data",
+        mseg_training_tell(t, MSEG_TRAIN_NOTE, NULL,
+                           "a new classifier: the model has %d classes, none of which is among the %d of the data",
                            opened->info.classes, t->classes);
     else
         mseg_training_tell(
-            t, NULL, "a new classifier: of the %d classes of the data the model knows %d, the others begin with random weights",
+            t, MSEG_TRAIN_NOTE, NULL,
+            "a new classifier: of the %d classes of the data the model knows %d, the others begin with random weights",
             t->classes, known);
     return true;
 }
@@ -125,16 +128,29 @@ size_t mseg_train_available(void)
     return kilobytes << 10;
 }
 
+/* What is kept of a teacher's answers about all photos that the training comes to. */
+static size_t answer_bytes(const mseg_training *t)
+{
+    const double samples = (double)t->options.steps * t->options.batch, photos = (double)t->options.n_train;
+    const double all = t->teacher ? (double)mseg_train_teacher_bytes(t->teacher) : 0;
+    return (size_t)(samples > 0 && samples < photos ? all * samples / photos : all);
+}
+
 static mseg_status check_memory(mseg_training *t, const mseg_net *net, const mseg_engine_options *how, mseg_error *err)
 {
     mseg_engine_options one = *how;
     one.batch = 1;
-    const size_t all = mseg_engine_bytes(net, how), alone = mseg_engine_bytes(net, &one), there = mseg_train_available();
+    const size_t maps = mseg_engine_bytes(net, how), alone = mseg_engine_bytes(net, &one), there = mseg_train_available();
+    const size_t answers = answer_bytes(t), all = maps + answers;
     t->state.bytes = all;
-    t->state.bytes_per_sample = how->batch > 1 ? (all - alone) / (size_t)(how->batch - 1) : all;
-    if (!all || !there || all <= there)
+    t->state.bytes_per_sample = how->batch > 1 ? (maps - alone) / (size_t)(how->batch - 1) : maps;
+    if (!maps || !there || all <= there)
         return MSEG_OK;
-    const size_t each = t->state.bytes_per_sample, least = alone - each;
+    if (answers > there)
+        return mseg_fail(err, MSEG_LIMIT,
+                         "what the teacher says of %zu photos takes %.1f GB, %.1f GB are there: take fewer photos or steps",
+                         t->options.n_train, (double)answers / 1e9, (double)there / 1e9);
+    const size_t each = t->state.bytes_per_sample, least = alone - each + answers;
     return mseg_fail(err, MSEG_LIMIT, "batches of %d pictures of %d x %d take %.1f GB, %.1f GB are there: batch %d would fit",
                      how->batch, how->width, how->height, (double)all / 1e9, (double)there / 1e9,
                      there > least ? (int)((there - least) / each) : 0);
@@ -150,13 +166,14 @@ static void choose_norms(mseg_training *t)
     if (o->norms == MSEG_NORMS_FREEZE || (o->norms == MSEG_NORMS_AUTO && pixels < FEW && !o->architecture))
         t->norming = MSEG_NORM_FIXED;
     if (o->norms == MSEG_NORMS_AUTO && t->norming == MSEG_NORM_FIXED)
-        mseg_training_tell(t, NULL,
+        mseg_training_tell(t, MSEG_TRAIN_NOTE, NULL,
                            "a step has %d pixels at stride %d, too few for batch statistics: norms are frozen (a larger batch or "
                            "size trains them)",
                            pixels, t->info.output_stride);
     else if (o->norms == MSEG_NORMS_AUTO && pixels < FEW)
-        mseg_training_tell(t, NULL, "a step has %d pixels at stride %d, few for batch statistics: take a larger batch or size",
-                           pixels, t->info.output_stride);
+        mseg_training_tell(t, MSEG_TRAIN_WARNING, NULL,
+                           "a step has %d pixels at stride %d, few for batch statistics: take a larger batch or size", pixels,
+                           t->info.output_stride);
 }
 
 void mseg_train_measure(mseg_training *t, mseg_norming norming, bool unfold)
@@ -173,9 +190,36 @@ void mseg_train_measure(mseg_training *t, mseg_norming norming, bool unfold)
     mseg_engine_measured(t->engine, unfold);
 }
 
+static const char hint_layer[] = "features";
+
+/* The network as it is trained: with features to learn a linear convolution of the backbone's last map makes them as a second
+ * output, a hint (Romero et al. 2015). *net is freed by the caller. */
+static mseg_status add_hint(const mseg_training *t, const mseg_opened *opened, mseg_net *net, mseg_error *err)
+{
+    mseg_value features;
+    mseg_status status = mseg_net_copy(net, &t->net);
+    if (!status && t->options.features > 0) {
+        mseg_net_layer hint = {.kind = MSEG_CONV,
+                               .in = {opened->features},
+                               .n_in = 1,
+                               .add = -1,
+                               .kernel = 1,
+                               .stride = 1,
+                               .rate = 1,
+                               .bias = true,
+                               .channels = mseg_train_teacher_features(t->teacher)};
+        memcpy(hint.name, hint_layer, sizeof hint_layer);
+        status = mseg_net_add(net, &hint, &features);
+        if (!status)
+            status = mseg_net_output(net, features);
+    }
+    return status ? mseg_fail(err, status, NULL) : MSEG_OK;
+}
+
 static mseg_status open_engine(mseg_training *t, const mseg_opened *opened, const int *from, mseg_error *err)
 {
     const mseg_train_options *o = &t->options;
+    mseg_net net = {0};
     const mseg_engine_options how = {.kernels = t->kernels,
                                      .pool = t->pool,
                                      .batch = o->batch,
@@ -184,12 +228,16 @@ static mseg_status open_engine(mseg_training *t, const mseg_opened *opened, cons
                                      .frozen = o->freeze_backbone ? "backbone." : NULL,
                                      .renewed = from ? classifier_layer : NULL,
                                      .from = from,
+                                     .added = o->features > 0 ? hint_layer : NULL,
                                      .seed = o->seed};
     if (from)
         t->net.layers[mseg_net_find(&t->net, classifier_layer)].channels = t->classes;
-    mseg_status status = check_memory(t, &t->net, &how, err);
+    mseg_status status = add_hint(t, opened, &net, err);
     if (!status)
-        status = mseg_engine_open(&t->engine, &t->net, opened->weights, &how, err);
+        status = check_memory(t, &net, &how, err);
+    if (!status)
+        status = mseg_engine_open(&t->engine, &net, opened->weights, &how, err);
+    mseg_net_free(&net);
     if (status)
         return status;
     if (o->architecture)
@@ -233,7 +281,7 @@ mseg_status mseg_train_start(mseg_training *t, const mseg_opened *opened, mseg_e
     int from[256];
     choose_norms(t);
     if (t->options.freeze_backbone)
-        mseg_training_tell(t, NULL, "the backbone is frozen: the head alone is trained");
+        mseg_training_tell(t, MSEG_TRAIN_NOTE, NULL, "the backbone is frozen: the head alone is trained");
     const bool renewed = !t->options.architecture && match_classes(t, opened, from, err);
     return open_engine(t, opened, renewed ? from : NULL, err);
 }

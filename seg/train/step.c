@@ -72,16 +72,21 @@ static void continue_labels(uint8_t *labels, int size, const mseg_train_crop *cr
 static bool ask_teacher(mseg_training *t, int i, int64_t n, const mseg_train_crop *crop, int worker)
 {
     const mseg_engine_map out = mseg_engine_output(t->engine, 0, i);
-    const size_t points = (size_t)(out.height * out.width);
-    float *targets = t->targets + (size_t)i * points * (size_t)t->classes, *weights = t->points + (size_t)i * points;
-    if (!mseg_train_teacher_take(t->teacher, mseg_train_data_order(t->data, n), crop, t->side, out.height, out.width, targets,
-                                 weights, worker))
+    const size_t points = (size_t)(out.height * out.width), first = (size_t)i * points;
+    const mseg_train_question question = {
+        .size = t->side,
+        .height = out.height,
+        .width = out.width,
+        .targets = t->targets + first * (size_t)t->classes,
+        .features = t->features ? t->features + first * (size_t)mseg_train_teacher_features(t->teacher) : NULL,
+        .weights = t->points + first};
+    if (!mseg_train_teacher_take(t->teacher, mseg_train_data_order(t->data, n), crop, &question, worker))
         return false;
     for (size_t p = 0; p < points; p++) {
         float weight = 0;
         for (int c = 0; c < t->classes; c++)
-            weight += targets[p * (size_t)t->classes + (size_t)c] * t->weights[c];
-        weights[p] *= weight;
+            weight += question.targets[p * (size_t)t->classes + (size_t)c] * t->weights[c];
+        question.weights[p] *= weight;
     }
     return true;
 }
@@ -127,9 +132,10 @@ void mseg_train_fill_plain(mseg_training *t, mseg_train_data *data, int64_t firs
     mseg_pool_for(t->pool, n, take_plain, &job);
 }
 
-static mseg_loss_map map_of(const mseg_training *t, int i)
+/* Of sample i the logits, output 0, or what is to be the teacher's features, output 1. */
+static mseg_loss_map map_of(const mseg_training *t, int output, int i)
 {
-    const mseg_engine_map out = mseg_engine_output(t->engine, 0, i);
+    const mseg_engine_map out = mseg_engine_output(t->engine, output, i);
     return (mseg_loss_map){out.values, out.gradient, out.height, out.width, out.channels, out.stride};
 }
 
@@ -150,10 +156,13 @@ static void weigh_sample(void *context, int i, int worker)
     (void)worker;
     mseg_training *t = context;
     if (t->teacher) {
-        const mseg_loss_map map = map_of(t, i);
-        t->sums[i].weight = 0;
-        for (int p = 0; p < map.height * map.width; p++)
-            t->sums[i].weight += (double)points_of(t, i, &map)[p];
+        const mseg_loss_map map = map_of(t, 0, i);
+        t->sums[i] = (mseg_loss_sum){0};
+        for (int p = 0; p < map.height * map.width; p++) {
+            const double weight = (double)points_of(t, i, &map)[p];
+            t->sums[i].weight += weight;
+            t->sums[i].counted += weight > 0;
+        }
         return;
     }
     const mseg_loss_labels truth = truth_of(t, i);
@@ -163,38 +172,52 @@ static void weigh_sample(void *context, int i, int worker)
 static void lose_sample(void *context, int i, int worker)
 {
     mseg_training *t = context;
-    const mseg_loss_map map = map_of(t, i);
+    const mseg_loss_map map = map_of(t, 0, i);
     if (t->teacher) {
         const float *points = points_of(t, i, &map);
-        const size_t each = (size_t)(map.height * map.width) * (size_t)t->classes;
-        mseg_loss_soft(&t->sums[i], &map, t->targets + (size_t)i * each, points, t->scale);
+        const size_t first = (size_t)i * (size_t)(map.height * map.width);
+        mseg_loss_soft(&t->sums[i], &map, t->targets + first * (size_t)t->classes, points, t->scale);
+        if (t->features) {
+            const mseg_loss_map features = map_of(t, 1, i);
+            mseg_loss_features(&t->feature_sums[i], &features, t->features + first * (size_t)features.classes, points,
+                               t->feature_scale);
+        }
         return;
     }
     const mseg_loss_labels truth = truth_of(t, i);
     mseg_loss_hard(&t->sums[i], &map, &truth, t->scale, t->work + (size_t)worker * t->work_bytes, &t->cpu);
 }
 
-static mseg_loss_sum sum_up(const mseg_training *t)
+static mseg_loss_sum sum_up(const mseg_training *t, const mseg_loss_sum *sums)
 {
     mseg_loss_sum all = {0};
     for (int i = 0; i < t->options.batch; i++) {
-        all.loss += t->sums[i].loss;
-        all.weight += t->sums[i].weight;
-        all.counted += t->sums[i].counted;
-        all.hits += t->sums[i].hits;
+        all.loss += sums[i].loss;
+        all.weight += sums[i].weight;
+        all.counted += sums[i].counted;
+        all.hits += sums[i].hits;
     }
     return all;
 }
 
-/* Loss and its gradient in the logits; NaN when nothing counts. */
+/* What features weigh beside labels: all that was asked for at first, when labels say little yet, 0.15 of it at the end. */
+static double feature_weight(const mseg_training *t)
+{
+    return t->options.features * (1 - 0.85 * t->state.progress);
+}
+
+/* Losses and their gradients in the outputs; returns that of labels, NaN when nothing counts. */
 static double lose(mseg_training *t)
 {
     mseg_pool_for(t->pool, t->options.batch, weigh_sample, t);
-    const double weight = sum_up(t).weight;
+    const mseg_loss_sum counting = sum_up(t, t->sums);
+    const double weight = counting.weight;
     t->scale = weight > 0 ? 1 / weight : 0;
+    t->feature_scale = weight > 0 ? feature_weight(t) / (double)counting.counted : 0;
     mseg_pool_for(t->pool, t->options.batch, lose_sample, t);
-    const mseg_loss_sum all = sum_up(t);
+    const mseg_loss_sum all = sum_up(t, t->sums);
     t->state.accuracy = all.counted ? (double)all.hits / (double)all.counted : NAN;
+    t->state.feature_loss = t->features && weight > 0 ? sum_up(t, t->feature_sums).loss / (double)counting.counted : NAN;
     return weight > 0 ? all.loss / weight : NAN;
 }
 
@@ -213,14 +236,15 @@ void mseg_train_measure_progress(mseg_training *t)
     s->seconds_left = s->progress > 0 ? seconds / s->progress - seconds : NAN;
 }
 
-static void measure_speed(mseg_training *t)
+/* By what steps alone take: validations and checkpoints in between do not count. */
+static void measure_speed(mseg_training *t, double seconds)
 {
     enum { WINDOW = 10 };
-    const double now = mseg_now_ms() / 1000, past = now - t->recent_began;
+    t->recent_seconds += seconds;
     t->recent_samples += t->options.batch;
-    t->state.samples_per_second = (double)t->recent_samples / past;
-    if (past > WINDOW) { /* the half of it is forgotten */
-        t->recent_began += past / 2;
+    t->state.samples_per_second = (double)t->recent_samples / t->recent_seconds;
+    if (t->recent_seconds > WINDOW) { /* the half of it is forgotten */
+        t->recent_seconds /= 2;
         t->recent_samples /= 2;
     }
 }
@@ -228,6 +252,7 @@ static void measure_speed(mseg_training *t)
 mseg_status mseg_training_step(mseg_training *t, mseg_error *err)
 {
     mseg_train_state *s = &t->state;
+    const double began = mseg_now_ms();
     mseg_train_measure_progress(t);
     mseg_status status = set_side(t, mseg_train_side(t), err);
     if (status)
@@ -238,7 +263,7 @@ mseg_status mseg_training_step(mseg_training *t, mseg_error *err)
     mseg_engine_forward(t->engine, t->options.batch, t->norming, 0);
     const double loss = lose(t);
     const double rate = mseg_schedule_rate(&t->schedule, s->step, s->progress, s->epoch);
-    if (t->scale > 0 && !isfinite(loss))
+    if (t->scale > 0 && (!isfinite(loss) || (t->features && !isfinite(s->feature_loss))))
         return mseg_fail(err, MSEG_FORMAT, "the loss of step %lld is no finite number", (long long)s->step + 1);
     if (t->scale > 0) {
         mseg_engine_backward(t->engine, t->gradient);
@@ -250,7 +275,7 @@ mseg_status mseg_training_step(mseg_training *t, mseg_error *err)
     s->learning_rate = rate;
     s->step++;
     mseg_train_measure_progress(t);
-    measure_speed(t);
+    measure_speed(t, (mseg_now_ms() - began) / 1000);
     return MSEG_OK;
 }
 

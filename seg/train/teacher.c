@@ -1,4 +1,4 @@
-#include "seg/train/teacher.h"
+#include "seg/train/teacher_inside.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -8,64 +8,62 @@
 #include "base/alloc.h"
 #include "base/parallel.h"
 #include "net/sampling.h"
+#include "seg/model.h"
+#include "seg/run/features.h"
+#include "seg/run/options.h"
+#include "seg/train/basis.h"
 #include "seg/train/training.h"
 
-/* What the teacher said of a photo: probabilities in 255ths at its logits, [height][width][classes], and how the photo lay. */
-typedef struct lesson {
-    int height, width;
-    int canvas_width, canvas_height, scaled_width, scaled_height;
-    bool failed;
-    uint8_t said[];
-} lesson;
-
-struct mseg_train_teacher {
-    mseg_model *model;
-    mseg_session **sessions;
-    int workers, classes;
-    mseg_sampling sampling;
-    mseg_run_options run;
-    mseg_train_data_options data;
-    _Atomic(lesson *) *lessons; /* [data.count] */
-};
-
-static mseg_status open_sessions(mseg_train_teacher *t, const char *path, const char *cpu, mseg_error *err)
+static mseg_status open_model(mseg_train_teacher *t, mseg_error *err)
 {
+    const char *path = strcmp(t->options.path, "builtin") ? t->options.path : NULL;
     mseg_model_options how;
     mseg_model_options_init(&how, sizeof how);
-    how.cpu = cpu;
-    mseg_status status =
-        strcmp(path, "builtin") ? mseg_model_open(&t->model, path, &how, err) : mseg_model_open_builtin(&t->model, &how, err);
+    how.cpu = t->options.cpu;
+    if (t->options.features) {
+        how.precision = MSEG_PRECISION_FLOAT;
+        return mseg_model_open_features(&t->model, path, &how, err);
+    }
+    return path ? mseg_model_open(&t->model, path, &how, err) : mseg_model_open_builtin(&t->model, &how, err);
+}
+
+static mseg_status open_sessions(mseg_train_teacher *t, mseg_error *err)
+{
+    mseg_status status = open_model(t, err);
     if (status)
         return status;
-    const mseg_model_info info = mseg_model_describe(t->model);
-    if (info.classifier || info.classes != t->classes)
-        return mseg_fail(err, MSEG_MISMATCH, "it knows %d classes, the network learns %d", info.classes, t->classes);
-    t->sampling = info.sampling;
+    t->info = mseg_model_describe(t->model);
+    if (t->info.classifier || t->info.classes != t->options.classes)
+        return mseg_fail(err, MSEG_MISMATCH, "it knows %d classes, the network learns %d", t->info.classes, t->options.classes);
     for (int k = 0; k < t->workers && !status; k++)
         status = mseg_session_open(&t->sessions[k], t->model, NULL, err);
     return status;
 }
 
-mseg_status mseg_train_teacher_open(mseg_train_teacher **teacher, const char *path, const char *cpu, int classes,
-                                    const mseg_train_data_options *data, int workers, mseg_error *err)
+/* ---- opening ------------------------------------------------------------------------------------------------------------- */
+
+mseg_status mseg_train_teacher_open(mseg_train_teacher **teacher, const mseg_train_teacher_options *options,
+                                    const mseg_train_data_options *data, mseg_pool *pool, mseg_error *err)
 {
     mseg_train_teacher *t = *teacher = mseg_alloc(sizeof *t);
     mseg_error why = {0};
     if (!t)
         return mseg_fail(err, MSEG_NOMEM, NULL);
-    t->classes = classes;
+    t->options = *options;
     t->data = *data;
-    t->workers = workers;
+    t->workers = mseg_pool_threads(pool);
     mseg_run_options_init(&t->run, sizeof t->run);
     t->run.size = 0;
-    t->sessions = mseg_alloc_array((size_t)workers, sizeof(mseg_session *));
+    t->sessions = mseg_alloc_array((size_t)t->workers, sizeof(mseg_session *));
     t->lessons = mseg_alloc_array(data->count, sizeof *t->lessons);
     mseg_status status = t->sessions && t->lessons ? MSEG_OK : mseg_fail(&why, MSEG_NOMEM, NULL);
     if (!status)
-        status = open_sessions(t, path, cpu, &why);
+        status = open_sessions(t, &why);
+    if (!status && options->features)
+        status = mseg_teacher_find_basis(t, pool, &why);
     if (status) {
         mseg_train_teacher_close(teacher);
-        mseg_fail(err, status, "the teacher %.100s: %.120s", path, why.text);
+        mseg_fail(err, status, "the teacher %.100s: %.120s", options->path, why.text);
     }
     return status;
 }
@@ -80,9 +78,26 @@ void mseg_train_teacher_close(mseg_train_teacher **teacher)
     for (size_t i = 0; t->lessons && i < t->data.count; i++)
         free(atomic_load(&t->lessons[i]));
     mseg_model_close(&t->model);
+    mseg_basis_close(&t->basis);
     mseg_free(&t->sessions);
     mseg_free(&t->lessons);
     mseg_free(teacher);
+}
+
+int mseg_train_teacher_features(const mseg_train_teacher *t)
+{
+    return t->basis.parts;
+}
+
+size_t mseg_train_teacher_bytes(const mseg_train_teacher *t)
+{
+    const int side = mseg_default_side(&t->info);
+    const size_t logits = (size_t)mseg_out_size(side, t->info.logits_stride);
+    const size_t features = (size_t)mseg_out_size(side, t->info.output_stride);
+    const size_t each =
+        sizeof(lesson) + logits * logits * (size_t)t->options.classes + features * features * (size_t)t->basis.parts;
+    size_t bytes;
+    return mseg_mul(each, t->data.count, &bytes) ? bytes : SIZE_MAX;
 }
 
 /* ---- lessons ------------------------------------------------------------------------------------------------------------ */
@@ -98,28 +113,54 @@ static void softmax_bytes(uint8_t *out, const float *logits, int classes)
         out[c] = (uint8_t)(255 * parts[c] / sum + 0.5f);
 }
 
+/* The lesson of what the teacher made of a photo last; NULL without memory. */
+static lesson *write_down(const mseg_train_teacher *t, const mseg_result *result, const mseg_features *map)
+{
+    const int classes = t->options.classes, parts = t->basis.parts;
+    const size_t points = (size_t)result->logits_height * (size_t)result->logits_width;
+    const size_t features = (size_t)map->height * (size_t)map->width;
+    lesson *l = malloc(sizeof *l + points * (size_t)classes + features * (size_t)parts);
+    if (!l)
+        return NULL;
+    *l = (lesson){.height = result->logits_height,
+                  .width = result->logits_width,
+                  .feature_height = map->height,
+                  .feature_width = map->width,
+                  .canvas_width = result->canvas_width,
+                  .canvas_height = result->canvas_height,
+                  .scaled_width = result->scaled_width,
+                  .scaled_height = result->scaled_height};
+    for (size_t p = 0; p < points; p++)
+        softmax_bytes(l->said + p * (size_t)classes, result->logits + p * (size_t)classes, classes);
+    for (size_t p = 0; p < features; p++)
+        mseg_basis_take(&t->basis, map->values + p * (size_t)map->channels,
+                        l->said + points * (size_t)classes + p * (size_t)parts);
+    return l;
+}
+
+bool mseg_teacher_run(const mseg_train_teacher *t, size_t sample, int worker, mseg_result *result)
+{
+    mseg_image photo = {0};
+    const bool ok = !mseg_image_read(&photo, t->data.samples[sample].photo, t->data.orientation, t->data.limits, NULL) &&
+                    !mseg_segment(t->sessions[worker], mseg_view_of(&photo), &t->run, result, NULL);
+    mseg_image_free(&photo);
+    return ok;
+}
+
 /* Runs the teacher on a photo; NULL without memory. */
 static lesson *learn(const mseg_train_teacher *t, size_t sample, int worker)
 {
-    mseg_image photo = {0};
     mseg_result result = {0};
-    const mseg_train_sample *from = &t->data.samples[sample];
-    const bool ok = !mseg_image_read(&photo, from->photo, t->data.orientation, t->data.limits, NULL) &&
-                    !mseg_segment(t->sessions[worker], mseg_view_of(&photo), &t->run, &result, NULL);
-    const size_t points = ok ? (size_t)result.logits_height * (size_t)result.logits_width : 0;
-    lesson *l = malloc(sizeof *l + points * (size_t)t->classes);
-    if (l) {
-        *l = (lesson){result.logits_height,
-                      result.logits_width,
-                      result.canvas_width,
-                      result.canvas_height,
-                      result.scaled_width,
-                      result.scaled_height,
-                      !ok};
-        for (size_t p = 0; p < points; p++)
-            softmax_bytes(l->said + p * (size_t)t->classes, result.logits + p * (size_t)t->classes, t->classes);
-    }
-    mseg_image_free(&photo);
+    mseg_features map = {0};
+    const bool ok = mseg_teacher_run(t, sample, worker, &result);
+    if (!ok)
+        result = (mseg_result){0};
+    if (ok && t->options.features && mseg_session_features(t->sessions[worker], &map))
+        return NULL;
+    lesson *l = write_down(t, &result, &map);
+    if (l)
+        l->failed = !ok;
+    mseg_free(&map.values);
     return l;
 }
 
@@ -167,45 +208,83 @@ static place place_of(const axis *a, int i)
     return p;
 }
 
-static void mix(float *out, const lesson *l, int classes, const place *y, const place *x)
+/* Numbers of bytes [][width][n] between four positions. */
+static void mix(float *out, const uint8_t *bytes, int width, int n, const place *y, const place *x)
 {
-    const uint8_t *top = l->said + (size_t)y->low * (size_t)(l->width * classes);
-    const uint8_t *bottom = l->said + (size_t)y->high * (size_t)(l->width * classes);
-    float sum = 0;
-    for (int c = 0; c < classes; c++) {
-        const float a = (float)top[x->low * classes + c], b = (float)top[x->high * classes + c];
-        const float d = (float)bottom[x->low * classes + c], e = (float)bottom[x->high * classes + c];
+    const uint8_t *top = bytes + (size_t)y->low * (size_t)(width * n);
+    const uint8_t *bottom = bytes + (size_t)y->high * (size_t)(width * n);
+    for (int c = 0; c < n; c++) {
+        const float a = (float)top[x->low * n + c], b = (float)top[x->high * n + c];
+        const float d = (float)bottom[x->low * n + c], e = (float)bottom[x->high * n + c];
         const float above = a + (b - a) * x->fraction, below = d + (e - d) * x->fraction;
-        sum += out[c] = above + (below - above) * y->fraction;
+        out[c] = above + (below - above) * y->fraction;
     }
+}
+
+static void mix_classes(float *out, const mseg_train_teacher *t, const lesson *l, const place *y, const place *x)
+{
+    const int classes = t->options.classes;
+    float sum = 0;
+    mix(out, l->said, l->width, classes, y, x);
+    for (int c = 0; c < classes; c++)
+        sum += out[c];
     for (int c = 0; c < classes; c++)
         out[c] /= sum;
 }
 
-bool mseg_train_teacher_take(mseg_train_teacher *t, size_t sample, const mseg_train_crop *crop, int size, int height, int width,
-                             float *targets, float *weights, int worker)
+static void mix_features(float *out, const mseg_train_teacher *t, const lesson *l, const place *y, const place *x)
+{
+    const uint8_t *bytes = l->said + (size_t)(l->height * l->width * t->options.classes);
+    mix(out, bytes, l->feature_width, t->basis.parts, y, x);
+    for (int k = 0; k < t->basis.parts; k++)
+        out[k] = (out[k] - MSEG_BASIS_ZERO) * t->basis.steps[k];
+}
+
+/* The axes of a crop, k positions of the lesson to be filled in. */
+static axis axis_across(const mseg_train_teacher *t, const mseg_train_crop *crop, const mseg_train_question *q, const lesson *l)
+{
+    return (axis){t->data.input.sampling, t->info.sampling, q->width,        q->size,         crop->left, crop->scale_x,
+                  crop->flipped,          crop->width,      l->scaled_width, l->canvas_width, 0};
+}
+
+static axis axis_down(const mseg_train_teacher *t, const mseg_train_crop *crop, const mseg_train_question *q, const lesson *l)
+{
+    return (axis){t->data.input.sampling, t->info.sampling, q->height,        q->size, crop->top, crop->scale_y, false,
+                  crop->height,           l->scaled_height, l->canvas_height, 0};
+}
+
+static place place_among(axis *a, int i, int k)
+{
+    a->k = k;
+    return place_of(a, i);
+}
+
+bool mseg_train_teacher_take(mseg_train_teacher *t, size_t sample, const mseg_train_crop *crop, const mseg_train_question *q,
+                             int worker)
 {
     const lesson *l = lesson_of(t, sample, worker);
-    for (int i = 0; i < height * width; i++) {
-        weights[i] = 0;
-        for (int c = 0; c < t->classes; c++)
-            targets[i * t->classes + c] = c == 0;
+    const int classes = t->options.classes, parts = t->basis.parts;
+    for (int i = 0; i < q->height * q->width; i++) {
+        q->weights[i] = 0;
+        for (int c = 0; c < classes; c++)
+            q->targets[i * classes + c] = c == 0;
     }
     if (!l)
         return false;
-    const axis across = {
-        t->data.input.sampling, t->sampling,     width,   size, crop->left, crop->scale_x, crop->flipped, crop->width,
-        l->scaled_width,        l->canvas_width, l->width};
-    const axis down = {t->data.input.sampling, t->sampling,      height,           size,     crop->top, crop->scale_y, false,
-                       crop->height,           l->scaled_height, l->canvas_height, l->height};
-    for (int y = 0; y < height; y++) {
-        const place row = place_of(&down, y);
-        for (int x = 0; x < width && row.counts; x++) {
-            const place column = place_of(&across, x);
+    axis across = axis_across(t, crop, q, l), down = axis_down(t, crop, q, l);
+    for (int y = 0; y < q->height; y++) {
+        const place row = place_among(&down, y, l->height), feature_row = place_among(&down, y, l->feature_height);
+        for (int x = 0; x < q->width && row.counts; x++) {
+            const size_t at = (size_t)(y * q->width + x);
+            const place column = place_among(&across, x, l->width);
             if (!column.counts)
                 continue;
-            weights[y * width + x] = 1;
-            mix(targets + (size_t)(y * width + x) * (size_t)t->classes, l, t->classes, &row, &column);
+            q->weights[at] = 1;
+            mix_classes(q->targets + at * (size_t)classes, t, l, &row, &column);
+            if (parts) {
+                const place feature_column = place_among(&across, x, l->feature_width);
+                mix_features(q->features + at * (size_t)parts, t, l, &feature_row, &feature_column);
+            }
         }
     }
     return true;
@@ -230,17 +309,17 @@ mseg_status mseg_train_teacher_shares(mseg_train_teacher *t, size_t photos, mseg
     const size_t n = photos < t->data.count ? photos : t->data.count;
     double all = 0;
     mseg_pool_for(pool, (int)n, ask, t);
-    for (int c = 0; c < t->classes; c++)
+    for (int c = 0; c < t->options.classes; c++)
         shares[c] = 0;
     for (size_t i = 0; i < n; i++) {
         const lesson *l = atomic_load(&t->lessons[i]);
         for (int p = 0; l && !l->failed && p < l->height * l->width; p++)
-            for (int c = 0; c < t->classes; c++)
-                shares[c] += l->said[p * t->classes + c];
+            for (int c = 0; c < t->options.classes; c++)
+                shares[c] += l->said[p * t->options.classes + c];
     }
-    for (int c = 0; c < t->classes; c++)
+    for (int c = 0; c < t->options.classes; c++)
         all += shares[c];
-    for (int c = 0; c < t->classes && all > 0; c++)
+    for (int c = 0; c < t->options.classes && all > 0; c++)
         shares[c] /= all;
     return all > 0 ? MSEG_OK : mseg_fail(err, MSEG_MISMATCH, "the teacher could read none of the first %zu photos", n);
 }

@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 
-void mseg_training_tell(const mseg_training *t, const char *file, const char *format, ...)
+void mseg_training_tell(const mseg_training *t, mseg_train_severity severity, const char *file, const char *format, ...)
 {
     char text[400];
     va_list args;
@@ -17,10 +17,17 @@ void mseg_training_tell(const mseg_training *t, const char *file, const char *fo
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    t->note(t->context, file, text);
+    t->note(t->context, severity, file, text);
 }
 
 /* ---- opening ------------------------------------------------------------------------------------------------------------ */
+
+static mseg_status open_teacher(mseg_training *t, const mseg_train_data_options *data, mseg_error *err)
+{
+    const mseg_train_options *o = &t->options;
+    const mseg_train_teacher_options how = {o->teacher, o->cpu, t->classes, o->features > 0};
+    return mseg_train_teacher_open(&t->teacher, &how, data, t->pool, err);
+}
 
 static mseg_status open_data(mseg_training *t, mseg_error *err)
 {
@@ -43,7 +50,7 @@ static mseg_status open_data(mseg_training *t, mseg_error *err)
                                    .input = t->net.input};
     mseg_status status = mseg_train_data_open(&t->data, &how, t->pool, t->note, t->context, err);
     if (!status && o->teacher)
-        status = mseg_train_teacher_open(&t->teacher, o->teacher, o->cpu, t->classes, &how, mseg_pool_threads(t->pool), err);
+        status = open_teacher(t, &how, err);
     return status;
 }
 
@@ -78,6 +85,18 @@ static mseg_status open_optimiser(mseg_training *t, mseg_error *err)
     return status ? mseg_fail(err, status, NULL) : MSEG_OK;
 }
 
+static bool allocate_lessons(mseg_training *t, size_t points)
+{
+    const size_t parts = (size_t)mseg_train_teacher_features(t->teacher);
+    t->points = mseg_alloc_array(points, sizeof *t->points);
+    t->targets = mseg_alloc_array(points, (size_t)t->classes * sizeof *t->targets);
+    if (parts) {
+        t->features = mseg_alloc_array(points, parts * sizeof *t->features);
+        t->feature_sums = mseg_alloc_array((size_t)t->options.batch, sizeof *t->feature_sums);
+    }
+    return t->points && t->targets && (!parts || (t->features && t->feature_sums));
+}
+
 static mseg_status allocate(mseg_training *t, mseg_error *err)
 {
     const size_t batch = (size_t)t->options.batch, side = t->options.classifier ? 1 : (size_t)t->options.size;
@@ -88,13 +107,8 @@ static mseg_status allocate(mseg_training *t, mseg_error *err)
     t->gradient = mseg_alloc_array(mseg_engine_size(t->engine), sizeof *t->gradient);
     t->sums = mseg_alloc_array(batch, sizeof *t->sums);
     t->failed = mseg_alloc_array(batch, sizeof *t->failed);
-    if (t->teacher) {
-        const size_t points = batch * (size_t)(out.height * out.width);
-        t->points = mseg_alloc_array(points, sizeof *t->points);
-        t->targets = mseg_alloc_array(points, (size_t)t->classes * sizeof *t->targets);
-        if (!t->points || !t->targets)
-            return mseg_fail(err, MSEG_NOMEM, NULL);
-    }
+    if (t->teacher && !allocate_lessons(t, batch * (size_t)(out.height * out.width)))
+        return mseg_fail(err, MSEG_NOMEM, NULL);
     t->work = mseg_alloc_array((size_t)mseg_pool_threads(t->pool), t->work_bytes);
     return t->gradient && t->sums && t->failed && t->work ? MSEG_OK : mseg_fail(err, MSEG_NOMEM, NULL);
 }
@@ -162,7 +176,7 @@ mseg_status mseg_training_open(mseg_training **training, const mseg_train_option
         mseg_training_close(training);
         return status;
     }
-    t->began = t->recent_began = mseg_now_ms() / 1000;
+    t->began = mseg_now_ms() / 1000;
     return MSEG_OK;
 }
 
@@ -181,6 +195,8 @@ void mseg_training_close(mseg_training **training)
     mseg_free(&t->labels);
     mseg_free(&t->targets);
     mseg_free(&t->points);
+    mseg_free(&t->features);
+    mseg_free(&t->feature_sums);
     mseg_free(&t->sums);
     mseg_free(&t->failed);
     mseg_free(&t->work);

@@ -30,23 +30,24 @@ struct mseg_training {
     mseg_schedule schedule;
 
     mseg_real *gradient;
-    uint8_t *labels;     /* [batch][size * size]: [side][side] of the step */
-    float *targets;      /* of a teacher, [batch][logits' height][width][classes] */
-    float *points;       /* weights of its points, [batch][height][width] */
-    mseg_loss_sum *sums; /* [batch] */
-    uint8_t *work;       /* of the loss, [threads][work_bytes] */
+    uint8_t *labels;                    /* [batch][size * size]: [side][side] of the step */
+    float *targets;                     /* of a teacher, [batch][logits' height][width][classes] */
+    float *points;                      /* weights of its points, [batch][height][width] */
+    float *features;                    /* its features, [batch][height][width][parts]; NULL: they are not learnt */
+    mseg_loss_sum *sums, *feature_sums; /* [batch] */
+    uint8_t *work;                      /* of the loss, [threads][work_bytes] */
     size_t work_bytes;
-    bool *failed; /* [batch] */
-    double scale; /* of the step's loss */
-    int side;     /* of the step\'s crops */
+    bool *failed;                /* [batch] */
+    double scale, feature_scale; /* of the step's losses */
+    int side;                    /* of the step\'s crops */
 
     mseg_model *model; /* of step model_step, for validation; NULL: none yet */
     int64_t model_step;
     bool told; /* which validation photos cannot be scored */
 
     mseg_train_state state;
-    double before, began; /* seconds of earlier runs; the clock when this one began */
-    double recent_began;
+    double before, began;  /* seconds of earlier runs; the clock when this one began */
+    double recent_seconds; /* of steps of late */
     int64_t recent_samples;
 };
 
@@ -84,7 +85,7 @@ mseg_status mseg_train_copy_labels(mseg_image *copy, mseg_view labels, mseg_erro
 int mseg_train_side(const mseg_training *training);
 
 /** Tells the caller, who may not listen. */
-void mseg_training_tell(const mseg_training *training, const char *file, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void mseg_training_tell(const mseg_training *training, mseg_train_severity severity, const char *file, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 #endif

@@ -246,6 +246,20 @@ class Told(Folder):
         self.assertEqual(done.stdout, '')
         self.assertEqual([line for line in done.stderr.splitlines() if not line.startswith('mseg: ')], [])
 
+    def test_quiet_about_what_is_all_right(self):
+        """Warnings are still shown: a photo of one colour."""
+        shapes.pairs('out/im', 'out/ma', range(3))
+        with Image.open('out/im/p001.jpg') as photo:
+            size = photo.size
+        Image.new('RGB', size, (7, 8, 9)).save('out/im/p001.jpg', quality=100)
+        how = ['--images', 'out/im', '--masks', 'out/ma', *TO_MASKS, '--steps', '1', '--freeze', 'backbone', '-y']
+        loud, quiet = self.train(*how).stderr, self.train('-q', *how).stderr
+        for note in ('the backbone is frozen', 'a new classifier'):
+            self.assertIn(note, loud)
+            self.assertNotIn(note, quiet)
+        for said in loud, quiet:
+            self.assertIn('all over: is it the right file?', said)
+
     def test_terminal(self):
         ours, theirs = pty.openpty()
         with subprocess.Popen([MSEG, 'train', *PAIRS, '--steps', '80', '-o', 'out/x.tflite'], stdout=subprocess.DEVNULL, stderr=theirs,
@@ -407,6 +421,76 @@ class Html(Folder):
             out.write('old')
         self.train(*PAIRS, '--steps', '1', '--html', 'out/there/page.html')
         self.assertEqual(len(Page('out/there/page.html').points['loss']), 1)
+
+
+class Features(Folder):
+    """--features, of a teacher that --arch and a few steps on masks made."""
+    PUPIL = ['--images', 'im', '--teacher', 'pupil/teacher.tflite', '--classes', 'c', *SMALL[:-1], '--holdout', '0']
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        os.mkdir('pupil')
+        subprocess.run([MSEG, 'train', '--images', 'im', '--masks', 'ma', '--classes', 'c', '--arch', 'mnv2:0.1', '--size', '65', '--steps', '3',
+                        '-q', '-o', 'pupil/teacher.tflite'], check=True, capture_output=True, env=ENVIRONMENT)
+
+    def written(self, *args):
+        self.train(*self.PUPIL, *args, '-q', '-y')
+        with open('out/x.tflite', 'rb') as file:
+            return file.read()
+
+    def test_told(self):
+        events, _ = self.events(*self.PUPIL, '--arch', 'mnv2:0.1', '--steps', '4', '--features', '2')
+        self.assertEqual(events['start'][0]['features'], 2)
+        self.assertTrue(all(event['feature_loss'] > 0.1 for event in events['step']))
+        events, _ = self.events(*self.PUPIL, '--arch', 'mnv2:0.1', '--steps', '4', '-y')
+        self.assertEqual(events['start'][0]['features'], 0)
+        self.assertFalse(any('feature_loss' in event for event in events['step']))
+
+    def test_learnt(self):
+        """By the teacher itself, whose own map tells them exactly; who tells nothing but their mean is off by 1."""
+        how = ['-m', 'pupil/teacher.tflite', '--norms', 'freeze', '--scales', '1,1', '--no-flip', '--no-color', '--size', '65', '--steps', '120',
+               '--lr', '0.01', '--weight-decay', '0', '-y']
+        self.assertLess(self.events(*self.PUPIL, *how, '--features', '1')[0]['step'][-1]['feature_loss'], 0.75)
+
+    def test_reach_the_backbone(self):
+        one, other = (self.written('--arch', 'mnv2:0.1', '--steps', '3', *more) for more in ([], ['--features', '1']))
+        self.assertEqual(len(one), len(other))  # the hint is no part of it
+        self.assertNotEqual(one, other)
+
+    def test_threads_and_pauses_change_no_bit(self):
+        how = ['--arch', 'mnv2:0.1', '--steps', '300', '--features', '1', '--ema', '0.9']
+        wanted = self.written(*how, '-j1')
+        self.assertEqual(self.written(*how, '-j3'), wanted)
+        os.remove('out/x.tflite')
+        with subprocess.Popen([MSEG, 'train', *self.PUPIL, *how, '--json', '-j1', '-o', 'out/x.tflite'], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True, env=ENVIRONMENT) as process:
+            for line in process.stdout:
+                if json.loads(line)['step'] >= 20:
+                    break
+            process.send_signal(signal.SIGINT)
+            process.communicate()
+        self.assertEqual(os.listdir('out'), ['x.tflite.checkpoint'])
+        other = ['2' if word == '1' else word for word in how]
+        said = self.train(*self.PUPIL, *other, '--resume', status=2).stderr
+        self.assertIn('mseg: out/x.tflite.checkpoint: it is of another training (features: 1)', said)
+        self.train(*self.PUPIL, *how, '-q', '--resume')
+        with open('out/x.tflite', 'rb') as file:
+            self.assertEqual(file.read(), wanted)
+
+    def test_memory(self):
+        """A photo's answers: at 5 x 5 points a byte for each of 3 classes and of mnv2:0.1's 32 channels, and where it lay."""
+        how = [*self.PUPIL[:-2], '--arch', 'mnv2:0.1', '--steps', '20', '-y']
+        for more, numbers in ([], 3), (['--features', '1'], 3 + 32):
+            many, few = (self.events(*how, *more, '--holdout', held)[0]['start'][0]['bytes'] for held in ('0', '50'))
+            self.assertTrue(25 * numbers <= (many - few) / 6 <= 25 * numbers + 64, (many, few))
+
+    def test_no_photo_for_them(self):
+        os.mkdir('out/im')
+        with open('out/im/a.jpg', 'wb') as file:
+            file.write(b'no photo')
+        done = self.train('--images', 'out/im', *self.PUPIL[2:], '--arch', 'mnv2:0.1', '--features', '1', status=2)
+        self.assertEqual(os.listdir('out'), ['im'], done.stderr)
 
 
 class Stopped(Folder):

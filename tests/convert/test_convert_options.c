@@ -172,13 +172,30 @@ static void onto_itself(void **state)
     assert_written("x.tflite", "x.tflite", &options, "tflite", 321, 321, 16);
 }
 
+/* A calibration runs kernels: those that are asked for. */
+static void kernels_of_a_calibration(void **state)
+{
+    (void)state;
+    mseg_calibration *calibration;
+    mseg_convert_options options;
+    mseg_error err = {0};
+    mseg_convert_options_init(&options, sizeof options);
+    options.size = 33;
+    options.cpu = "no kernels";
+    assert_int_equal(mseg_calibration_open(&calibration, NULL, "x.tflite", &options, NULL, &err), MSEG_INVAL);
+    assert_null(calibration);
+    assert_non_null(strstr(err.text, "no kernels"));
+    options.cpu = "scalar";
+    assert_int_equal(mseg_calibration_open(&calibration, NULL, "x.tflite", &options, NULL, &err), MSEG_OK);
+    mseg_calibration_close(&calibration);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(formats_by_name),
-        cmocka_unit_test(refusals),
-        cmocka_unit_test(what_options_ask_for),
-        cmocka_unit_test(onto_itself),
+        cmocka_unit_test(formats_by_name),          cmocka_unit_test(refusals),
+        cmocka_unit_test(what_options_ask_for),     cmocka_unit_test(onto_itself),
+        cmocka_unit_test(kernels_of_a_calibration),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -119,8 +119,9 @@ typedef struct notes {
     char text[1 << 14];
 } notes;
 
-static inline void take_note(void *context, const char *file, const char *text)
+static inline void take_note(void *context, mseg_train_severity severity, const char *file, const char *text)
 {
+    assert_int_equal(severity, MSEG_TRAIN_WARNING);
     notes *n = context;
     const size_t used = strlen(n->text);
     snprintf(n->text + used, sizeof n->text - used, "%s%s%s\n", file ? file : "", file ? ": " : "", text);

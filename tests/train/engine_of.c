@@ -33,6 +33,8 @@ static void print_net(const mseg_net *net, const mseg_engine *engine)
         const mseg_param *p = mseg_engine_param(engine, i);
         printf("param %d kind %d at %zu count %zu decays %d\n", p->layer, (int)p->kind, p->at, p->count, p->decays);
     }
+    for (int i = 0; i < net->n_outputs; i++)
+        printf("output %d\n", net->outputs[i]);
     printf("size %zu statistics %zu\n", mseg_engine_size(engine), mseg_engine_statistics_size(engine));
 }
 
@@ -56,8 +58,8 @@ static void fill(mseg_engine *engine, const mseg_net *net, int samples, size_t p
 static void set_gradient(mseg_engine *engine, int samples, bool squares)
 {
     uint64_t state = 13;
-    for (int s = 0; s < samples; s++) {
-        const mseg_engine_map out = mseg_engine_output(engine, 0, s);
+    for (int i = 0; i < samples * mseg_engine_net(engine)->n_outputs; i++) {
+        const mseg_engine_map out = mseg_engine_output(engine, i / samples, i % samples);
         const double n = (double)samples * out.height * out.width * out.channels;
         for (int p = 0; p < out.height * out.width; p++)
             for (int c = 0; c < out.stride; c++) {
@@ -73,8 +75,8 @@ static void set_gradient(mseg_engine *engine, int samples, bool squares)
 
 static void put_outputs(mseg_engine *engine, int samples)
 {
-    for (int s = 0; s < samples; s++) {
-        const mseg_engine_map out = mseg_engine_output(engine, 0, s);
+    for (int i = 0; i < samples * mseg_engine_net(engine)->n_outputs; i++) {
+        const mseg_engine_map out = mseg_engine_output(engine, i / samples, i % samples);
         for (int p = 0; p < out.height * out.width; p++) {
             put(out.values + p * out.stride, (size_t)out.channels);
             put(out.gradient + p * out.stride, (size_t)out.channels);
@@ -119,8 +121,12 @@ int main(int argc, char **argv)
     const mseg_cpu cpu = mseg_cpu_detect();
     mseg_error err = {0};
     mseg_engine *engine;
-    const mseg_engine_options options = {
-        .kernels = mseg_train_kernels_for(&cpu, false), .batch = samples, .height = height, .width = width};
+    const mseg_engine_options options = {.kernels = mseg_train_kernels_for(&cpu, false),
+                                         .batch = samples,
+                                         .height = height,
+                                         .width = width,
+                                         .added = "hint",
+                                         .seed = 3};
     if (small.status || mseg_engine_open(&engine, &small.net, small.weights, &options, &err)) {
         fprintf(stderr, "%s\n", err.text);
         return 1;

@@ -83,12 +83,33 @@ static mseg_value backbone(small_net *s)
     return block(s, "backbone.block4", x, 36, 18, 1, 2);
 }
 
+/* A linear 1x1 convolution that the weights do not have, as the second output. */
+static void add_hint(small_net *s, mseg_value in)
+{
+    mseg_net_layer hint = {.kind = MSEG_CONV,
+                           .name = "hint",
+                           .in = {in},
+                           .n_in = 1,
+                           .add = -1,
+                           .kernel = 1,
+                           .stride = 1,
+                           .rate = 1,
+                           .bias = true,
+                           .channels = 7};
+    mseg_value out = 0;
+    if (!s->status)
+        s->status = mseg_net_add(&s->net, &hint, &out);
+    if (!s->status)
+        s->status = mseg_net_output(&s->net, out);
+}
+
 /* "deeplab": pooled branch, 1x1, a full 3x3 at rate 3 and a separable one at rate 2. "plain": stem and blocks, 1x1 to logits, all
- * with ReLU after a sum as ResNet's. "classifier". */
+ * with ReLU after a sum as ResNet's. "hinted": "plain" with a hint of the backbone's map besides. "classifier". */
 static small_net make_net(const char *kind, mseg_padding padding)
 {
     small_net s = {.padding = padding};
     mseg_value x = backbone(&s), in[5];
+    const mseg_value features = x;
     if (!strcmp(kind, "deeplab")) {
         in[0] = pool(&s, "head.pool", x);
         in[0] = conv(&s, "head.image_pooling", 1, 1, 1, 14, MSEG_RELU, in, 1, -1);
@@ -97,7 +118,7 @@ static small_net make_net(const char *kind, mseg_padding padding)
         in[3] = conv(&s, "head.aspp2.depthwise", 3, 1, 2, 0, MSEG_RELU, &x, 1, -1);
         in[3] = conv(&s, "head.aspp2.pointwise", 1, 1, 1, 14, MSEG_RELU, &in[3], 1, -1);
         x = conv(&s, "head.projection", 1, 1, 1, 22, MSEG_RELU, in, 4, -1);
-    } else if (!strcmp(kind, "plain")) {
+    } else if (!strcmp(kind, "plain") || !strcmp(kind, "hinted")) {
         const mseg_value shortcut = conv(&s, "shortcut", 1, 2, 1, 24, MSEG_LINEAR, &x, 1, -1);
         x = conv(&s, "reduce", 1, 1, 1, 9, MSEG_RELU, &x, 1, -1);
         x = conv(&s, "conv", 3, 2, 1, 9, MSEG_RELU, &x, 1, -1);
@@ -110,6 +131,8 @@ static small_net make_net(const char *kind, mseg_padding padding)
     x = conv(&s, "head.classifier", 1, 1, 1, 5, MSEG_LINEAR, &x, 1, -1);
     if (!s.status)
         s.status = mseg_net_output(&s.net, x);
+    if (!strcmp(kind, "hinted"))
+        add_hint(&s, features);
     return s;
 }
 

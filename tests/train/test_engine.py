@@ -25,7 +25,7 @@ class Net:
     """What engine_of printed: layers and parameters, as a function of a vector of parameters."""
 
     def __init__(self, lines):
-        self.layers, self.params, self.words = [], {}, {}
+        self.layers, self.params, self.outputs, self.words = [], {}, [], {}
         for line in lines:
             word = line.split()
             if word[0] == 'layer':
@@ -35,6 +35,8 @@ class Net:
                 self.layers.append(keys)
             elif word[0] == 'param':
                 self.params[int(word[1]), int(word[3])] = (int(word[5]), int(word[7]), int(word[9]))
+            elif word[0] == 'output':
+                self.outputs.append(int(word[1]))
             else:
                 self.words.update(zip(word[::2], map(float, word[1::2])))
         self.statistics, at = {}, 0
@@ -66,7 +68,7 @@ class Net:
         return torch.cat(parts, 1)
 
     def run(self, p, statistics, pictures, mode):
-        """Returns the last layer's map and what running statistics become (momentum 0.1)."""
+        """Returns the outputs and what running statistics become (momentum 0.1)."""
         values, kept = [pictures.permute(0, 3, 1, 2)], statistics.clone()
         for i, l in enumerate(self.layers[1:], 1):
             inputs = [values[j] for j in l['in']]
@@ -98,7 +100,7 @@ class Net:
             if l['add'] >= 0:
                 y = y + values[l['add']]
             values.append([y, F.relu(y), F.hardtanh(y, 0, 6)][l['activation']])
-        return values[-1], kept
+        return [values[i] for i in self.outputs], kept
 
 
 def read(program, *args):
@@ -128,11 +130,14 @@ def check_gradient(program, tolerance, kind, padding, height, width, mode):
     size, n_statistics, worst = int(net.words['size']), int(net.words['statistics']), {}
     p, statistics, gradient = take(size).requires_grad_(), take(n_statistics), take(size)
     pictures = last(samples, height, width, 3)
-    out, kept = net.run(p, statistics, pictures, mode)
-    both = take(samples, out.shape[2], out.shape[3], 2, out.shape[1])
-    got, weights = both[:, :, :, 0], both[:, :, :, 1]
-    worst['output'] = far(got, out.detach().permute(0, 2, 3, 1))
-    (out.permute(0, 2, 3, 1) * weights).sum().backward()
+    outs, kept = net.run(p, statistics, pictures, mode)
+    loss = 0
+    for i, out in enumerate(outs):
+        both = take(samples, out.shape[2], out.shape[3], 2, out.shape[1])
+        got, weights = both[:, :, :, 0], both[:, :, :, 1]
+        worst['output %d' % i] = far(got, out.detach().permute(0, 2, 3, 1))
+        loss = loss + (out.permute(0, 2, 3, 1) * weights).sum()
+    loss.backward()
     whole = p.grad.abs().max()
     for (i, what), (at, count, _) in net.params.items():
         mine, his = gradient[at:at + count], p.grad[at:at + count]
@@ -177,7 +182,7 @@ def check_steps(program, rule, tolerance):
                      torch.optim.AdamW(settings, rate, (w['momentum'], w['decay']), w['epsilon']))
     for _ in range(steps):
         p.grad = None
-        out, statistics = net.run(p, statistics, pictures, 'batch')
+        (out,), statistics = net.run(p, statistics, pictures, 'batch')
         (0.5 * ((out - 1)**2).mean()).backward()
         with torch.no_grad():
             if rule == 'rmsprop':  # tensorflow/core/kernels/training_ops: ApplyRMSProp, mean square of ones
@@ -205,6 +210,7 @@ def main():
     for program, tolerance in ((sys.argv[1], 1e-5), (sys.argv[2], 1e-9)):
         for trial in (('deeplab', 'same', 33, 25, 'batch'), ('deeplab', 'same', 22, 31, 'fixed'), ('deeplab', 'symmetric', 26, 20, 'batch'),
                       ('deeplab', 'same', 17, 33, 'none'), ('plain', 'same', 29, 34, 'batch'), ('plain', 'symmetric', 30, 21, 'batch'),
+                      ('hinted', 'same', 29, 34, 'batch'), ('hinted', 'symmetric', 30, 21, 'fixed'),
                       ('classifier', 'same', 31, 31, 'batch')):
             ok &= check_gradient(program, tolerance, *trial)
     # In float the others make whole steps of gradients that are nothing but rounding.

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "train/engine.h"
 #include "train/nets.h"
+#include "weights/load.h"
 
 /* The way back of whole small networks, in double, against finite differences of the way forward. */
 
@@ -27,8 +28,8 @@ static double loss_of(trial *t)
     uint64_t state = 77;
     double loss = 0;
     mseg_engine_forward(t->engine, t->samples, t->norming, 0);
-    for (int s = 0; s < t->samples; s++) {
-        const mseg_engine_map out = mseg_engine_output(t->engine, 0, s);
+    for (int i = 0; i < t->samples * t->small.net.n_outputs; i++) {
+        const mseg_engine_map out = mseg_engine_output(t->engine, i / t->samples, i % t->samples);
         for (int p = 0; p < out.height * out.width; p++)
             for (int c = 0; c < out.stride; c++) {
                 const double by = c < out.channels ? draw(&state) - 0.5 : 0;
@@ -51,7 +52,9 @@ static void open_trial(trial *t, const char *kind, mseg_padding padding, int hei
                                          .batch = t->samples,
                                          .height = height,
                                          .width = width,
-                                         .frozen = frozen};
+                                         .frozen = frozen,
+                                         .added = "hint",
+                                         .seed = 3};
     if (mseg_engine_open(&t->engine, &t->small.net, t->small.weights, &options, &err))
         fail_msg("%s", err.text);
     t->gradient = mseg_alloc_array(mseg_engine_size(t->engine), sizeof *t->gradient);
@@ -145,6 +148,22 @@ static void sums_with_relu(void **state)
     check("plain", MSEG_SYMMETRIC, 30, 21, MSEG_NORM_BATCH, NULL);
 }
 
+/* Two outputs at different strides; the one that was added is trained, and no part of the network's weights. */
+static void hint(void **state)
+{
+    (void)state;
+    trial t;
+    mseg_weights *weights;
+    check("hinted", MSEG_SAME, 29, 34, MSEG_NORM_BATCH, NULL);
+    check("hinted", MSEG_SYMMETRIC, 30, 21, MSEG_NORM_FIXED, NULL);
+    open_trial(&t, "hinted", MSEG_SAME, 29, 34, MSEG_NORM_BATCH, NULL, NULL);
+    assert_int_equal(mseg_engine_weights(&weights, t.engine, mseg_engine_parameters(t.engine), NULL), MSEG_OK);
+    assert_true(mseg_weights_has(weights, "head.classifier"));
+    assert_false(mseg_weights_has(weights, "hint"));
+    mseg_weights_close(&weights);
+    close_trial(&t);
+}
+
 static void classifier(void **state)
 {
     (void)state;
@@ -164,6 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(deeplab),
         cmocka_unit_test(sums_with_relu),
+        cmocka_unit_test(hint),
         cmocka_unit_test(classifier),
         cmocka_unit_test(frozen_layers_have_no_gradient),
     };

@@ -188,7 +188,7 @@ class Page(Folder):
 class Said(Folder):
     """What the program says is what the page explains."""
     def train(self, *args, masks='D', classes='D/classes.txt', status=0):
-        options = f'{TINY} -q -y --images {masks}/images --masks {masks}/masks' + (f' --classes {classes}' if classes else '')
+        options = f'{TINY} -y --images {masks}/images --masks {masks}/masks' + (f' --classes {classes}' if classes else '')
         return self.shell(f'mseg train {options} -o said.tflite {" ".join(args)}', status)
 
     def other(self, name, change):
