@@ -223,7 +223,6 @@ bool cli_journal_close(cli_journal *journal)
         cli_say("%s: cannot write: %s", path, strerror(errno));
         ok = false;
     }
-    ok = ok && !journal->lost;
     cli_seen_free(&journal->paths);
     *journal = (cli_journal){0};
     return ok;

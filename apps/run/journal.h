@@ -28,7 +28,7 @@ bool cli_journal_has(const cli_journal *journal, const cli_input *input);
 /** Writes a line. progress: whose bar must not get into it. MSEG_IO, or MSEG_FULL. */
 mseg_status cli_journal_add(cli_journal *journal, cli_progress *progress, const char *line, mseg_error *err);
 
-/** False after a line of error. Safe on an all-zero *journal. */
+/** False after a line of error, of which there is none when a line was lost before. Safe on an all-zero *journal. */
 bool cli_journal_close(cli_journal *journal);
 
 #endif
