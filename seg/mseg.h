@@ -823,11 +823,13 @@ typedef struct mseg_train_state {
     double madds_per_sample;          /* forward; a step makes three times these */
     uint64_t bytes, bytes_per_sample; /* of memory for maps and, not by sample, a teacher's answers */
     int batch, size;
-    int64_t damaged;     /* photos that could not be read when it was their turn */
-    int64_t left_out;    /* samples that were of no use when the training was opened; each, or how many, was told */
-    double feature_loss; /* of the last step, no part of loss: the mean square error of the teacher's features, whose mean square
-                            is about 1; NaN: none are learnt */
-    uint64_t reserved[6];
+    int64_t damaged;      /* photos that could not be read when it was their turn */
+    int64_t left_out;     /* samples that were of no use when the training was opened; each, or how many, was told */
+    double feature_loss;  /* of the last step, no part of loss: the mean square error of the teacher's features, whose mean square
+                             is about 1; NaN: none are learnt */
+    uint64_t photo_bytes; /* of memory for decoded photos, which are kept as long as they take no more than a quarter of what is
+                             there */
+    uint64_t reserved[5];
 } mseg_train_state;
 
 typedef struct mseg_training mseg_training;

@@ -78,6 +78,7 @@ void cli_train_event_start(const cli_train *t)
     add_options(root, &t->options);
     mseg_json_add_number(root, "bytes", (double)now.bytes);
     mseg_json_add_number(root, "bytes_per_sample", (double)now.bytes_per_sample);
+    mseg_json_add_number(root, "photo_bytes", (double)now.photo_bytes);
     mseg_json_add_number(root, "madds_per_sample", now.madds_per_sample);
     add_state(root, &now);
     mseg_json_add_string(root, "output", t->args->out);

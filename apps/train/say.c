@@ -132,7 +132,9 @@ void cli_train_say_start(const cli_train *t)
     add_bytes(&text, now.bytes_per_sample);
     cli_text_add(&text, " a sample, ");
     add_bytes(&text, now.bytes);
-    cli_text_add(&text, " in all\n");
+    cli_text_add(&text, " in all, and ");
+    add_bytes(&text, now.photo_bytes);
+    cli_text_add(&text, " of photos that are kept\n");
     char *lines = cli_text_take(&text);
     fputs(lines ? lines : "out of memory\n", stderr);
     free(lines);

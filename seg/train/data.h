@@ -46,6 +46,9 @@ mseg_status mseg_train_data_open(mseg_train_data **data, const mseg_train_data_o
 /** NULL-safe; sets *data to NULL. */
 void mseg_train_data_close(mseg_train_data **data);
 
+/** Bytes of the samples that are kept in memory. */
+size_t mseg_train_data_kept(const mseg_train_data *data);
+
 const mseg_train_figures *mseg_train_data_figures(const mseg_train_data *data);
 
 /** The label of what does not count: the ignore label or, without one, the largest number that is no class. */

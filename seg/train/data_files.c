@@ -99,6 +99,11 @@ mseg_status mseg_train_shrink(const mseg_train_data *data, mseg_train_pair *pair
     return MSEG_OK;
 }
 
+size_t mseg_train_data_kept(const mseg_train_data *data)
+{
+    return atomic_load(&data->kept_bytes);
+}
+
 void mseg_train_keep(mseg_train_data *data, size_t sample, mseg_train_pair *pair)
 {
     int w, h;

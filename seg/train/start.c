@@ -143,6 +143,7 @@ static mseg_status check_memory(mseg_training *t, const mseg_net *net, const mse
     const size_t maps = mseg_engine_bytes(net, how), alone = mseg_engine_bytes(net, &one), there = mseg_train_available();
     const size_t answers = answer_bytes(t), all = maps + answers;
     t->state.bytes = all;
+    t->state.photo_bytes = mseg_train_data_kept(t->data);
     t->state.bytes_per_sample = how->batch > 1 ? (maps - alone) / (size_t)(how->batch - 1) : maps;
     if (!maps || !there || all <= there)
         return MSEG_OK;

@@ -218,6 +218,12 @@ class Told(Folder):
             mean = losses[first:event['step']]
             self.assertAlmostEqual(event['loss'], sum(mean) / len(mean))
 
+    def test_memory_of_photos(self):
+        """Photos and masks are kept no larger than the crops' side times the largest scale."""
+        for most, kept in [('4', shapes.WIDTH * shapes.HEIGHT), ('1', 17 * round(17 * shapes.HEIGHT / shapes.WIDTH))]:
+            events, _ = self.events(*PAIRS, '--steps', '1', '--size', '17', '--scales', f'1,{most}', '--holdout', '25')
+            self.assertEqual(events['start'][0]['photo_bytes'], 9 * kept * 4)
+
     def test_many_steps(self):
         events, _ = self.events(*PAIRS, '--steps', '250', '--val-every', '1000')
         self.assertEqual(len(events['step']), 100)
@@ -234,7 +240,7 @@ class Told(Folder):
         said = [line for line in said[1:] if not line.startswith('mseg: ')]
         self.assertRegex(said[0], r'^training uint8 \(MobileNetV2 [0-9.]+\), 3 classes, on 9 photos, validated with 3 others; '
                                   r'17 x 17, batch 2, 6 steps$')
-        self.assertRegex(said[1], r'^memory: [0-9.]+ [MG]B a sample, [0-9.]+ [MG]B in all$')
+        self.assertRegex(said[1], r'^memory: [0-9.]+ [MG]B a sample, [0-9.]+ [MG]B in all, and [0-9.]+ [MG]B of photos that are kept$')
         steps = [line for line in said if line.startswith('step ')]
         self.assertEqual([line.split('  ')[0] for line in steps], ['step 3/6', 'step 6/6'])
         self.assertRegex(steps[0], r'  epoch 0\.7  loss [0-9.e+-]+  mIOU [0-9.]+ %  [0-9.]+ samples/s  ETA 0:00:[0-9]{2}$')

@@ -28,6 +28,7 @@ EVERYTHING = bool(os.environ.get('MSEG_OOM_ALL'))
 LIMIT, FIRST = 36, 12  # tried of each job and way: about so many, and all of the first ones
 PHOTOS = ''.join(f'{"./" * 70 * i}{name}\n' for i, name in enumerate(['a.png', 'b.jpg'])).encode()  # the second line is long
 OLD = b'was here before\n'
+LINE = b'{"path":"a.png","mark":"of another run"}\n'
 PALETTE = ''.join(f'{i} {40 * i} {255 - 40 * i} {i} thing {i}\n' for i in range(6))
 
 RUN = ['run', '-q', '-j1', '-m', 'm.tflite', '--size', '17', '--palette', 'p']
@@ -77,8 +78,8 @@ OLD_FILES = ['out/a.png', 'out/over/b.png', 'out/r.jsonl', 'out/e.json', 'out/e.
 
 
 def old(name):
-    """Of a mask what a crash may leave, which run replaces unasked."""
-    return bytes(100) if name.endswith('.png') else OLD
+    """What run replaces unasked: of a mask what a crash may leave, of its --json that of another run."""
+    return bytes(100) if name.endswith('.png') else LINE if name.endswith('r.jsonl') else OLD
 
 
 def make_inputs(folder):

@@ -259,7 +259,7 @@ static void full_disk(void **state)
     mseg_status status = MSEG_OK;
     for (int y = 0; y + HEIGHT <= 4096 && !status; y += HEIGHT)
         status = mseg_row_writer_put(writer, mseg_view_of(&image), &err);
-    assert_int_equal(status, MSEG_IO);
+    assert_int_equal(status, MSEG_FULL);
     assert_string_equal(err.text, "cannot write the file: No space left on device");
     mseg_row_writer_discard(&writer);
     mseg_image_free(&image);
