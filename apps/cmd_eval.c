@@ -34,9 +34,9 @@ static bool fill_paths(eval *e)
     args->photos_given = args->photos;
     args->truth_given = args->truth;
     if (args->voc) {
-        e->voc_paths[0] = cli_format("%s/SegmentationClass", args->voc);
-        e->voc_paths[1] = cli_format("%s/JPEGImages", args->voc);
-        e->voc_paths[2] = cli_format("%s/ImageSets/Segmentation/%s.txt", args->voc, args->split ? args->split : "val");
+        e->voc_paths[0] = cli_path("%s/SegmentationClass", args->voc);
+        e->voc_paths[1] = cli_path("%s/JPEGImages", args->voc);
+        e->voc_paths[2] = cli_path("%s/ImageSets/Segmentation/%s.txt", args->voc, args->split ? args->split : "val");
         args->truth = args->truth ? args->truth : e->voc_paths[0];
         args->photos = args->photos ? args->photos : e->voc_paths[1];
         args->list = args->list ? args->list : e->voc_paths[2];

@@ -244,8 +244,6 @@ static bool open_outputs(cli_run_batch *b)
         cli_say("%s: %s", folder, err.text);
         return false;
     }
-    b->journal.folders[0] = b->outputs.scores;
-    b->journal.folders[1] = b->outputs.probabilities;
     return guard_files(b) && cli_journal_open(&b->journal, args->json, journal_mark(b), args->skip_existing, args->overwrite);
 }
 
@@ -287,7 +285,7 @@ static bool prepare(cli_run_batch *b, char *const *paths, int count)
     if (!choose_file(b, paths[0], count))
         return false;
     if (args->dry_run)
-        return true;
+        return cli_journal_look(&b->journal, args->json, journal_mark(b), args->skip_existing, args->overwrite);
     if (cli_run_open_sessions(b, &err)) {
         cli_say("run: %s", err.text);
         return false;

@@ -194,7 +194,7 @@ static bool prepare(trainer *tr)
     if (args->data.orientation < 0)
         args->data.orientation = args->data.voc ? MSEG_EXIF_IGNORE : MSEG_EXIF_APPLY;
     args->data.quiet = args->quiet;
-    tr->run.checkpoint = cli_format("%s.checkpoint", args->out);
+    tr->run.checkpoint = cli_path("%s.checkpoint", args->out);
     if (!tr->run.checkpoint || !tr->command) {
         cli_say("train: out of memory");
         return false;

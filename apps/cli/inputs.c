@@ -50,6 +50,11 @@ static mseg_status fail_list(mseg_error *err, mseg_status status, const mseg_err
                                     : mseg_fail(err, status, "the list on standard input: %s", why->text);
 }
 
+static mseg_status fail_image(mseg_error *err, mseg_status status, const mseg_error *why)
+{
+    return status == MSEG_CANCELLED ? mseg_fail(err, status, NULL) : mseg_fail(err, status, "standard input: %s", why->text);
+}
+
 static void refuse_empty(cli_collector *c)
 {
     cli_collector_refuse(c, strdup("-"), strdup("the list on standard input is empty"));
@@ -156,16 +161,18 @@ mseg_status cli_inputs_open(cli_inputs *inputs, char *const *paths, int count, c
     return status;
 }
 
-/* All of an image on standard input, of which lines hold the beginning. */
+/* All of an image on standard input, of which lines hold the beginning; no more of it than a file may have. */
 static mseg_status read_image(struct cli_list *list, mseg_error *err)
 {
+    mseg_limits limits;
+    mseg_limits_init(&limits, sizeof limits);
     cli_lines *lines = &list->lines;
     size_t size = lines->used, room = size;
     unsigned char *bytes = malloc(room);
     mseg_status status = bytes ? MSEG_OK : MSEG_NOMEM;
     if (bytes)
         memcpy(bytes, lines->buffer, size);
-    while (!status && !lines->end) {
+    while (!status && !lines->end && size <= limits.max_file_bytes) {
         lines->start = lines->used; /* all of it is taken */
         status = cli_lines_more(lines, err);
         if (!status && size + lines->used > room) {
@@ -177,14 +184,21 @@ static mseg_status read_image(struct cli_list *list, mseg_error *err)
             memcpy(bytes + size, lines->buffer, lines->used);
         size += status ? 0 : lines->used;
     }
-    cli_collector_refuse(&list->collector, strdup("stdin"), strdup(""));
+    const bool fits = size <= limits.max_file_bytes;
+    if (!status)
+        cli_collector_refuse(&list->collector, strdup("stdin"),
+                             cli_format("over the limit of %llu bytes", (unsigned long long)limits.max_file_bytes));
     if (status || list->collector.out_of_memory) {
         free(bytes);
-        return mseg_fail(err, status ? status : MSEG_NOMEM, NULL);
+        return status && status != MSEG_NOMEM ? status : mseg_fail(err, MSEG_NOMEM, NULL);
     }
     cli_input *input = &list->found.items[list->found.count - 1];
-    free(input->error);
-    *input = (cli_input){.path = input->path, .bytes = bytes, .size = size};
+    if (fits) {
+        free(input->error);
+        *input = (cli_input){.path = input->path, .bytes = bytes, .size = size};
+    } else {
+        free(bytes);
+    }
     return MSEG_OK;
 }
 
@@ -201,7 +215,8 @@ static mseg_status read_line(cli_inputs *inputs, mseg_error *err)
     list->opened = true;
     if (!status && list->lines.picture) {
         list->ended = inputs->picture = true;
-        return read_image(list, err);
+        status = read_image(list, &why);
+        return status ? fail_image(err, status, &why) : MSEG_OK;
     }
     if (!status)
         status = cli_lines_next(&list->lines, &line, &length, &why);
@@ -259,13 +274,22 @@ mseg_status cli_inputs_next(cli_inputs *inputs, cli_input *input, mseg_error *er
     }
 }
 
+/* Whether more can be read now: what comes first must be waited for, but not when there are files before it. */
+static bool is_ready(const cli_inputs *inputs)
+{
+    const struct cli_list *list = inputs->list;
+    const cli_lines unopened = {.fd = STDIN_FILENO};
+    return list->opened ? cli_lines_ready(&list->lines) : !inputs->count || cli_lines_ready(&unopened);
+}
+
 mseg_status cli_inputs_look_ahead(cli_inputs *inputs, size_t most, size_t *count, bool *all, mseg_error *err)
 {
     struct cli_list *list = inputs->list;
     mseg_status status = MSEG_OK;
-    const uint64_t shards = (uint64_t)list->options->shard.count;
-    while (!status && list->stream && !list->ended && inputs->count + list->found.count < most * shards &&
-           (!list->opened || cli_lines_ready(&list->lines)))
+    enum { MOST_SHARDS = 64 }; /* of more, fewer are told: the lines of all shards are kept meanwhile */
+    const uint64_t all_shards = (uint64_t)list->options->shard.count;
+    const uint64_t shards = all_shards < MOST_SHARDS ? all_shards : MOST_SHARDS;
+    while (!status && list->stream && !list->ended && inputs->count + list->found.count < most * shards && is_ready(inputs))
         status = read_line(inputs, &list->why);
     if (status && !list->found.count) /* otherwise those before it come first */
         return mseg_fail(err, status, "%s", list->why.text);

@@ -45,12 +45,26 @@ static bool starts_with(const cli_lines *lines, const char *bytes, size_t length
     return lines->used >= length && !memcmp(lines->buffer, bytes, length);
 }
 
+/* Whether this may be the beginning of a picture or of a byte order mark, of which there is not all yet. */
+static bool may_be_more(const cli_lines *lines)
+{
+    enum { MAGIC = 16 };
+    static const struct {
+        size_t length;
+        char bytes[8];
+    } begins[] = {{8, "\x89PNG\r\n\x1a\n"}, {2, "\xff\xd8"}, {4, "RIFF"},    {3, "II*"}, {3, "II+"}, {3, "MM"},
+                  {3, "\xef\xbb\xbf"},      {2, "\xff\xfe"}, {2, "\xfe\xff"}};
+    bool may = false;
+    for (size_t i = 0; i < sizeof begins / sizeof *begins && lines->used < MAGIC; i++)
+        may = may || !memcmp(lines->buffer, begins[i].bytes, lines->used < begins[i].length ? lines->used : begins[i].length);
+    return may;
+}
+
 /* Whether what has been read so far says what this is: a line has ended, and no picture may have begun. */
 static bool tells(const cli_lines *lines)
 {
-    enum { MAGIC = 16 };
     const bool line = memchr(lines->buffer, '\n', lines->used) || memchr(lines->buffer, 0, lines->used);
-    return line && (lines->used >= MAGIC || !strchr("\x89\xffRIM\xef\xfe", lines->buffer[0]));
+    return line && !may_be_more(lines);
 }
 
 /* What the first bytes tell. */
@@ -95,7 +109,7 @@ static char *find_end(const cli_lines *lines)
 bool cli_lines_ready(const cli_lines *lines)
 {
     struct pollfd one = {.fd = lines->fd, .events = POLLIN};
-    return lines->end || find_end(lines) || poll(&one, 1, 0) > 0;
+    return lines->end || (lines->buffer && find_end(lines)) || poll(&one, 1, 0) > 0;
 }
 
 mseg_status cli_lines_next(cli_lines *lines, char **line, size_t *length, mseg_error *err)

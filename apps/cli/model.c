@@ -35,9 +35,9 @@ static bool model_folders(char *folders[MODEL_FOLDERS])
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     folders[0] = folders[1] = NULL;
     if (cache && *cache)
-        cached = (folders[0] = cli_format("%s/mseg", cache));
+        cached = (folders[0] = cli_path("%s/mseg", cache));
     else if (home && *home)
-        cached = (folders[0] = cli_format("%s/.cache/mseg", home));
+        cached = (folders[0] = cli_path("%s/.cache/mseg", home));
     char program[4096];
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     for (int ups = 0; length > 0 && ups < 2; ups++) { /* PREFIX/bin/mseg -> PREFIX */
@@ -46,7 +46,7 @@ static bool model_folders(char *folders[MODEL_FOLDERS])
         length = slash ? slash - program : 0;
     }
     if (length >= 0)
-        folders[1] = cli_format("%.*s/share/mseg", (int)length, program);
+        folders[1] = cli_path("%.*s/share/mseg", (int)length, program);
     return cached && (length < 0 || folders[1]);
 }
 
@@ -55,7 +55,7 @@ static char *find_in(char *const folders[MODEL_FOLDERS], const char *name, bool 
 {
     for (int i = 0; i < MODEL_FOLDERS; i++)
         for (int k = 0; folders[i] && k < EXTENSIONS; k++) {
-            char *path = cli_format("%s/%s%s", folders[i], name, extensions[k]);
+            char *path = cli_path("%s/%s%s", folders[i], name, extensions[k]);
             if (is_file(path))
                 return path;
             *ok = *ok && path;
@@ -119,7 +119,7 @@ void cli_model_say_fallback(const mseg_model *model, const char *name, const mse
         return;
     char *folders[MODEL_FOLDERS];
     model_folders(folders);
-    char *installed = folders[1] ? cli_format("%s/get-model.sh", folders[1]) : NULL;
+    char *installed = folders[1] ? cli_path("%s/get-model.sh", folders[1]) : NULL;
     fprintf(stderr,
             "model: %s, built in, " BUILTIN_MIOU " mIOU on VOC val (--resize fit --size %d); %s gets "
             "deeplabv3_mnv2_pascal_quant, " DEFAULT_MIOU " (--precision float --resize none --size 513)%s\n",

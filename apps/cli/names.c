@@ -62,6 +62,8 @@ bool cli_name_below(const char *root, const char *path, size_t *name)
     while (length > 1 && root[length - 1] == '/')
         length--;
     if (length == 1 && root[0] == '.') {
+        if (path[0] == '/')
+            return false;
         while (path[at] == '.' && path[at + 1] == '/')
             at += 1 + strspn(path + at + 1, "/");
         length = at;
@@ -72,7 +74,7 @@ bool cli_name_below(const char *root, const char *path, size_t *name)
     for (const char *part = path + *name; part; part = strchr(part, '/'), part += part != NULL)
         if (!strncmp(part, "../", 3))
             return false;
-    return path[*name] && (at || *name || path[0] != '/');
+    return path[*name] != 0;
 }
 
 char *cli_split_pair(char *line)

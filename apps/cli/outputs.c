@@ -35,7 +35,7 @@ static mseg_status try_folder(const char *folder, mseg_error *err)
     mseg_status status = mseg_make_folder(folder, err);
     if (status)
         return status;
-    char *path = cli_format("%s/mseg-try", folder);
+    char *path = cli_path("%s/mseg-try", folder);
     if (!path)
         return mseg_fail(err, MSEG_NOMEM, NULL);
     mseg_output probe = {0};
@@ -71,7 +71,7 @@ mseg_status cli_outputs_open(const cli_outputs *outputs, const char **folder, ms
     return MSEG_OK;
 }
 
-void cli_outputs_mirror(cli_outputs *outputs, const cli_input *input)
+void cli_outputs_mirror(cli_outputs *outputs, const cli_input *input, mseg_error *err)
 {
     const char *folders[FOLDERS];
     folders_of(outputs, folders);
@@ -83,9 +83,12 @@ void cli_outputs_mirror(cli_outputs *outputs, const cli_input *input)
     outputs->mirrored = strndup(name, length);
     outputs->mirrored_length = outputs->mirrored ? length : 0;
     for (int k = 0; k < FOLDERS; k++) {
-        char *path = folders[k] ? cli_format("%s/%.*s", folders[k], (int)length, name) : NULL;
-        if (path && !mseg_make_folder(path, NULL))
+        char *path = folders[k] ? cli_path("%s/%.*s", folders[k], (int)length, name) : NULL;
+        mseg_error why = {0};
+        if (path && !mseg_make_folder(path, &why))
             mseg_output_sweep(path);
+        if (why.status == MSEG_FULL)
+            *err = why;
         free(path);
     }
 }

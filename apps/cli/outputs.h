@@ -26,9 +26,10 @@ typedef struct cli_outputs {
  * cannot be used. */
 mseg_status cli_outputs_open(const cli_outputs *outputs, const char **folder, mseg_error *err);
 
-/** Makes the subfolders that the input's name asks for, unless they are those of the input before. Failing is left to the image
- * that needs them. One thread at a time. */
-void cli_outputs_mirror(cli_outputs *outputs, const cli_input *input);
+/** Makes the subfolders that the input's name asks for, unless they are those of the input before. Only that there is no
+ * space for them is an error, MSEG_FULL, of which *err is set; other failures are left to the image that needs them. One thread
+ * at a time. */
+void cli_outputs_mirror(cli_outputs *outputs, const cli_input *input, mseg_error *err);
 
 /** Whether all files of the inputs that are known will be different ones, also from those of --json and the like, which are in
  * guard; false after a line of error. The folders are there. */

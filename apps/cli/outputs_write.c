@@ -128,8 +128,11 @@ static mseg_status write_scores(const place *to, const mseg_result *result, mseg
     if (status)
         return status;
     size_t pixels = (size_t)result->logits_width * (size_t)result->logits_height;
-    fwrite(result->logits, sizeof(float) * (size_t)result->classes, pixels, out.file);
-    return commit(&out, to, err);
+    if (fwrite(result->logits, sizeof(float) * (size_t)result->classes, pixels, out.file) == pixels)
+        return commit(&out, to, err);
+    status = mseg_fail_errno(err, "cannot write the file", errno);
+    mseg_output_discard(&out);
+    return status;
 }
 
 /* A few rows at a time: all of them may be more than there is memory for. */
@@ -146,7 +149,7 @@ static mseg_status write_probabilities(const place *to, mseg_session *session, c
         const int n = height - y < ROWS ? height - y : ROWS;
         status = mseg_probabilities(session, y, n, rows, err);
         if (!status && fwrite(rows, sizeof *rows * row, (size_t)n, out.file) != (size_t)n)
-            status = mseg_fail(err, MSEG_IO, "cannot write the file: %s", strerror(errno));
+            status = mseg_fail_errno(err, "cannot write the file", errno);
     }
     if (!status)
         status = commit(&out, to, err);

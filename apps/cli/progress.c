@@ -32,7 +32,8 @@ static int print_figures(const cli_progress *p, double seconds, char *text, size
         used += snprintf(text + used, room - (size_t)used, " + %.0f%%", 100 * p->part);
     used += snprintf(text + used, room - (size_t)used, "  %.*f images/s", rate < 1 ? 3 : 1, rate);
     if (rate > 0 && p->total) {
-        long left = (long)(((double)p->total - (double)p->done - p->part) / rate + 0.5);
+        const double more = (double)p->total - (double)p->done - p->part; /* total may be a guess */
+        long left = more > 0 ? (long)(more / rate + 0.5) : 0;
         used += snprintf(text + used, room - (size_t)used, "  ETA %ld:%02ld:%02ld", left / 3600, left / 60 % 60, left % 60);
     }
     return used;
@@ -47,7 +48,7 @@ static void draw_bar(const cli_progress *p, const char *figures, int used)
     if (width > 0 && p->total) {
         int filled = (int)((double)width * ((double)p->done + p->part) / (double)p->total);
         memset(bar, ' ', (size_t)width);
-        memset(bar, '#', (size_t)filled);
+        memset(bar, '#', (size_t)(filled < width ? filled : width));
         fprintf(stderr, "\r[%.*s]%s\033[K", width, bar, figures);
     } else {
         fprintf(stderr, "\r%.*s\033[K", terminal_columns() - 1, figures + 1);

@@ -25,6 +25,16 @@ char *cli_format(const char *format, ...)
     return line;
 }
 
+char *cli_path(const char *format, ...)
+{
+    char *path = NULL;
+    va_list args;
+    va_start(args, format);
+    const int length = vasprintf(&path, format, args);
+    va_end(args);
+    return length < 0 ? NULL : path;
+}
+
 void cli_say(const char *format, ...)
 {
     va_list args;

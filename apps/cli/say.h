@@ -8,6 +8,9 @@
  * free() it. */
 char *cli_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/** The same of the name of a file, whose characters stay what they are. */
+char *cli_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /** One line on stderr: "mseg: " and the formatted text. */
 void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -10,6 +10,7 @@ enum { SIGNALS = sizeof signals / sizeof *signals };
 
 /* A handler has nothing but what belongs to the process. */
 static volatile sig_atomic_t signalled;
+static volatile sig_atomic_t caught[SIGNALS];
 static int ends[2] = {-1, -1}; /* of a pipe */
 
 static void on_signal(int number)
@@ -17,7 +18,8 @@ static void on_signal(int number)
     const int error = errno;
     signalled = number;
     for (int i = 0; i < SIGNALS; i++)
-        signal(signals[i], SIG_DFL);
+        if (caught[i])
+            signal(signals[i], SIG_DFL);
     const ssize_t written = ends[1] < 0 ? 0 : write(ends[1], "", 1);
     (void)written; /* an empty pipe has room for it */
     errno = error;
@@ -30,7 +32,7 @@ void cli_stop_catch(void)
         ends[0] = ends[1] = -1;
     for (int i = 0; i < SIGNALS; i++)
         if (!sigaction(signals[i], NULL, &old) && old.sa_handler != SIG_IGN)
-            sigaction(signals[i], &action, NULL);
+            caught[i] = !sigaction(signals[i], &action, NULL);
 }
 
 int cli_stop_signal(void)

@@ -71,14 +71,29 @@ typedef struct walk {
 
 static void add_folder(cli_collector *c, const char *folder, size_t name, const ancestor *self, walk *found);
 
+/* Leaves out what does not matter, as two names of one output file must not differ: "a//b" and "a/./b" become "a/b". */
+static void squeeze(char *path)
+{
+    char *to = path;
+    for (const char *from = path; *from; from++) {
+        while (*from == '/' && (from[1] == '/' || (from[1] == '.' && from[2] == '/')))
+            from += from[1] == '/' ? 1 : 2;
+        *to++ = *from;
+    }
+    *to = 0;
+}
+
 /* Adds an image file; takes over path. name: where the name of its outputs starts, unless --root says so. */
 static void add_image(cli_collector *c, char *path, size_t name, const struct stat *info)
 {
     const char *root = c->options->root;
-    if (root && !cli_name_below(root, path, &name))
+    if (root && !cli_name_below(root, path, &name)) {
         cli_collector_refuse(c, path, cli_format("is not below --root %s", root));
-    else
-        cli_collector_add(c, path, name, info);
+        return;
+    }
+    if (root)
+        squeeze(path + (name ? name - 1 : 0));
+    cli_collector_add(c, path, name, info);
 }
 
 /* One entry of a folder; takes over path. */

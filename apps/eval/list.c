@@ -268,7 +268,7 @@ static bool has_other_masks(const cli_eval_list *list, const cli_eval_args *args
     struct stat meant, read;
     if (!list->mask_folder || !args->voc || args->truth_given)
         return false;
-    char *path = cli_format("%s/%s", args->voc, list->mask_folder);
+    char *path = cli_path("%s/%s", args->voc, list->mask_folder);
     const bool other =
         path && !stat(path, &meant) && !stat(args->truth, &read) && cli_fingerprint(&meant) != cli_fingerprint(&read);
     free(path);

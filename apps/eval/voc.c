@@ -20,9 +20,9 @@ typedef struct voc {
 static bool name_files(voc *v)
 {
     cli_eval_args *args = &v->args;
-    args->truth = v->truth = cli_format("%s/SegmentationClass", args->voc);
-    args->photos = v->photos = cli_format("%s/JPEGImages", args->voc);
-    args->list = v->lines = cli_format("%s/ImageSets/Segmentation/%s.txt", args->voc, args->split ? args->split : "val");
+    args->truth = v->truth = cli_path("%s/SegmentationClass", args->voc);
+    args->photos = v->photos = cli_path("%s/JPEGImages", args->voc);
+    args->list = v->lines = cli_path("%s/ImageSets/Segmentation/%s.txt", args->voc, args->split ? args->split : "val");
     if (v->truth && v->photos && v->lines)
         cli_eval_source_name(&v->source, args);
     else

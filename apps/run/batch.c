@@ -41,7 +41,7 @@ mseg_status cli_run_look(const cli_run_batch *b, const cli_input *input, cli_out
     if (input->error)
         return mseg_fail(err, MSEG_INVAL, "%s", input->error);
     mseg_status status = cli_outputs_look(job, &b->outputs, &b->guard, input, err);
-    if (!status && job->plan == CLI_OUTPUTS_DONE && b->journal.file && !cli_journal_has(&b->journal, input))
+    if (!status && job->plan == CLI_OUTPUTS_DONE && b->journal.lines && !cli_journal_has(&b->journal, input))
         job->plan = CLI_OUTPUTS_WRITE;
     return status;
 }
@@ -52,8 +52,9 @@ static void work_on(cli_run_batch *b, mseg_session *session, outcome *out)
     static const cli_run_fate fates[] = {
         [CLI_OUTPUTS_WRITE] = CLI_RUN_DONE, [CLI_OUTPUTS_DONE] = CLI_RUN_SKIPPED, [CLI_OUTPUTS_LEFT_ALONE] = CLI_RUN_LEFT};
     cli_outputs_job job;
-    mseg_status status = cli_run_look(b, &out->input, &job, &out->error);
-    out->fate = status ? CLI_RUN_FAILED : fates[job.plan];
+    const bool no_folder = out->error.status == MSEG_FULL;
+    mseg_status status = no_folder ? MSEG_FULL : cli_run_look(b, &out->input, &job, &out->error);
+    out->fate = no_folder ? CLI_RUN_NOT_DONE : status ? CLI_RUN_FAILED : fates[job.plan];
     if (!status && job.plan == CLI_OUTPUTS_WRITE && segment(b, session, &job, out))
         out->fate = out->error.status == MSEG_FULL ? CLI_RUN_NOT_DONE : CLI_RUN_FAILED;
     if (out->fate == CLI_RUN_NOT_DONE)
@@ -81,7 +82,7 @@ static outcome *take(cli_run_batch *b, int64_t *number)
     }
     if (out) {
         *number = (int64_t)b->begun++;
-        cli_outputs_mirror(&b->outputs, &out->input);
+        cli_outputs_mirror(&b->outputs, &out->input, &out->error);
     }
     const double share = out && b->begun % 64 == 0 ? cli_inputs_share_read(&b->inputs) : 0;
     if (share > 0)
@@ -130,11 +131,12 @@ static bool add_line(cli_run_batch *b, outcome *done)
 {
     if (!done->json || cli_journal_has(&b->journal, &done->input))
         return true;
+    const bool known = b->journal.lost || b->journal.sink.stream == stdout; /* of which main tells */
     if (!cli_journal_add(&b->journal, &b->progress, done->json, &done->error))
         return true;
-    if (b->end != CLI_RUN_FULL || !b->counts[CLI_RUN_NOT_DONE])
+    if (!known && (b->end != CLI_RUN_FULL || !b->counts[CLI_RUN_NOT_DONE]))
         say(b, b->args->json, &done->error);
-    stop(b, CLI_RUN_FULL);
+    stop(b, b->journal.file && done->error.status == MSEG_FULL ? CLI_RUN_FULL : CLI_RUN_NO_JSON);
     return false;
 }
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "cli/say.h"
+#include "cli/stop.h"
 #include "run/run.h"
 
 /* One input; prints what becomes of it. */
@@ -16,10 +17,18 @@ static void print(cli_run_batch *b, const cli_input *input)
         cli_say("%s: %s", input->path, err.text);
         b->counts[CLI_RUN_FAILED]++;
     } else {
-        printf("%s %s -> %s\n", verbs[job.plan], input->path, path);
+        char *line = cli_format("%s %s -> %s", verbs[job.plan], input->path, path);
+        puts(line ? line : "out of memory");
+        free(line);
         b->counts[CLI_RUN_DONE] += job.plan == CLI_OUTPUTS_WRITE;
     }
     free(path);
+}
+
+/* As cli_inputs_next, until a signal comes. */
+static mseg_status next(cli_run_batch *b, cli_input *input, mseg_error *err)
+{
+    return cli_stop_signal() ? mseg_fail(err, MSEG_CANCELLED, NULL) : cli_inputs_next(&b->inputs, input, err);
 }
 
 void cli_run_dry(cli_run_batch *b)
@@ -27,7 +36,7 @@ void cli_run_dry(cli_run_batch *b)
     mseg_error err = {0};
     cli_input input;
     mseg_status status;
-    while (!(status = cli_inputs_next(&b->inputs, &input, &err)) && input.path) {
+    while (!(status = next(b, &input, &err)) && input.path) {
         b->begun++;
         print(b, &input);
         cli_input_free(&input);

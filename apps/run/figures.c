@@ -38,10 +38,12 @@ static void add_geometry(mseg_json *root, const cli_run_batch *b, const cli_run_
 /* By what a later run knows whether the line is still right. */
 static void add_origin(mseg_json *root, const cli_run_batch *b, const cli_input *input)
 {
+    char mark[CLI_JOURNAL_MARK];
     struct stat info;
     const bool there = !input->bytes && !stat(input->path, &info);
     mseg_json_add_int(root, "bytes", input->bytes ? (int64_t)input->size : there ? (int64_t)info.st_size : 0);
-    mseg_json_add_string(root, "mark", b->journal.mark);
+    cli_journal_mark(mark, &b->journal, input);
+    mseg_json_add_string(root, "mark", mark);
 }
 
 char *cli_run_json(const cli_run_batch *b, const cli_input *input, const cli_run_figures *f)
@@ -128,6 +130,17 @@ void cli_run_say_end(const cli_run_batch *b)
         cli_say("run: stopped at the first failure, as --fail-fast asks");
     else if (b->end == CLI_RUN_FULL)
         cli_say("run: stopped as there is no space left%s", more);
+    else if (b->end == CLI_RUN_NO_JSON && b->journal.file)
+        cli_say("run: stopped as --json cannot be written%s", more);
+}
+
+/* Goes on with a line. */
+static void say_path(const char *before, const char *path)
+{
+    char *text = cli_format("%s%s", before, path);
+    if (text)
+        fputs(text, stderr);
+    free(text);
 }
 
 void cli_run_summarise(const cli_run_batch *b, double seconds)
@@ -137,10 +150,11 @@ void cli_run_summarise(const cli_run_batch *b, double seconds)
     double rate = seconds > 0 ? (double)done / seconds : 0;
     char counts[192];
     print_counts(b, counts, sizeof counts);
-    fprintf(stderr, "segmented %zu of %zu image%s%s in %.1f s, %.*f images/s -> %s", done, total, total == 1 ? "" : "s", counts,
-            seconds, rate < 10 ? 1 : 0, rate, b->outputs.file ? b->outputs.file : b->outputs.masks);
+    fprintf(stderr, "segmented %zu of %zu image%s%s in %.1f s, %.*f images/s", done, total, total == 1 ? "" : "s", counts,
+            seconds, rate < 10 ? 1 : 0, rate);
+    say_path(" -> ", b->outputs.file ? b->outputs.file : b->outputs.masks);
     if (b->outputs.overlays)
-        fprintf(stderr, ", overlays in %s", b->outputs.overlays);
+        say_path(", overlays in ", b->outputs.overlays);
     cli_entry_say_assumed(&model);
     fputc('\n', stderr);
     say_failures(b);

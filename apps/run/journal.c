@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,33 +28,48 @@ static bool same_size(const mseg_json *line, const char *path)
     return stat(path, &info) || (mseg_json_count(mseg_json_get(line, "bytes"), &bytes) && (uint64_t)info.st_size == bytes);
 }
 
-/* Whether the files that a line tells of lie where they are wanted now. */
-static bool same_folders(const cli_journal *journal, const mseg_json *line)
+/* A number of the image that a line is of; 0: its mark is another journal's, or the image is not as large as it was. In JSON,
+ * names of bytes that are not UTF-8 may be the same, and so are those of all images on standard input: their mark tells. */
+static uint64_t image_of(const cli_journal *journal, const mseg_json *line, const char *path, const char *mark)
 {
-    static const char *const keys[] = {"scores", "probabilities"};
-    for (int i = 0; i < 2; i++) {
-        const char *folder = journal->folders[i], *path = mseg_json_text(mseg_json_get(line, keys[i]));
-        if (!folder != !path || (folder && strncmp(path, folder, strlen(folder)) != 0))
-            return false;
-    }
-    return true;
+    const size_t length = strlen(journal->mark);
+    const bool ours = !strncmp(mark, journal->mark, length) && (!mark[length] || mark[length] == '-');
+    if (ours && mark[length])
+        return strtoull(mark + length + 1, NULL, 16);
+    return ours && same_size(line, path) ? cli_seen_hash(path, strlen(path)) : 0;
 }
 
-/* Judges a line without its end, and remembers the path of one that stays. */
+/* Whether what is no JSON is what a crash may have left of a line: its beginning, or zeros in its place. */
+static bool is_damaged(const char *text, size_t length)
+{
+    static const char begin[] = "{\"path\":";
+    size_t zeros = 0;
+    while (zeros < length && !text[zeros])
+        zeros++;
+    const size_t left = length - zeros, n = sizeof begin - 1;
+    return length && !memcmp(text + zeros, begin, left < n ? left : n);
+}
+
+/* Judges a line, and remembers the path of one that stays: none without its end does. */
 static mseg_status judge(cli_journal *journal, const char *text, size_t length, kind *what)
 {
+    const bool whole = text[length - 1] == '\n';
     mseg_json *line = NULL;
     mseg_status status = MSEG_OK;
     bool added;
     uint32_t earlier;
     *what = FOREIGN;
-    if (mseg_json_parse(&line, text, length, NULL))
-        return MSEG_OK;
+    length -= whole;
+    if (memchr(text, 0, length) || (status = mseg_json_parse(&line, text, length, NULL))) {
+        *what = is_damaged(text, length) ? GOES : FOREIGN;
+        return status == MSEG_NOMEM ? status : MSEG_OK;
+    }
     const char *path = mseg_json_text(mseg_json_get(line, "path"));
     const char *mark = mseg_json_text(mseg_json_get(line, "mark"));
     if (path && mark) {
-        *what = !strcmp(mark, journal->mark) && same_size(line, path) && same_folders(journal, line) ? STAYS : GOES;
-        if (*what == STAYS && !cli_seen_add(&journal->paths, cli_seen_hash(path, strlen(path)), 0, &added, &earlier))
+        const uint64_t image = image_of(journal, line, path, mark);
+        *what = whole && image ? STAYS : GOES;
+        if (*what == STAYS && !cli_seen_add(&journal->paths, image, 0, &added, &earlier))
             status = MSEG_NOMEM;
         else if (*what == STAYS && !added)
             *what = GOES;
@@ -74,9 +90,8 @@ static mseg_status sift(cli_journal *journal, FILE *in, FILE *out, off_t *head, 
     *head = 0;
     *all = true;
     while (!status && (length = getline(&line, &room, in)) > 0) {
-        kind what = GOES; /* what has no end */
-        if (line[length - 1] == '\n')
-            status = judge(journal, line, (size_t)length - 1, &what);
+        kind what;
+        status = judge(journal, line, (size_t)length, &what);
         if (what == FOREIGN)
             status = fail_foreign(err);
         else if (status)
@@ -136,10 +151,8 @@ static mseg_status check_old(cli_journal *journal, const char *path, mseg_error 
     mseg_status status = MSEG_OK;
     FILE *in = fopen(path, "re");
     ssize_t length = in ? getline(&line, &room, in) : 0;
-    if (length > 0 && line[length - 1] == '\n')
-        status = judge(journal, line, (size_t)length - 1, &what);
-    else if (length > 0 && memcmp(line, "{\"path\":", length < 8 ? (size_t)length : 8) != 0)
-        what = FOREIGN;
+    if (length > 0)
+        status = judge(journal, line, (size_t)length, &what);
     if (!status && what == FOREIGN)
         status = fail_foreign(err);
     else if (status)
@@ -151,26 +164,65 @@ static mseg_status check_old(cli_journal *journal, const char *path, mseg_error 
     return status;
 }
 
+/* Opens the file to append to, for this run alone: lines of two would be lost when one of them rewrites it. */
+static mseg_status open_alone(int *fd, const char *path, mseg_error *err)
+{
+    *fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (*fd < 0)
+        return mseg_fail_errno(err, NULL, errno);
+    if (flock(*fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) /* where there are no locks, it is up to the user */
+        return mseg_fail(err, MSEG_INVAL, "another run is writing it; give each its own file");
+    return MSEG_OK;
+}
+
 static mseg_status open_file(cli_journal *journal, const char *path, bool resume, bool overwrite, mseg_error *err)
 {
-    mseg_status status = resume ? keep_lines(journal, path, err) : overwrite ? MSEG_OK : check_old(journal, path, err);
-    if (status)
-        return status;
-    const int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (resume ? 0 : O_TRUNC), 0666);
-    journal->file = fd < 0 ? NULL : fdopen(fd, "a");
-    if (journal->file)
-        return MSEG_OK;
-    status = mseg_fail_errno(err, NULL, errno);
-    if (fd >= 0)
+    int fd;
+    struct stat now, then;
+    mseg_status status = open_alone(&fd, path, err);
+    if (!status)
+        status = resume ? keep_lines(journal, path, err) : overwrite ? MSEG_OK : check_old(journal, path, err);
+    if (!status && !resume && ftruncate(fd, 0))
+        status = mseg_fail_errno(err, NULL, errno);
+    if (!status && !stat(path, &now) && !fstat(fd, &then) && now.st_ino != then.st_ino) { /* it was rewritten */
+        close(fd);
+        status = open_alone(&fd, path, err);
+    }
+    if (!status && !(journal->file = fdopen(fd, "a")))
+        status = mseg_fail_errno(err, NULL, errno);
+    if (status && fd >= 0)
         close(fd);
     return status;
+}
+
+static void begin(cli_journal *journal, const char *path, uint64_t mark)
+{
+    snprintf(journal->mark, sizeof journal->mark, "%016" PRIx64, mark);
+    journal->lines = path && cli_sink_descriptor(path) < 0 && !cli_is_special(path);
+}
+
+bool cli_journal_look(cli_journal *journal, const char *path, uint64_t mark, bool resume, bool overwrite)
+{
+    bool all;
+    off_t head;
+    mseg_error err = {0};
+    begin(journal, path, mark);
+    FILE *in = journal->lines ? fopen(path, "re") : NULL;
+    mseg_status status = !in || overwrite ? MSEG_OK
+                         : resume         ? sift(journal, in, NULL, &head, &all, &err)
+                                          : check_old(journal, path, &err);
+    if (status)
+        cli_say("%s: %s", path, err.text);
+    if (in)
+        fclose(in);
+    return !status;
 }
 
 bool cli_journal_open(cli_journal *journal, const char *path, uint64_t mark, bool resume, bool overwrite)
 {
     mseg_error err = {0};
-    snprintf(journal->mark, sizeof journal->mark, "%016" PRIx64, mark);
-    if (!path || cli_sink_descriptor(path) >= 0 || cli_is_special(path))
+    begin(journal, path, mark);
+    if (!journal->lines)
         return cli_sink_open(&journal->sink, path);
     if (!cli_sink_try(path))
         return false;
@@ -182,44 +234,60 @@ bool cli_journal_open(cli_journal *journal, const char *path, uint64_t mark, boo
     return true;
 }
 
-/* As cli_seen_hash of a path in a line, where bytes that are not UTF-8 are others than in the path itself. */
-static uint64_t hash_of(const char *path)
+/* Whether the path and size in its line tell it from all others. */
+static bool is_told(const cli_input *input)
 {
-    mseg_json *there = mseg_json_object(), *back = NULL;
-    mseg_json_add_string(there, "path", path);
-    char *text = mseg_json_print(there, false);
-    if (text)
-        mseg_json_parse(&back, text, strlen(text), NULL);
-    const char *read = mseg_json_text(mseg_json_get(back, "path"));
-    const uint64_t hash = cli_seen_hash(read ? read : path, strlen(read ? read : path));
-    mseg_json_free(&back);
-    mseg_json_free(&there);
-    free(text);
-    return hash;
+    return !input->bytes && mseg_is_utf8(input->path);
+}
+
+/* As image_of its line. */
+static uint64_t hash_of(const cli_input *input)
+{
+    struct stat info;
+    const uint64_t hash = cli_seen_hash(input->path, strlen(input->path));
+    if (is_told(input))
+        return hash;
+    const uint64_t bytes = input->bytes ? input->size : stat(input->path, &info) ? 0 : (uint64_t)info.st_size;
+    const uint64_t both = hash ^ cli_seen_hash((const char *)&bytes, sizeof bytes);
+    return both ? both : 1;
+}
+
+void cli_journal_mark(char mark[CLI_JOURNAL_MARK], const cli_journal *journal, const cli_input *input)
+{
+    if (is_told(input))
+        snprintf(mark, CLI_JOURNAL_MARK, "%s", journal->mark);
+    else
+        snprintf(mark, CLI_JOURNAL_MARK, "%s-%016" PRIx64, journal->mark, hash_of(input));
 }
 
 bool cli_journal_has(const cli_journal *journal, const cli_input *input)
 {
-    return journal->paths.count && cli_seen_has(&journal->paths, hash_of(input->path));
+    return journal->paths.count && cli_seen_has(&journal->paths, hash_of(input));
 }
 
 mseg_status cli_journal_add(cli_journal *journal, cli_progress *progress, const char *line, mseg_error *err)
 {
+    FILE *stream = journal->sink.stream;
+    if (journal->lost) /* what comes behind the beginning of a line would be no line */
+        return mseg_fail(err, MSEG_FULL, NULL);
     errno = 0;
     cli_sink_line(&journal->sink, progress, line);
-    if (!journal->file || (!fflush(journal->file) && !ferror(journal->file)))
+    if (!fflush(stream) && !ferror(stream))
         return MSEG_OK;
     journal->lost = true;
-    return mseg_fail_errno(err, NULL, errno);
+    return mseg_fail_errno(err, "cannot write", errno);
 }
 
 bool cli_journal_close(cli_journal *journal)
 {
     const char *path = journal->sink.path;
     bool ok = true;
-    if (!journal->file)
+    if (!journal->file && journal->lost && journal->sink.stream != stdout) {
+        cli_sink_discard(&journal->sink);
+        ok = false;
+    } else if (!journal->file) {
         ok = cli_sink_close(&journal->sink);
-    else if (fclose(journal->file) && !journal->lost) {
+    } else if (fclose(journal->file) && !journal->lost) {
         cli_say("%s: cannot write: %s", path, strerror(errno));
         ok = false;
     }

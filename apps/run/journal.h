@@ -12,15 +12,26 @@ typedef struct cli_journal {
     cli_sink sink; /* .stream NULL: not wanted */
     FILE *file;    /* NULL: no file of its own */
     char mark[17];
-    const char *folders[2]; /* of the files that lines tell of: scores, probabilities; NULL: none */
     cli_seen paths; /* of the lines that were there and stay */
+    bool lines;     /* those count: it is a file of its own */
     bool lost;      /* a line could not be written */
 } cli_journal;
 
-/** Opens path (kept by the caller; NULL: not wanted); *journal is all zero but for folders. mark: the same for runs whose lines are the same. resume: lines of this
- * mark stay, if their image is as large as it was; all others go, and so does the beginning of one at the end. Otherwise the file
- * starts anew. What is no such file is not touched, unless overwrite is set. False after a line of error. */
+/** Opens path (kept by the caller; NULL: not wanted); *journal is all zero. mark: the same for runs whose lines are the same.
+ * resume: lines of this mark stay, if their image is as large as it was; all others go, and so does the beginning of one at the
+ * end. Otherwise the file starts anew. What is no such file is not touched, unless overwrite is set. False after a line of error.
+ */
 bool cli_journal_open(cli_journal *journal, const char *path, uint64_t mark, bool resume, bool overwrite);
+
+/** The same for a run that writes nothing and only asks which lines there are. */
+bool cli_journal_look(cli_journal *journal, const char *path, uint64_t mark, bool resume, bool overwrite);
+
+enum { CLI_JOURNAL_MARK = 34 };
+
+/** What the image's line has as "mark": that of the run and, where JSON cannot tell its name from others, a hash of name and
+ * size.
+ */
+void cli_journal_mark(char mark[CLI_JOURNAL_MARK], const cli_journal *journal, const cli_input *input);
 
 /** Whether the image had its line before this run. */
 bool cli_journal_has(const cli_journal *journal, const cli_input *input);

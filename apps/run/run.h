@@ -46,6 +46,7 @@ typedef enum cli_run_end {
     CLI_RUN_SIGNAL,  /* stop.h */
     CLI_RUN_FAILURE, /* --fail-fast */
     CLI_RUN_FULL,    /* no space left */
+    CLI_RUN_NO_JSON, /* --json cannot be written for another reason */
     CLI_RUN_NO_LIST  /* the rest of the list cannot be read */
 } cli_run_end;
 

@@ -62,7 +62,7 @@ static bool add_classes(cli_train_set *set, cli_train_samples *samples, const cl
     if (!ok)
         cli_say("%s: %s", folder, errno == ENOENT ? mseg_status_text(MSEG_NOENT) : strerror(errno));
     for (int i = 0; i < count; i++) {
-        char *path = ok ? cli_format("%s/%s", folder, entries[i]->d_name) : NULL;
+        char *path = ok ? cli_path("%s/%s", folder, entries[i]->d_name) : NULL;
         if (ok && !path) {
             cli_say("train: out of memory");
             ok = false;

@@ -147,8 +147,8 @@ static bool add_voc(cli_train_set *set, cli_train_samples *samples, const cli_tr
                     const char *other)
 {
     cli_eval_args own = args->data;
-    char *truth = cli_format("%s/SegmentationClass", own.voc), *photos = cli_format("%s/JPEGImages", own.voc);
-    char *list = cli_format("%s/ImageSets/Segmentation/%s.txt", own.voc, split);
+    char *truth = cli_path("%s/SegmentationClass", own.voc), *photos = cli_path("%s/JPEGImages", own.voc);
+    char *list = cli_path("%s/ImageSets/Segmentation/%s.txt", own.voc, split);
     bool ok = truth && photos && list;
     own.truth = truth;
     own.photos = photos;

@@ -249,6 +249,11 @@ static int make_one_folder(const char *path)
     return S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
 }
 
+static mseg_status status_of(int code)
+{
+    return code == ENOMEM ? MSEG_NOMEM : code == ENOSPC || code == EDQUOT ? MSEG_FULL : MSEG_IO;
+}
+
 mseg_status mseg_make_folder(const char *path, mseg_error *err)
 {
     char *copy = strdup(path);
@@ -264,7 +269,7 @@ mseg_status mseg_make_folder(const char *path, mseg_error *err)
         c[1] = 0;
         code = make_one_folder(copy);
         if (code)
-            status = mseg_fail(err, code == ENOMEM ? MSEG_NOMEM : MSEG_IO, "cannot make folder %s: %s", copy, strerror(code));
+            status = mseg_fail(err, status_of(code), "cannot make folder %s: %s", copy, strerror(code));
         c[1] = kept;
     }
     if (!*copy)

@@ -130,7 +130,7 @@ class Killed(Case):
 
     def test_other_files_in_its_place(self):
         self.make(1)
-        for text in [b'notes\n', b'{"a": 1}\n']:
+        for text in [b'notes\n', b'{"a": 1}\n', b'notes', b'{"path": "a", "b": 1}', b'\nnotes', b'\0\0\0\x18ftypheic', b'\0\0notes\n']:
             photos.write(self.path('j'), text)
             for more in [[], ['--skip-existing']]:
                 done = self.mseg(*more, '-o', 'm', '--json', 'j', 'in', status=2)
@@ -139,6 +139,58 @@ class Killed(Case):
                 self.assertEqual(file.read(), text)
         self.mseg('--overwrite', '-q', '-o', 'm', '--json', 'j', 'in')
         self.assertEqual(len(self.lines('j')), 1)
+
+
+    def test_done_once(self):
+        """Nor twice with files that --json could tell of, names that JSON cannot tell apart, and an image on standard input."""
+        names = [b'a\xfe.png', b'a\xff.png', 'a\N{REPLACEMENT CHARACTER}.png'.encode()]
+        self.make(1)
+        for i, name in enumerate(names):
+            photos.picture(30 + i, 20, i).save(self.path('in', os.fsdecode(name)))
+        out = ['-o', 'm', '--scores', 's', '--probabilities', 'p', '--json', 'j.jsonl', 'in']
+        self.mseg('-q', *out)
+        whole = self.lines('j.jsonl')
+        self.assertEqual(sorted(line['width'] for line in whole), [30, 31, 32, 40])
+        self.assertIn(b'segmented 0 of 4 images (4 done before)', self.mseg('--skip-existing', *out).stderr)
+        self.assertEqual(self.lines('j.jsonl'), whole)
+        with open(self.path('j.jsonl'), 'rb') as file:
+            lines = file.read().splitlines(True)
+        for i in range(4):
+            photos.write(self.path('j.jsonl'), b''.join(lines[:i] + lines[i + 1:]))
+            self.assertIn(b'segmented 1 of 4 images (3 done before)', self.mseg('--skip-existing', *out).stderr)
+            self.assertEqual([line['width'] for line in self.lines('j.jsonl')][-1], whole[i]['width'])
+        for i, lines in enumerate([1, 2, 2]):
+            data = io.BytesIO()
+            photos.picture(50 + i % 2, 10, i % 2).save(data, format='PNG')
+            self.mseg('-q', '--skip-existing', '-o', 'm', '--json', 'k.jsonl', '-', input=data.getvalue())
+            self.assertEqual([line['width'] for line in self.lines('k.jsonl')], [50, 51][:lines])
+
+    def test_damaged_lines(self):
+        """What a crash leaves in the middle goes, the lines around it stay."""
+        self.make(4)
+        out = ['-q', '-o', 'm', '--json', 'j.jsonl', 'in']
+        self.mseg(*out)
+        with open(self.path('j.jsonl'), 'rb') as file:
+            lines = file.read().splitlines(True)
+        for damaged in [lines[1][:30] + b'\n', bytes(50) + lines[1], lines[1][:30] + bytes(9) + lines[1][39:]]:
+            photos.write(self.path('j.jsonl'), lines[0] + damaged + lines[2] + lines[3])
+            self.mseg('--skip-existing', *out)
+            self.assertEqual([line['path'][3:6] for line in self.lines('j.jsonl')], ['000', '002', '003', '001'])
+
+    def test_two_runs_and_one_file(self):
+        self.make(3)
+        run = self.start('-q', '-o', 'm', '--json', 'j', '-', stdin=subprocess.PIPE)
+        run.stdin.write(b'in/000.png\n')
+        run.stdin.flush()
+        while not os.path.exists(self.path('m/000.png')):
+            time.sleep(0.005)
+        for more in [[], ['--skip-existing'], ['--overwrite']]:
+            done = self.mseg(*more, '-o', 'n', '--json', 'j', 'in', status=2)
+            self.assertEqual(done.stderr, b'mseg: j: another run is writing it; give each its own file\n')
+        run.stdin.write(b'in/001.png\n')
+        run.stdin.close()
+        self.assertEqual(run.wait(), 0)
+        self.assertEqual([line['path'] for line in self.lines('j')], ['in/000.png', 'in/001.png'])
 
 
 class Stopped(Case):
@@ -203,6 +255,36 @@ class Stopped(Case):
         self.assertEqual(sorted(line['path'] for line in rest['j.jsonl']), [f'in/{i:03}.png' for i in range(60)])
 
 
+    def test_full_disk_in_large_files(self):
+        """Whatever the file and wherever in it, and folders: it is the disk that is full, not the image that is bad."""
+        if subprocess.run([*DISK, 'mount -t tmpfs none /mnt'], capture_output=True, check=False).returncode:
+            print('SKIP: no file system can be mounted here: a full disk is NOT tested', flush=True)
+            return
+        self.make(30, size=(300, 200))
+        self.make(1, folder='in/below')
+        ways = [('size=300k', '--probabilities /mnt/p'), ('size=300k', '--size 513 --scores /mnt/s'), ('size=9m,nr_inodes=5', '-r')]
+        for limit, options in ways:
+            out = f'"{MSEG}" {" ".join(RUN + SMALL)} {options} -j1 -o /mnt/m in'
+            script = f'mount -t tmpfs -o {limit} none /mnt; status=0; {out} 2> said || status=$?; echo $status > status'
+            subprocess.run([*DISK, script], cwd=self.folder, env=ENVIRONMENT, check=True)
+            with open(self.path('said'), encoding='utf-8') as file:
+                said = file.read().splitlines()
+            self.assertRegex(said[0], '^mseg: .*: No space left on device$', options)
+            self.assertEqual(said[1], 'mseg: run: stopped as there is no space left; the same again with --skip-existing does the rest')
+            self.assertEqual(len(said), 3, said)
+
+    def test_lines_that_others_read(self):
+        """On standard output each line is there as soon as its image."""
+        self.make(1)
+        run = self.start('-q', '-o', 'm', '--json', '-', '-', stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        run.stdin.write(b'in/000.png\n')
+        run.stdin.flush()
+        self.assertEqual(json.loads(run.stdout.readline())['path'], 'in/000.png')
+        run.stdin.close()
+        self.assertEqual(run.wait(), 0)
+        run.stdout.close()
+
+
 class Lists(Case):
     def test_a_list_is_worked_on_as_it_grows(self):
         self.make(3)
@@ -217,6 +299,48 @@ class Lists(Case):
                     time.sleep(0.005)
             run.stdin.close()
             self.assertEqual(run.wait(), 0)
+
+    def test_short_lines_that_begin_as_pictures_do(self):
+        """No second line is waited for."""
+        for name in ['I', 'II.png', 'M1.png', 'MM.png', 'R.png', 'RIF.png']:
+            shutil.rmtree(self.path('m'), ignore_errors=True)
+            photos.picture(20, 20, 1).save(self.path(name), format='PNG')
+            run = self.start('-q', '-o', 'm', '-', stdin=subprocess.PIPE)
+            run.stdin.write(name.encode() + b'\n')
+            run.stdin.flush()
+            while not os.path.exists(self.path('m', name.split('.')[0] + '.png')):
+                time.sleep(0.005)
+            run.stdin.close()
+            self.assertEqual(run.wait(), 0)
+
+    def test_files_before_a_list(self):
+        """They are done while the list has not yet begun."""
+        self.make(2)
+        run = self.start('-q', '-o', 'm', 'in', '-', stdin=subprocess.PIPE)
+        while not os.path.exists(self.path('m/001.png')):
+            time.sleep(0.005)
+        photos.picture(20, 20, 1).save(self.path('a.png'))
+        run.stdin.write(b'a.png\n')
+        run.stdin.close()
+        self.assertEqual(run.wait(), 0)
+        self.assertTrue(os.path.exists(self.path('m/a.png')))
+
+    def test_memory_of_many_shards(self):
+        """A list in a file, of which hardly a line is this shard's, is not kept."""
+        self.make(1)
+        peaks = []
+        for lines in [100000, 1000000]:
+            with open(self.path('list'), 'wb') as file:
+                file.write(b'in/000.png\n')
+                for _ in range(lines // 1000): # all at once, the bytes would count as the child's
+                    file.write((b'in/' + b'x' * 60 + b'/000.png\n') * 1000)
+            with open(self.path('list'), 'rb') as file:
+                run = self.start('-q', '--shard', f'1/{lines + 1}', '-o', 'm', '-', stdin=file)
+                _, status, usage = os.wait4(run.pid, 0)
+            run.returncode = os.waitstatus_to_exitcode(status)
+            self.assertEqual(run.returncode, 0)
+            peaks.append(usage.ru_maxrss * 1024)
+        self.assertLess((peaks[1] - peaks[0]) / 900000, 32)
 
     def test_memory_of_long_lists(self):
         """Two million lines, of which one is done: no more than what the manual states for each."""
@@ -289,9 +413,35 @@ class Names(Case):
         self.assertEqual(sorted(tree(self.path('l'))), sorted(tree(self.path('r'))))
         self.assertIn(b'is not below --root A', self.mseg('-q', '--root', 'A', '-o', 'n', 'B/000.png', status=1).stderr)
         self.assertIn(b'is not below --root A', self.mseg('-q', '--root', 'A', '-o', 'n', 'A/../B/000.png', status=1).stderr)
+        self.assertIn(b'is not below --root .', self.mseg('-q', '--root', '.', '-o', 'n', self.path('B/000.png'), status=1).stderr)
+        listed = b'A/000.png\nA//000.png\nA/.///./000.png\n'
+        done = self.mseg('-q', '--root', 'A', '-o', 'd', '-', input=listed, status=1)
+        self.assertEqual(done.stderr.count(b'would write the same output as line 1 of the list\n'), 2)
         shutil.copy(self.path('A/000.png'), self.path('A/000.jpg'))
         self.mseg('-q', '--keep-extension', '-o', 'k', 'A')
         self.assertEqual(sorted(os.listdir(self.path('k'))), ['000.jpg.png', '000.png.png', '001.png.png'])
+
+    def test_line_breaks(self):
+        """In folders' names, too; in what is printed they are none."""
+        self.make(1, 'in/a\nb')
+        done = self.mseg('-r', '-o', 'm\nn', '--overlay=o\np', 'in')
+        self.assertEqual(sorted(tree(self.path('m\nn'))), ['a\nb/000.png'])
+        self.assertIn(b' -> m?n, overlays in o?p\n', done.stderr)
+        self.assertEqual(self.mseg('-r', '-q', '--dry-run', '-o', 'm\nn', 'in').stdout, b'segment in/a?b/000.png -> m?n/a?b/000.png\n')
+
+    def test_dry_run_with_json(self):
+        """A line that is missing is made, as without --dry-run."""
+        self.make(3)
+        out = ['-o', 'm', '--json', 'j', 'in']
+        self.mseg('-q', *out)
+        with open(self.path('j'), 'rb') as file:
+            lines = file.read().splitlines(True)
+        photos.write(self.path('j'), lines[0] + lines[2])
+        done = self.mseg('--dry-run', '--skip-existing', *out)
+        self.assertEqual(done.stdout, b'skip in/000.png -> m/000.png\nsegment in/001.png -> m/001.png\nskip in/002.png -> m/002.png\n')
+        self.assertIn(b'segmented 1 of 3 images', self.mseg('--skip-existing', *out).stderr)
+        photos.write(self.path('j'), b'notes\n')
+        self.assertIn(b'no --json of mseg run', self.mseg('--dry-run', *out, status=2).stderr)
 
     def test_dry_run(self):
         self.make(3)
