@@ -221,7 +221,7 @@ class Told(Folder):
     def test_memory_of_photos(self):
         """Photos and masks are kept no larger than the crops' side times the largest scale."""
         for most, kept in [('4', shapes.WIDTH * shapes.HEIGHT), ('1', 17 * round(17 * shapes.HEIGHT / shapes.WIDTH))]:
-            events, _ = self.events(*PAIRS, '--steps', '1', '--size', '17', '--scales', f'1,{most}', '--holdout', '25')
+            events, _ = self.events(*PAIRS, '-y', '--steps', '1', '--size', '17', '--scales', f'1,{most}', '--holdout', '25')
             self.assertEqual(events['start'][0]['photo_bytes'], 9 * kept * 4)
 
     def test_many_steps(self):
