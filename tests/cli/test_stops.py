@@ -279,6 +279,26 @@ class Stopped(Case):
             self.assertEqual(said[1], 'mseg: run: stopped as there is no space left; the same again with --skip-existing does the rest')
             self.assertEqual(len(said), 3, said)
 
+    def test_full_disk_for_lines(self):
+        """An image without its line is not done."""
+        if subprocess.run([*DISK, 'mount -t tmpfs none /mnt'], capture_output=True, check=False).returncode:
+            print('SKIP: no file system can be mounted here: a full disk is NOT tested', flush=True)
+            return
+        self.make(60)
+        out = f'"{MSEG}" {" ".join(RUN + SMALL)} -j1 -o m --json /mnt/j in'
+        script = f'mount -t tmpfs -o size=8k none /mnt; status=0; {out} 2> said || status=$?; echo $status > status; cp /mnt/j j'
+        subprocess.run([*DISK, script], cwd=self.folder, env=ENVIRONMENT, check=True)
+        with open(self.path('said'), encoding='utf-8') as file:
+            said = file.read().splitlines()
+        self.assertEqual(said[0], 'mseg: /mnt/j: cannot write: No space left on device')
+        with open(self.path('j'), 'rb') as file:
+            done = file.read().count(b'}}\n')
+        self.assertGreater(done, 2)
+        self.assertIn(f'segmented {done} of 60 images ({60 - done} not done)', said[2])
+        self.assertEqual(len(said), 3, said)
+        with open(self.path('status'), encoding='utf-8') as file:
+            self.assertEqual(file.read(), '1\n')
+
     def test_lines_that_others_read(self):
         """On standard output each line is there as soon as its image."""
         self.make(1)
