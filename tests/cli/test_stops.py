@@ -290,7 +290,7 @@ class Stopped(Case):
         subprocess.run([*DISK, script], cwd=self.folder, env=ENVIRONMENT, check=True)
         with open(self.path('said'), encoding='utf-8') as file:
             said = file.read().splitlines()
-        self.assertEqual(said[0], 'mseg: /mnt/j: cannot write: No space left on device')
+        self.assertEqual(said[0], 'mseg: /mnt/j: cannot write the file: No space left on device')
         with open(self.path('j'), 'rb') as file:
             done = file.read().count(b'}}\n')
         self.assertGreater(done, 2)

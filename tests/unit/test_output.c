@@ -273,7 +273,7 @@ static void full_device(void **state)
         print_message("SKIP: no /dev/full\n");
         skip();
     }
-    assert_int_equal(mseg_output_write("/dev/full", "x", 1, &err), MSEG_IO);
+    assert_int_equal(mseg_output_write("/dev/full", "x", 1, &err), MSEG_FULL);
     assert_string_equal(err.text, "cannot write the file: No space left on device");
     assert_int_equal(mseg_output_open(&out, "/dev/full", &err), MSEG_OK);
     for (int i = 0; i < 100000; i++)
