@@ -278,7 +278,7 @@ static void full_device(void **state)
     assert_int_equal(mseg_output_open(&out, "/dev/full", &err), MSEG_OK);
     for (int i = 0; i < 100000; i++)
         putc('x', out.file); /* fails on the way, not at the end */
-    assert_int_equal(mseg_output_commit(&out, &err), MSEG_IO);
+    assert_int_equal(mseg_output_commit(&out, &err), MSEG_FULL);
     assert_null(out.file);
 }
 
