@@ -87,8 +87,10 @@ void cli_outputs_mirror(cli_outputs *outputs, const cli_input *input, mseg_error
         mseg_error why = {0};
         if (path && !mseg_make_folder(path, &why))
             mseg_output_sweep(path);
-        if (why.status == MSEG_FULL)
+        if (why.status == MSEG_FULL) {
             *err = why;
+            outputs->mirrored_length = 0; /* the next one in it is to be told, too */
+        }
         free(path);
     }
 }

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /* A set of names that does not hold the names: 12 bytes for each place, of which three quarters are used at most, so 16 to 32
- * bytes a name (200 MB for ten million). Two names are taken for one when their 64 bits are the same: of ten million once in
- * 370,000 times. All zero: empty. */
+ * bytes a name (200 MB for ten million), and half of that again while it grows. Two names are taken for one when their 64 bits
+ * are the same: of ten million once in 370,000 times. All zero: empty. */
 typedef struct cli_seen {
     uint64_t *hashes; /* 0: free */
     uint32_t *numbers;

@@ -3,13 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 enum { SIGNALS = sizeof signals / sizeof *signals };
 
 /* A handler has nothing but what belongs to the process. */
-static volatile sig_atomic_t signalled;
+static atomic_int signalled; /* read by all threads */
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a handler may set it");
 static volatile sig_atomic_t caught[SIGNALS];
 static int ends[2] = {-1, -1}; /* of a pipe */
 

@@ -275,7 +275,7 @@ mseg_status cli_journal_add(cli_journal *journal, cli_progress *progress, const 
     if (!fflush(stream) && !ferror(stream))
         return MSEG_OK;
     journal->lost = true;
-    return mseg_fail_errno(err, "cannot write", errno);
+    return mseg_fail_errno(err, "cannot write the file", errno);
 }
 
 bool cli_journal_close(cli_journal *journal)

@@ -199,7 +199,8 @@ class Geometry(Folder):
         os.remove(self.path('p/5.npy'))
         os.symlink('/dev/full', self.path('p/5.npy'))
         said = self.mseg('--size', '65', '--probabilities', 'p', 'in/5.png', status=1).stderr
-        self.assertEqual(said, 'mseg: in/5.png: cannot write p/5.npy: cannot write the file: No space left on device\n')
+        self.assertEqual(said, 'mseg: in/5.png: cannot write p/5.npy: cannot write the file: No space left on device\n'
+                         'mseg: run: stopped as there is no space left; the same again with --skip-existing does the rest\n')
 
 
 class Legacy(Folder):

@@ -31,6 +31,7 @@ add_test(NAME cli_few_threads COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/
                                       $<TARGET_FILE:few_threads>)
 set_tests_properties(cli_few_threads PROPERTIES ENVIRONMENT "MSEG_SANITIZE=${MSEG_SANITIZE}")
 add_test(NAME cli_stops COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/cli/test_stops.py $<TARGET_FILE:mseg>)
+set_tests_properties(cli_stops PROPERTIES ENVIRONMENT "MSEG_SANITIZE=${MSEG_SANITIZE}")
 add_test(NAME cli_refusals COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/cli/test_refusals.py $<TARGET_FILE:mseg>)
 set_tests_properties(cli_refusals PROPERTIES ENVIRONMENT "MSEG_SANITIZE=${MSEG_SANITIZE}")
 add_test(NAME cli_quantise COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/cli/test_quantise.py $<TARGET_FILE:mseg>
