@@ -225,8 +225,9 @@ static uint64_t journal_mark(const cli_run_batch *b)
 {
     const cli_outputs *o = &b->outputs;
     cli_text text = {0};
+    const char *const folders[CLI_MARK_KINDS] = {"", o->overlays, o->scores, o->probabilities};
     for (int kind = 0; kind < CLI_MARK_KINDS; kind++)
-        cli_text_add(&text, "%s\n", o->marks[kind]);
+        cli_text_add(&text, "%s\n", folders[kind] ? o->marks[kind] : "");
     for (int id = 0; id < 256; id++)
         cli_text_add(&text, "%s\n", b->keys[id] ? b->keys[id] : "");
     const uint64_t mark = text.bytes ? cli_seen_hash(text.bytes, text.size) : 0;
