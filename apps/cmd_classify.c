@@ -195,7 +195,9 @@ static const char *name_of(const classifier *c, int id)
 
 static void print_text(const classifier *c, const char *path, const float *scores, int k)
 {
-    printf("%s\n", path);
+    char *line = cli_format("%s", path);
+    puts(line ? line : path);
+    free(line);
     for (int i = 0; i < k; i++) {
         const int id = c->order[i];
         printf("  %6.2f%%  %4d  %s\n", 100 * (double)scores[id], id, name_of(c, id));

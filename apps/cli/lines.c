@@ -67,6 +67,12 @@ static bool tells(const cli_lines *lines)
     return line && !may_be_more(lines);
 }
 
+/* Whether a HEIC or AVIF picture begins, which no reader takes, but which is named then. */
+static bool is_box(const cli_lines *lines)
+{
+    return lines->used >= 12 && !memcmp(lines->buffer + 4, "ftyp", 4);
+}
+
 /* What the first bytes tell. */
 static mseg_status look(cli_lines *lines, mseg_error *err)
 {
@@ -79,7 +85,7 @@ static mseg_status look(cli_lines *lines, mseg_error *err)
         return status;
     if (!fstat(lines->fd, &info) && S_ISREG(info.st_mode))
         lines->size = (uint64_t)info.st_size;
-    lines->picture = mseg_image_kind(lines->buffer, lines->used) != NULL;
+    lines->picture = mseg_image_kind(lines->buffer, lines->used) || is_box(lines);
     if (device && lines->used)
         return mseg_fail(err, MSEG_INVAL, "a device, not a text");
     if (starts_with(lines, "\xff\xfe", 2) || starts_with(lines, "\xfe\xff", 2))

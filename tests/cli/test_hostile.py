@@ -116,6 +116,12 @@ class Lists(Folder):
         self.assertEqual([item['name'] for item in top], [f"label {item['class']}" for item in top])
         self.one_line(*RUN, '-', stdin='good/a.png\n'.encode('utf-16'), says='UTF-16; save it as UTF-8')
 
+    def test_a_line_break_in_a_name(self):
+        os.link(self.path('good/a.png'), self.path('good/x\ny.png'))
+        done = self.mseg(*CLASSIFY, '-k', '1', 'good/x\ny.png')
+        self.assertEqual(done.stdout.splitlines()[0], b'good/x?y.png')
+        self.assertEqual(len(done.stdout.splitlines()), 2)
+
     def test_long_lines(self):
         """Up to 65535 bytes are a line, wherever the buffer ends; more are none."""
         for step in [1, 7, 4096]:

@@ -99,6 +99,10 @@ class Refused(Folder):
         files = ['in/' + name for name in kinds]
         self.assertEqual(self.said('run', '-q', '-m', TINY, '-o', 'm', *files, status=1), lines)
         self.assertEqual(self.said('classify', '-q', '-m', DENSE, '--size', '64', *files, status=1), lines)
+        for name in ['a.heic', 'b.avif']:
+            with open(self.path('in/' + name), 'rb') as file:
+                done = subprocess.run([MSEG, 'run', '-q', '-m', TINY, '-'], cwd=self.folder, stdin=file, capture_output=True, check=False)
+            self.assertRegex(done.stderr.decode(), rf'\Amseg: stdin: {kinds[name][1]} picture, not a {READ}; .*\n\Z')
         said = self.said('run', '-m', TINY, '-o', 'm', 'in', status=1)
         skipped, = [line for line in said if 'skipped' in line]
         self.assertIn('(.avif 1, .bmp 1, .heic 1)', skipped)
