@@ -13,7 +13,7 @@ static void print_reason(char text[64], const mseg_error *err)
                                            {"would replace ", "would replace another file"},
                                            {"is not below --root ", "not below --root"},
                                            {"no folder ", "no such folder"}};
-    size_t length = strcspn(err->text, ":;,(0123456789");
+    size_t length = strcspn(err->text, ":;(0123456789");
     while (length && err->text[length - 1] == ' ')
         length--;
     if (length < 4)

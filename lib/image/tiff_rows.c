@@ -146,14 +146,15 @@ mseg_status mseg_tiff_prepare(mseg_tiff_reader *r, mseg_error *err)
     mseg_tiff_begin(r);
     if (!measure(r))
         return mseg_tiff_refuse(r, err);
-    if (r->block_size > r->max_bytes || r->block_width > INT32_MAX || r->block_height > INT32_MAX)
-        return mseg_fail(err, MSEG_LIMIT, "a TIFF in blocks of %ux%u pixels, over the limit", r->block_width, r->block_height);
     const size_t rows = r->block_height < (uint32_t)r->decoder.height ? r->block_height : (size_t)r->decoder.height;
+    const size_t band = r->tiled || r->separate ? rows * width * count : 0;
+    if (r->block_size > r->max_bytes || band > r->max_bytes || r->block_width > INT32_MAX || r->block_height > INT32_MAX)
+        return mseg_fail(err, MSEG_LIMIT, "a TIFF in blocks of %ux%u pixels, over the limit", r->block_width, r->block_height);
     r->block = calloc(r->block_size, 1);
     r->samples = malloc(width * count);
-    if (r->tiled || r->separate)
-        r->band = malloc(rows * width * count);
-    if (!r->block || !r->samples || ((r->tiled || r->separate) && !r->band))
+    if (band)
+        r->band = malloc(band);
+    if (!r->block || !r->samples || (band && !r->band))
         return mseg_fail(err, MSEG_NOMEM, "out of memory");
     return MSEG_OK;
 }

@@ -51,7 +51,7 @@ static mseg_status open_data(mseg_train_data *data, mseg_pool *pool, mseg_error 
     mseg_status status = check(o, err);
     if (status)
         return status;
-    const mseg_cpu cpu = mseg_cpu_detect();
+    const mseg_cpu cpu = o->cpu ? *o->cpu : mseg_cpu_detect();
     data->kernels = mseg_kernels_for(&cpu);
     data->ignore = (uint8_t)find_ignore(o->rules);
     data->longest = (int)ceil(o->size * fmax(1, o->scale_max));

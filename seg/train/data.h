@@ -1,6 +1,7 @@
 #ifndef MSEG_SEG_TRAIN_DATA_H
 #define MSEG_SEG_TRAIN_DATA_H
 
+#include "base/cpu.h"
 #include "base/pool.h"
 #include "kernels/train/train.h"
 #include "net/input.h"
@@ -25,6 +26,7 @@ typedef struct mseg_train_data_options {
     size_t cache_bytes; /* of decoded photos and masks that are kept, at most: no larger than size * scale_max, so up to 4 times
                            its square each */
     mseg_input input;
+    const mseg_cpu *cpu; /* whose kernels shrink and scale; NULL: this machine's. Needed only while opening */
 } mseg_train_data_options;
 
 /* What masks hold, over all samples that are used; of a classifier every sample is one pixel of its label. */

@@ -47,7 +47,8 @@ static mseg_status open_data(mseg_training *t, mseg_error *err)
                                    .color = !o->no_color,
                                    .seed = o->seed,
                                    .cache_bytes = mseg_train_available() / SHARE,
-                                   .input = t->net.input};
+                                   .input = t->net.input,
+                                   .cpu = &t->cpu};
     mseg_status status = mseg_train_data_open(&t->data, &how, t->pool, t->note, t->context, err);
     if (!status && o->teacher)
         status = open_teacher(t, &how, err);

@@ -196,6 +196,20 @@ class Killed(Case):
         self.assertEqual([line['path'] for line in self.lines('j')], ['in/000.png', 'in/001.png'])
 
 
+class Told(Case):
+    def test_lines_without_a_terminal(self):
+        """How far a run is, ten seconds after it began at the earliest."""
+        self.make(3)
+        run = self.start('-j1', '-o', 'm', '-', stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        for i, seconds in enumerate([0, 10.2, 0.2]):
+            time.sleep(seconds)
+            run.stdin.write(f'in/00{i}.png\n'.encode())
+            run.stdin.flush()
+        said = run.communicate()[1].decode().splitlines()
+        self.assertRegex(said[0], r'^progress: [23]  [0-9.]+ images/s$')
+        self.assertRegex(said[1], r'^segmented 3 of 3 images ')
+
+
 class Stopped(Case):
     def test_signals(self):
         self.make(40, size=(600, 500))

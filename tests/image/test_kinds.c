@@ -210,6 +210,9 @@ static void huge_tiles(void **state)
     (void)state;
     assert_tiff_refused(TAGS({322, 65520}, {323, 65520}, {324, 8}, {325, 3}), MSEG_LIMIT,
                         "a TIFF in blocks of 65520x65520 pixels, over the limit");
+    /* Narrow ones, of which a row is 16 bytes a pixel of the whole picture. */
+    assert_tiff_refused(TAGS({256, 13000}, {257, 13000}, {277, 16}, {322, 16}, {323, 13008}, {324, 8}, {325, 3}), MSEG_LIMIT,
+                        "a TIFF in blocks of 16x13008 pixels, over the limit");
 }
 
 static void labels_are_png(void **state)

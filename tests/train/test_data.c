@@ -2,6 +2,8 @@
  */
 #include "data_set.h"
 
+#include "seg/train/data_inside.h"
+
 enum { SIZE = 33 };
 
 static float picture[SIZE * SIZE * 3], other_picture[SIZE * SIZE * 3];
@@ -293,12 +295,33 @@ static void classifiers_see_the_middle(void **state)
     mseg_train_data_close(&data);
 }
 
+/* Photos are scaled by the kernels that are asked for. */
+static void kernels_as_asked(void **state)
+{
+    (void)state;
+    const mseg_train_sample samples[] = {{"wide.png", NULL, 0}};
+    const mseg_mask_rules rules = rules_of(255, 255);
+    const mseg_cpu detected = mseg_cpu_detect(), none = {.l2_bytes = detected.l2_bytes};
+    mseg_train_data_options options = options_of(samples, 1, &rules);
+    options.masks = false;
+    draw("wide.png", 118, 76, MSEG_RGB, draw_place);
+    for (int i = 0; i < 3; i++) {
+        options.cpu = i == 0 ? NULL : i == 1 ? &detected : &none;
+        mseg_train_data *data = open_set(&options, NULL);
+        const mseg_kernels wanted = mseg_kernels_for(i < 2 ? &detected : &none);
+        assert_ptr_equal(data->kernels.normalise, wanted.normalise);
+        assert_int_equal(data->kernels.level, wanted.level);
+        mseg_train_data_close(&data);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(crops_lie_where_they_say),     cmocka_unit_test(small_scales_average),
-        cmocka_unit_test(crops_are_drawn_as_told),      cmocka_unit_test(colors_change_as_told),
-        cmocka_unit_test(plain_is_what_inference_sees), cmocka_unit_test(classifiers_see_the_middle),
+        cmocka_unit_test(kernels_as_asked),           cmocka_unit_test(crops_lie_where_they_say),
+        cmocka_unit_test(small_scales_average),       cmocka_unit_test(crops_are_drawn_as_told),
+        cmocka_unit_test(colors_change_as_told),      cmocka_unit_test(plain_is_what_inference_sees),
+        cmocka_unit_test(classifiers_see_the_middle),
     };
     return cmocka_run_group_tests_name("data", tests, enter_folder, leave_folder);
 }
