@@ -41,8 +41,7 @@ mseg_model_format mseg_model_format_of(const char *path)
     return MSEG_MODEL_BY_NAME;
 }
 
-mseg_status mseg_convert_options_take(mseg_convert_options *used, const mseg_convert_options *given, const char *out,
-                                      mseg_error *err)
+static mseg_status take_options(mseg_convert_options *used, const mseg_convert_options *given, const char *out, mseg_error *err)
 {
     *used = default_options;
     mseg_status status = mseg_options_take(used, sizeof *used, given, "mseg_convert_options_init", err);
@@ -124,7 +123,7 @@ mseg_status mseg_converting_open(mseg_converting *c, const char *in, const char 
 {
     mseg_convert_options options;
     *c = (mseg_converting){0};
-    mseg_status status = mseg_convert_options_take(&options, given, out, err);
+    mseg_status status = take_options(&options, given, out, err);
     if (!status)
         status = open_model(&c->opened, in, &options, err);
     if (!status)
@@ -138,6 +137,7 @@ mseg_status mseg_converting_open(mseg_converting *c, const char *in, const char 
         return status;
     }
     c->format = options.format;
+    c->cpu = options.cpu;
     c->how.output_stride = c->opened.info.output_stride;
     c->how.half = options.half;
     c->how.name = c->name;

@@ -11,12 +11,8 @@ typedef struct mseg_converting {
     mseg_write_options how; /* bytes: for the caller to set */
     const char **labels;    /* what how points to */
     char *name;
+    const char *cpu; /* of the options */
 } mseg_converting;
-
-/** What the caller gave (NULL: the defaults), checked as far as it can be without the model; format is that of the name out where
- * none is given. Errors: MSEG_INVAL, MSEG_UNSUPPORTED for fields of a later version. */
-mseg_status mseg_convert_options_take(mseg_convert_options *used, const mseg_convert_options *given, const char *out,
-                                      mseg_error *err);
 
 /** Opens file in (NULL: the model that is part of the library) to be written by these options (NULL: the defaults) as a file of
  * the name out. On failure *converting is closed. Errors: those of mseg_convert but for writing. */

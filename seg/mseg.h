@@ -185,8 +185,8 @@ MSEG_API mseg_model_format mseg_model_format_of(const char *path);
  * classes go along; opened again, a file that is not half gives the same logits bit for bit. options may be NULL, and so may
  * *result. Errors: those of mseg_model_open; MSEG_INVAL for a bad option and for a name of out that tells no format;
  * MSEG_UNSUPPORTED for a network that the format has no operators for; MSEG_LIMIT for canvases beyond 2^30 pixels and for files
- * beyond 2 GiB; of writing MSEG_NOENT and MSEG_IO, with a text that begins "cannot create the file" or "cannot write the
- * file". */
+ * beyond 2 GiB; of writing MSEG_NOENT, MSEG_IO and MSEG_FULL, with a text that begins "cannot create the file" or "cannot write
+ * the file". */
 MSEG_API mseg_status mseg_convert(const char *in, const char *out, const mseg_convert_options *options, mseg_converted *result,
                                   mseg_error *err);
 

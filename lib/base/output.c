@@ -87,9 +87,9 @@ static int find_target(const char *path, char **final)
     *final = NULL;
     if (!*path)
         return ENOENT;
-    bool exists = !stat(path, &st);
     if (!strcmp(path, MSEG_STDOUT))
         return 0;
+    bool exists = !stat(path, &st);
     if (exists && S_ISDIR(st.st_mode))
         return EISDIR;
     if (exists && !S_ISREG(st.st_mode))
@@ -249,11 +249,6 @@ static int make_one_folder(const char *path)
     return S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
 }
 
-static mseg_status status_of(int code)
-{
-    return code == ENOMEM ? MSEG_NOMEM : code == ENOSPC || code == EDQUOT ? MSEG_FULL : MSEG_IO;
-}
-
 mseg_status mseg_make_folder(const char *path, mseg_error *err)
 {
     char *copy = strdup(path);
@@ -268,8 +263,11 @@ mseg_status mseg_make_folder(const char *path, mseg_error *err)
         char kept = c[1];
         c[1] = 0;
         code = make_one_folder(copy);
-        if (code)
-            status = mseg_fail(err, status_of(code), "cannot make folder %s: %s", copy, strerror(code));
+        if (code) {
+            mseg_error why;
+            status = mseg_fail_errno(&why, NULL, code);
+            status = mseg_fail(err, status == MSEG_NOENT ? MSEG_IO : status, "cannot make folder %s: %s", copy, why.text);
+        }
         c[1] = kept;
     }
     if (!*copy)

@@ -34,7 +34,7 @@ void mseg_output_discard(mseg_output *out);
 /** Writes bytes to path in one go by the three calls above. */
 mseg_status mseg_output_write(const char *path, const void *bytes, size_t size, mseg_error *err);
 
-/** mkdir -p. MSEG_OK when the folder exists already; MSEG_IO with the reason otherwise. */
+/** mkdir -p. MSEG_OK when the folder exists already; MSEG_IO or MSEG_FULL with the reason otherwise. */
 mseg_status mseg_make_folder(const char *path, mseg_error *err);
 
 /** Removes temporary files that a killed run left in folder (only names that mseg_output_open makes, and only when the process

@@ -9,7 +9,8 @@
 /* A PNG being written row by row. */
 typedef struct mseg_png_encoder mseg_png_encoder;
 
-/** Writes the header to out, which stays the caller's. On failure *encoder is NULL. Errors: MSEG_INVAL, MSEG_NOMEM, MSEG_IO. */
+/** Writes the header to out, which stays the caller's. On failure *encoder is NULL. Errors: MSEG_INVAL, MSEG_NOMEM, MSEG_IO,
+ * MSEG_FULL. */
 mseg_status mseg_png_encoder_open(mseg_png_encoder **encoder, FILE *out, const mseg_png_format *format, mseg_error *err);
 
 /** Writes the next rows; after the last one of the picture its end, too. Not to be called again after a failure. Errors: as

@@ -113,7 +113,7 @@ MSEG_API mseg_status mseg_image_read_labels_memory(mseg_image *image, mseg_color
                                                    const mseg_limits *limits, mseg_error *err);
 
 /** Writes an 8-bit indexed PNG: ids (MSEG_GRAY) are the stored indices, each of which must have one of the colours. Whole or not
- * at all, replacing an older file. Errors: MSEG_INVAL, MSEG_NOENT, MSEG_IO, MSEG_NOMEM. */
+ * at all, replacing an older file. Errors: MSEG_INVAL, MSEG_NOENT, MSEG_IO, MSEG_FULL, MSEG_NOMEM. */
 MSEG_API mseg_status mseg_image_write_indexed(const char *path, mseg_view ids, const mseg_colors *colors, mseg_error *err);
 
 /** Writes an 8-bit gray or RGB PNG of MSEG_GRAY, MSEG_RGB or MSEG_BGR; whole or not at all. Alpha is not written: MSEG_INVAL,

@@ -10,8 +10,8 @@
 
 /* An RGB picture read a few rows at a time, everything as mseg_image_read does it. Memory is a few rows for PNG without
  * interlacing and baseline JPEG and those of a strip or of a row of tiles for TIFF; a progressive JPEG takes 2 bytes per sample
- * of libjpeg's (3 to 6 a pixel), and a picture that is interlaced, turned by its orientation, or WebP is held whole (3 a pixel, 6
- * while it is turned; WebP without loss 7, and its file). */
+ * of libjpeg's (3 to 6 a pixel), and a picture that is interlaced, turned by its orientation, WebP, or a TIFF in YCbCr that is
+ * not compressed as JPEG is held whole (3 a pixel, 6 while it is turned; WebP without loss 7, and its file; that TIFF 7). */
 typedef struct mseg_image_reader mseg_image_reader;
 
 /** Reads the header. limits may be NULL (defaults). On failure *reader is NULL. Errors: as mseg_image_read. */

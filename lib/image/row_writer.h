@@ -21,12 +21,14 @@ typedef struct mseg_png_format {
  * replaced when it is committed. */
 typedef struct mseg_row_writer mseg_row_writer;
 
-/** On failure *writer is NULL. Its folder must exist. Errors: MSEG_NOENT, MSEG_IO, MSEG_INVAL, MSEG_NOMEM. */
+/** On failure *writer is NULL. Its folder must exist. Errors: MSEG_NOENT, MSEG_IO, MSEG_FULL, MSEG_INVAL,
+ * MSEG_NOMEM. */
 MSEG_API mseg_status mseg_row_writer_open(mseg_row_writer **writer, const char *path, const mseg_png_format *format,
                                           mseg_error *err);
 
 /** Writes the next rows.height rows, of the PNG's width and format; MSEG_BGR is written as MSEG_RGB. After a failure only
- * discarding is left. Errors: MSEG_IO, MSEG_NOMEM, MSEG_INVAL for rows of another kind, too many of them or ids without a colour.
+ * discarding is left. Errors: MSEG_IO, MSEG_FULL, MSEG_NOMEM, MSEG_INVAL for rows of another kind, too many of them or ids
+ * without a colour.
  */
 MSEG_API mseg_status mseg_row_writer_put(mseg_row_writer *writer, mseg_view rows, mseg_error *err);
 

@@ -33,12 +33,9 @@ static mseg_status open_calibration(mseg_calibration *c, const char *in, const c
                                     mseg_error *err)
 {
     const mseg_net *net = &c->converting.opened.net;
-    mseg_convert_options used;
-    mseg_status status = mseg_convert_options_take(&used, options, out, err);
+    mseg_status status = mseg_converting_open(&c->converting, in, out, options, err);
     if (!status)
-        status = mseg_cpu_choose(&c->machine.cpu, used.cpu, err);
-    if (!status)
-        status = mseg_converting_open(&c->converting, in, out, &used, err);
+        status = mseg_cpu_choose(&c->machine.cpu, c->converting.cpu, err);
     if (status)
         return status;
     if (c->converting.format != MSEG_MODEL_TFLITE)

@@ -133,8 +133,7 @@ static lesson *write_down(const mseg_train_teacher *t, const mseg_result *result
     for (size_t p = 0; p < points; p++)
         softmax_bytes(l->said + p * (size_t)classes, result->logits + p * (size_t)classes, classes);
     for (size_t p = 0; p < features; p++)
-        mseg_basis_take(&t->basis, map->values + p * (size_t)map->channels,
-                        l->said + points * (size_t)classes + p * (size_t)parts);
+        mseg_basis_take(&t->basis, mseg_features_at(map, p), l->said + points * (size_t)classes + p * (size_t)parts);
     return l;
 }
 
@@ -155,12 +154,11 @@ static lesson *learn(const mseg_train_teacher *t, size_t sample, int worker)
     const bool ok = mseg_teacher_run(t, sample, worker, &result);
     if (!ok)
         result = (mseg_result){0};
-    if (ok && t->options.features && mseg_session_features(t->sessions[worker], &map))
-        return NULL;
+    else if (t->options.features)
+        map = mseg_session_features(t->sessions[worker]);
     lesson *l = write_down(t, &result, &map);
     if (l)
         l->failed = !ok;
-    mseg_free(&map.values);
     return l;
 }
 

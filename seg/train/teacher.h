@@ -35,8 +35,9 @@ typedef struct mseg_train_question {
     float *weights;  /* [height][width]: 1, 0 for points that lie beside the photo by more than a stride and do not count */
 } mseg_train_question;
 
-/** Asks about a sample. Each photo is run once, what it gave is kept in bytes. False when the photo cannot be read: weights are
- * then 0. Thread safe for different workers. */
+/** Asks about a sample. Each photo is run once (the first 256 twice where
+ * there are features, whose components they tell), what it gave is kept in bytes. False when the photo cannot be read: weights
+ * are then 0. Thread safe for different workers. */
 bool mseg_train_teacher_take(mseg_train_teacher *teacher, size_t sample, const mseg_train_crop *crop,
                              const mseg_train_question *question, int worker);
 

@@ -91,15 +91,15 @@ static float *run_model(int *channels)
     for (int i = 0; i < PHOTOS; i++) {
         mseg_image photo;
         mseg_result result;
-        mseg_features map;
         assert_int_equal(mseg_image_read(&photo, samples[i].photo, MSEG_EXIF_APPLY, NULL, NULL), MSEG_OK);
         assert_int_equal(mseg_segment(session, mseg_view_of(&photo), &own, &result, NULL), MSEG_OK);
-        assert_int_equal(mseg_session_features(session, &map), MSEG_OK);
+        const mseg_features map = mseg_session_features(session);
         assert_true(map.width == MAP && map.height == MAP);
         *channels = map.channels;
         all = all ? all : calloc(POINTS, (size_t)map.channels * sizeof *all);
-        memcpy(all + i * MAP * MAP * map.channels, map.values, (size_t)(MAP * MAP * map.channels) * sizeof *all);
-        mseg_free(&map.values);
+        for (int p = 0; p < MAP * MAP; p++)
+            memcpy(all + (i * MAP * MAP + p) * map.channels, map.values + p / MAP * map.row + p % MAP * map.pixel,
+                   (size_t)map.channels * sizeof *all);
         mseg_image_free(&photo);
     }
     mseg_session_close(&session);
