@@ -16,18 +16,18 @@
 typedef struct trainer {
     cli_train_args args;
     cli_train run;
-    char *command, *model, *teacher; /* files; model: NULL with --arch */
+    char *command, *model, *teacher; /* files; model: NULL with --arch alone */
     cli_guard guard;
     mseg_limits limits;
 } trainer;
 
 /* ---- models and classes ------------------------------------------------------------------------------------------------- */
 
-/* What the model to start from is called; NULL: --arch. */
+/* What the model to start from is called; NULL: --arch alone. */
 static const char *model_name(const cli_train_args *args)
 {
     const char *variable = getenv("MSEG_MODEL");
-    return args->arch ? NULL : args->model ? args->model : variable && *variable ? variable : "builtin";
+    return args->model ? args->model : args->arch ? NULL : variable && *variable ? variable : "builtin";
 }
 
 /* Opens the model that is trained, to describe it; false after a line of error. */
@@ -35,6 +35,7 @@ static bool open_model(trainer *tr)
 {
     const cli_train_args *args = &tr->args;
     const char *name = model_name(args);
+    mseg_model *wider = NULL;
     mseg_model_options options;
     mseg_error err = {0};
     cli_model_options(&options);
@@ -42,11 +43,14 @@ static bool open_model(trainer *tr)
     options.precision = MSEG_PRECISION_FLOAT;
     if (name && (!(tr->model = cli_model_find(name)) || !cli_model_load(&tr->run.model, name, &options)))
         return false;
-    if (!name && mseg_model_open_random(&tr->run.model, args->arch, &options, &err)) {
+    if (args->arch && mseg_model_open_random(name ? &wider : &tr->run.model, args->arch, &options, &err)) {
         cli_say("%s: %s", args->arch, err.text);
         return false;
     }
     tr->run.network = mseg_model_describe(tr->run.model);
+    if (wider)
+        tr->run.network.width_multiplier = mseg_model_describe(wider).width_multiplier;
+    mseg_model_close(&wider);
     const mseg_model_info *info = &tr->run.network;
     return !args->size || args->folders || args->size == cli_own_side(info) || cli_size_fits("train", "size", args->size, info);
 }
@@ -166,7 +170,7 @@ static bool open_training(trainer *tr)
     if (!cli_train_take(args, set->train.count, options))
         return false;
     tr->limits = cli_network_limits(&args->data.network);
-    options->model = t->network.builtin ? NULL : tr->model;
+    options->model = t->network.builtin ? "builtin" : tr->model;
     options->architecture = args->arch;
     options->cpu = model.cpu;
     options->teacher = tr->teacher;

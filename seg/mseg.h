@@ -769,8 +769,10 @@ typedef enum mseg_train_norms { MSEG_NORMS_AUTO, MSEG_NORMS_TRAIN, MSEG_NORMS_FR
 
 typedef struct mseg_train_options {
     size_t struct_size; /* mseg_train_options_init sets it */
-    /* What is trained: a model file (NULL: the model that is part of the library), or random numbers in a network described as
-     * for mseg_model_open_random (NULL: none), whose number of classes is that of the data. */
+    /* What is trained. model alone: a model file; "builtin", or both NULL: the model that is part of the library. architecture
+     * alone: random numbers in a network described as for mseg_model_open_random, whose number of classes is that of the data.
+     * Both: the model's numbers in that network, which has its layers with as many channels or more (Chen et al. 2016,
+     * Net2WiderNet): it says at first about what the model says. */
     const char *model, *architecture;
     /* A model file whose probabilities are learnt instead of masks, "builtin": the model of the library; NULL: none. */
     const char *teacher;

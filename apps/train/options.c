@@ -53,7 +53,9 @@ static const cli_option network_options[] = {
     {'m', "model", CLI_OPTION_TEXT, FIELD(model), "FILE|NAME",
      .help = "the model to start from, as for 'mseg run -m' (default: $MSEG_MODEL, else the built-in one)"},
     {0, "arch", CLI_OPTION_TEXT, FIELD(arch), "DESCRIPTION",
-     .help = "start from random numbers in this network, e.g. mnv2:0.5:aspp (the manual lists them)"},
+     .help =
+         "start from random numbers in this network, e.g. mnv2:0.5:aspp (the manual lists them); with -m: from the model's, in "
+         "this network, which has the same layers, wider"},
     {0, "freeze", CLI_OPTION_CHOICE, FIELD(freeze), "backbone",
      .help = "train the head alone: much faster, for few photos or little time", .choices = freezes},
     {0, "size", CLI_OPTION_INT, FIELD(size), "N",
@@ -228,10 +230,8 @@ static bool check_sources(const cli_train_args *args)
 static bool check_network(const cli_train_args *args)
 {
     const bool adamw = args->optimizer < 0 ? args->recipe != PAPER : args->optimizer == MSEG_OPTIMIZER_ADAMW;
-    if (args->model && args->arch)
-        cli_say("train: -m starts from a model, --arch from random numbers: give one of them");
-    else if (args->freeze >= 0 && args->arch)
-        cli_say("train: --freeze backbone would leave random numbers as they are; it does not go with --arch");
+    if (args->freeze >= 0 && args->arch && !args->model)
+        cli_say("train: --freeze backbone would leave random numbers as they are; it does not go with --arch alone");
     else if (args->freeze >= 0 && args->features > 0)
         cli_say("train: --features teach the backbone, which --freeze backbone leaves as it is: give one of them");
     else if (!!args->steps + (args->epochs > 0) + (args->minutes > 0) > 1)

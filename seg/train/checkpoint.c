@@ -23,7 +23,9 @@ static void print_settings(const mseg_training *t, FILE *to)
         for (const char *c = o->train[i].photo; *c; c++)
             files = (files ^ (uint8_t)*c) * 1099511628211u;
     fprintf(to, "kernels: %s\n", t->kernels->name);
-    fprintf(to, "model: %s\n", o->architecture ? o->architecture : o->model ? o->model : "builtin");
+    fprintf(to, "model: %s\n", o->model ? o->model : o->architecture ? o->architecture : "builtin");
+    if (mseg_train_is_widened(o))
+        fprintf(to, "widened to: %s\n", o->architecture);
     fprintf(to, "teacher: %s\n", o->teacher ? o->teacher : "none");
     if (o->features > 0)
         fprintf(to, "features: %.17g\n", o->features);

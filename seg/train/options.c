@@ -54,9 +54,7 @@ static mseg_status check(const mseg_train_options *o, mseg_error *err)
         return mseg_fail(err, MSEG_INVAL, "validation is NULL");
     if (!o->rules || o->rules->palette.count < 2 || o->rules->palette.count != o->rules->palette.entries)
         return mseg_fail(err, MSEG_INVAL, "the classes have to be two or more, 0, 1, 2 ... without gaps");
-    if (o->model && o->architecture)
-        return mseg_fail(err, MSEG_INVAL, "model and architecture exclude one another");
-    if (o->architecture && o->freeze_backbone)
+    if (mseg_train_is_random(o) && o->freeze_backbone)
         return mseg_fail(err, MSEG_INVAL, "random numbers are not frozen");
     if (o->classifier && o->teacher)
         return mseg_fail(err, MSEG_INVAL, "a classifier has no teacher");
@@ -67,7 +65,7 @@ static mseg_status check(const mseg_train_options *o, mseg_error *err)
     if ((unsigned)o->optimizer > MSEG_OPTIMIZER_RMSPROP || (unsigned)o->schedule > MSEG_RATE_CONSTANT ||
         (unsigned)o->norms > MSEG_NORMS_FREEZE)
         return mseg_fail(err, MSEG_INVAL, "optimizer, schedule or norms is none of its kind");
-    if (o->architecture && o->norms == MSEG_NORMS_FREEZE)
+    if (mseg_train_is_random(o) && o->norms == MSEG_NORMS_FREEZE)
         return mseg_fail(err, MSEG_INVAL, "norms of random numbers cannot be frozen: nothing is known of them yet");
     return check_numbers(o, err);
 }
@@ -78,7 +76,7 @@ static double default_rate(const mseg_train_options *o)
         return 0.007;
     if (o->optimizer == MSEG_OPTIMIZER_RMSPROP)
         return 0.045 * o->batch / 96;
-    return o->architecture ? 3e-3 : 1e-3;
+    return mseg_train_is_random(o) ? 3e-3 : 1e-3;
 }
 
 mseg_status mseg_train_options_take(mseg_train_options *o, const mseg_train_options *given, mseg_error *err)

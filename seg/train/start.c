@@ -6,6 +6,7 @@
 #include "seg/backbones/architecture.h"
 #include "seg/builtin.h"
 #include "seg/train/training.h"
+#include "seg/train/widen.h"
 
 /* ---- the network -------------------------------------------------------------------------------------------------------- */
 
@@ -25,25 +26,46 @@ static char *describe(const mseg_train_options *options, int classes)
     return text;
 }
 
-static mseg_status open_source(const mseg_training *t, mseg_opened *opened, mseg_error *err)
+static mseg_status open_source(const mseg_train_options *options, const mseg_source *from, mseg_opened *opened, mseg_error *err)
 {
-    const mseg_train_options *options = &t->options;
     mseg_model_options given, used;
     mseg_model_options_init(&given, sizeof given);
     given.output_stride = options->output_stride;
     mseg_status status = mseg_model_options_take(&used, &given, err);
-    if (status)
-        return status;
-    mseg_source from = options->model ? mseg_source_file(options->model) : mseg_source_builtin();
-    char *text = NULL;
-    if (options->architecture) {
-        text = describe(options, t->classes);
-        from = (mseg_source){.name = text, .open = mseg_architecture_weights};
-        if (!text)
-            return mseg_fail(err, MSEG_NOMEM, NULL);
-    }
-    status = mseg_opened_open(opened, &from, &used, err);
+    return status ? status : mseg_opened_open(opened, from, &used, err);
+}
+
+static mseg_status open_architecture(const mseg_train_options *options, int classes, mseg_opened *opened, mseg_error *err)
+{
+    char *text = describe(options, classes);
+    const mseg_source from = {.name = text, .open = mseg_architecture_weights};
+    mseg_status status = text ? open_source(options, &from, opened, err) : mseg_fail(err, MSEG_NOMEM, NULL);
     mseg_free(&text);
+    return status;
+}
+
+static mseg_status open_start(const mseg_training *t, mseg_opened *opened, mseg_error *err)
+{
+    const mseg_train_options *options = &t->options;
+    if (mseg_train_is_random(options))
+        return open_architecture(options, t->classes, opened, err);
+    const bool file = options->model && strcmp(options->model, "builtin");
+    const mseg_source from = file ? mseg_source_file(options->model) : mseg_source_builtin();
+    return open_source(options, &from, opened, err);
+}
+
+/* The network with the channels of the architecture. */
+static mseg_status widen(mseg_training *t, int classes, mseg_error *err)
+{
+    mseg_opened wide = {0};
+    mseg_status status = open_architecture(&t->options, classes, &wide, err);
+    if (!status)
+        status = mseg_widen_net(&t->net, &wide.net, err);
+    if (!status) {
+        t->info.width_multiplier = wide.info.width_multiplier;
+        t->info.params = mseg_net_params(&t->net);
+    }
+    mseg_opened_close(&wide);
     return status;
 }
 
@@ -53,7 +75,7 @@ static mseg_status check_network(const mseg_training *t, const mseg_opened *open
         return mseg_fail(err, MSEG_MISMATCH,
                          opened->info.classifier ? "the model classifies whole pictures, the data are masks"
                                                  : "the model makes masks, the data are folders of classes");
-    if (t->options.architecture && opened->info.classes != t->classes)
+    if (mseg_train_is_random(&t->options) && opened->info.classes != t->classes)
         return mseg_fail(err, MSEG_MISMATCH, "the network is to have %d classes, the data have %d", opened->info.classes,
                          t->classes);
     return MSEG_OK;
@@ -164,7 +186,7 @@ static void choose_norms(mseg_training *t)
     const mseg_train_options *o = &t->options;
     const int side = (o->size + t->info.output_stride - 1) / t->info.output_stride, pixels = o->batch * side * side;
     t->norming = MSEG_NORM_BATCH;
-    if (o->norms == MSEG_NORMS_FREEZE || (o->norms == MSEG_NORMS_AUTO && pixels < FEW && !o->architecture))
+    if (o->norms == MSEG_NORMS_FREEZE || (o->norms == MSEG_NORMS_AUTO && pixels < FEW && !mseg_train_is_random(o)))
         t->norming = MSEG_NORM_FIXED;
     if (o->norms == MSEG_NORMS_AUTO && t->norming == MSEG_NORM_FIXED)
         mseg_training_tell(t, MSEG_TRAIN_NOTE, NULL,
@@ -217,6 +239,8 @@ static mseg_status add_hint(const mseg_training *t, const mseg_opened *opened, m
     return status ? mseg_fail(err, status, NULL) : MSEG_OK;
 }
 
+#define COPY_NOISE 0.1 /* of a copied weight: enough for copies to part */
+
 static mseg_status open_engine(mseg_training *t, const mseg_opened *opened, const int *from, mseg_error *err)
 {
     const mseg_train_options *o = &t->options;
@@ -231,17 +255,23 @@ static mseg_status open_engine(mseg_training *t, const mseg_opened *opened, cons
                                      .from = from,
                                      .added = o->features > 0 ? hint_layer : NULL,
                                      .seed = o->seed};
+    mseg_weights *widened = NULL;
+    mseg_status status = MSEG_OK;
+    if (mseg_train_is_widened(o))
+        status = mseg_widen_weights(&widened, &t->net, &opened->net, opened->weights, COPY_NOISE, o->seed, err);
     if (from)
         t->net.layers[mseg_net_find(&t->net, classifier_layer)].channels = t->classes;
-    mseg_status status = add_hint(t, opened, &net, err);
+    if (!status)
+        status = add_hint(t, opened, &net, err);
     if (!status)
         status = check_memory(t, &net, &how, err);
     if (!status)
-        status = mseg_engine_open(&t->engine, &net, opened->weights, &how, err);
+        status = mseg_engine_open(&t->engine, &net, widened ? widened : opened->weights, &how, err);
     mseg_net_free(&net);
+    mseg_weights_close(&widened);
     if (status)
         return status;
-    if (o->architecture)
+    if (mseg_train_is_random(o))
         mseg_engine_randomise(t->engine, NULL, o->seed);
     else
         mseg_train_measure(t, MSEG_NORM_NONE, true); /* a file's norms are folded away: then they are there again */
@@ -258,7 +288,7 @@ static int default_size(const mseg_train_options *o, const mseg_model_info *info
 
 mseg_status mseg_train_network(mseg_training *t, mseg_opened *opened, mseg_error *err)
 {
-    mseg_status status = open_source(t, opened, err);
+    mseg_status status = open_start(t, opened, err);
     if (status)
         return status;
     status = check_network(t, opened, err);
@@ -266,11 +296,13 @@ mseg_status mseg_train_network(mseg_training *t, mseg_opened *opened, mseg_error
         status = mseg_fail(err, MSEG_UNSUPPORTED, "the model has no layer that is called its classifier");
     if (!status && mseg_net_copy(&t->net, &opened->net))
         status = mseg_fail(err, MSEG_NOMEM, NULL);
+    t->info = opened->info;
+    if (!status && mseg_train_is_widened(&t->options))
+        status = widen(t, opened->info.classes, err);
     if (status) {
         mseg_opened_close(opened);
         return status;
     }
-    t->info = opened->info;
     t->info.classes = t->classes;
     t->options.output_stride = opened->info.output_stride;
     t->options.size = t->options.size ? t->options.size : default_size(&t->options, &opened->info);
@@ -283,6 +315,6 @@ mseg_status mseg_train_start(mseg_training *t, const mseg_opened *opened, mseg_e
     choose_norms(t);
     if (t->options.freeze_backbone)
         mseg_training_tell(t, MSEG_TRAIN_NOTE, NULL, "the backbone is frozen: the head alone is trained");
-    const bool renewed = !t->options.architecture && match_classes(t, opened, from, err);
+    const bool renewed = !mseg_train_is_random(&t->options) && match_classes(t, opened, from, err);
     return open_engine(t, opened, renewed ? from : NULL, err);
 }

@@ -39,7 +39,7 @@ struct mseg_training {
     size_t work_bytes;
     bool *failed;                /* [batch] */
     double scale, feature_scale; /* of the step's losses */
-    int side;                    /* of the step\'s crops */
+    int side;                    /* of the step's crops */
 
     mseg_model *model; /* of step model_step, for validation; NULL: none yet */
     int64_t model_step;
@@ -50,6 +50,17 @@ struct mseg_training {
     double recent_seconds; /* of steps of late */
     int64_t recent_samples;
 };
+
+/** What a network begins with: random numbers; else a model's, perhaps in a wider network. */
+static inline bool mseg_train_is_random(const mseg_train_options *options)
+{
+    return options->architecture && !options->model;
+}
+
+static inline bool mseg_train_is_widened(const mseg_train_options *options)
+{
+    return options->architecture && options->model;
+}
 
 /** What a caller gave, checked, with what its zeros stand for where that does not depend on the model. Errors: MSEG_INVAL. */
 mseg_status mseg_train_options_take(mseg_train_options *used, const mseg_train_options *given, mseg_error *err);

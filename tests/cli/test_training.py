@@ -358,6 +358,17 @@ class Told(Folder):
         info = subprocess.run([MSEG, 'info', '--json', 'out/x.safetensors'], capture_output=True, check=True, env=ENVIRONMENT)
         self.assertEqual(json.loads(info.stdout)['format'], 'safetensors')
 
+    def test_wider(self):
+        """-m with --arch; what the network says tests/train/test_widen.c has."""
+        wide = ['--images', 'im', '--masks', 'ma', '--classes', 'c', '-m', 'builtin', *SMALL, '--steps', '1', '--arch']
+        said = self.train(*wide, 'mnv2:0.65').stderr
+        self.assertIn('training mseg-voc-small (MobileNetV2 0.65), ', said)
+        info = subprocess.run([MSEG, 'info', '--json', 'out/x.tflite'], capture_output=True, check=True, env=ENVIRONMENT)
+        info = json.loads(info.stdout)
+        self.assertEqual((info['width_multiplier'], info['classes']), (0.65, shapes.CLASSES.count('\n')))
+        self.train(*wide, 'mnv2:0.35', out='out/y.tflite', status=2)
+        self.assertEqual(os.listdir('out'), ['x.tflite'])
+
     def test_result_is_a_model_as_any_other(self):
         """Of VOC's classes, which are the default; the masks' ids 0 to 2 are among them."""
         self.train('--images', 'im', '--masks', 'ma', '-m', TINY, *SMALL, '--steps', '2')

@@ -100,8 +100,8 @@ class Page(Folder):
 
     def test_every_section_is_here(self):
         self.assertEqual(sorted(SECTIONS), sorted(['Ten minutes', 'Using it', 'A minute: the head alone', 'Stopping and going on',
-                                                   'Your own photos', 'No masks, but a teacher', 'From random numbers', 'Classifiers',
-                                                   'Choosing']))
+                                                   'Your own photos', 'No masks, but a teacher', 'From random numbers',
+                                                   'A wider network of a narrow one', 'Classifiers', 'Choosing']))
 
     def test_output(self):
         """All lines that the page shows are said in that form, and in that order."""
@@ -179,6 +179,10 @@ class Page(Folder):
         self.section('From random numbers')
         self.section('Choosing')
         self.assertTrue(os.path.exists('own.tflite') and os.path.exists('paper.tflite'))
+
+    def test_wider(self):
+        self.section('A wider network of a narrow one')
+        self.assertRegex(self.shell('mseg info wider.tflite'), r'width multiplier +0.65')
 
     def test_classifier(self):
         shapes.folders('kinds', {'cat': 5, 'dog': 4})

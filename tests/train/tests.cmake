@@ -33,7 +33,7 @@ add_test(NAME train_optimiser COMMAND ${PYTHON3} -B ${CMAKE_CURRENT_SOURCE_DIR}/
                                       $<TARGET_FILE:steps_of_double>)
 
 # Data of training.
-foreach(name data data_order data_look basis teacher speed)
+foreach(name data data_order data_look basis teacher speed widen)
   mseg_test(train/test_${name}.c base image kernels plan net weights train heads seg)
   set_tests_properties(test_${name} PROPERTIES LABELS tsan)
 endforeach()
