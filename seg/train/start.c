@@ -58,9 +58,10 @@ static mseg_status open_start(const mseg_training *t, mseg_opened *opened, mseg_
 static mseg_status widen(mseg_training *t, int classes, mseg_error *err)
 {
     mseg_opened wide = {0};
+    mseg_error why = {0};
     mseg_status status = open_architecture(&t->options, classes, &wide, err);
-    if (!status)
-        status = mseg_widen_net(&t->net, &wide.net, err);
+    if (!status && (status = mseg_widen_net(&t->net, &wide.net, &why)))
+        mseg_fail(err, status, "%s: %s", t->options.architecture, why.text);
     if (!status) {
         t->info.width_multiplier = wide.info.width_multiplier;
         t->info.params = mseg_net_params(&t->net);

@@ -366,7 +366,8 @@ class Told(Folder):
         info = subprocess.run([MSEG, 'info', '--json', 'out/x.tflite'], capture_output=True, check=True, env=ENVIRONMENT)
         info = json.loads(info.stdout)
         self.assertEqual((info['width_multiplier'], info['classes']), (0.65, shapes.CLASSES.count('\n')))
-        self.train(*wide, 'mnv2:0.35', out='out/y.tflite', status=2)
+        said = self.train(*wide, 'mnv2:0.35', out='out/y.tflite', status=2).stderr
+        self.assertIn("mnv2:0.35: backbone.block1.project has 8 channels, the model's 16: no layer may be narrower\n", said)
         self.assertEqual(os.listdir('out'), ['x.tflite'])
 
     def test_result_is_a_model_as_any_other(self):
