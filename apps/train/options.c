@@ -79,7 +79,7 @@ static const cli_option training_options[] = {
     {0, "optimizer", CLI_OPTION_CHOICE, FIELD(optimizer), "NAME", .help = "adamw (default), sgd, rmsprop (TensorFlow's)",
      .choices = cli_optimizers},
     {0, "lr", CLI_OPTION_REAL, FIELD(rate), "X",
-     .help = "learning rate (default: adamw 1e-3, with --arch 3e-3; sgd 0.007; rmsprop 0.045 * batch / 96)", .min = 1e-12,
+     .help = "learning rate (default: adamw 1e-3, with --arch alone 3e-3; sgd 0.007; rmsprop 0.045 * batch / 96)", .min = 1e-12,
      .max = 1e3},
     {0, "schedule", CLI_OPTION_CHOICE, FIELD(schedule), "NAME",
      .help = "how it falls: cosine (default), poly ((1 - progress)^0.9), exponential (0.98 an epoch), constant",
@@ -181,14 +181,29 @@ static const char *about_masks(const cli_train_args *args)
                                                 : NULL;
 }
 
+static bool check_teacher(const cli_train_args *args)
+{
+    const cli_eval_args *data = &args->data;
+    const char *other = data->map                 ? "map"
+                        : data->reduce_zero_label ? "reduce-zero-label"
+                        : data->unknown_color     ? "unknown-color"
+                        : data->read_masks        ? "read-masks"
+                        : data->truth_suffix      ? "mask-suffix"
+                                                  : NULL;
+    if (!args->teacher || !data->photos || args->val_masks || !other)
+        return true;
+    cli_say("train: --%s is about masks, and --teacher stands in for them", other);
+    return false;
+}
+
 static bool check_folders(const cli_train_args *args)
 {
-    const char *other = about_masks(args);
+    const char *other = about_masks(args), *variable = getenv("MSEG_MODEL");
     if (args->val_folders && !args->folders)
         cli_say("train: --val-folders goes with --folders");
     else if (args->folders && other)
         cli_say("train: --folders trains a classifier, whose classes are the folders; --%s does not go with it", other);
-    else if (args->folders && !args->model && !args->arch)
+    else if (args->folders && !args->model && !args->arch && !(variable && *variable))
         cli_say("train: --folders needs a classifier to start from, -m MODEL, or --arch DESCRIPTION, e.g. mnv2:0.5");
     else
         return true;
@@ -223,15 +238,15 @@ static bool check_sources(const cli_train_args *args)
         cli_say("train: --holdout takes photos of the training to validate with, --%s names others: give one of them",
                 validation);
     else
-        return check_folders(args) && cli_eval_check_rules("train", data);
+        return check_folders(args) && check_teacher(args) && cli_eval_check_rules("train", data);
     return false;
 }
 
 static bool check_network(const cli_train_args *args)
 {
     const bool adamw = args->optimizer < 0 ? args->recipe != PAPER : args->optimizer == MSEG_OPTIMIZER_ADAMW;
-    if (args->freeze >= 0 && args->arch && !args->model)
-        cli_say("train: --freeze backbone would leave random numbers as they are; it does not go with --arch alone");
+    if (args->freeze >= 0 && args->arch)
+        cli_say("train: --freeze backbone would leave random numbers and copies as they are; it does not go with --arch");
     else if (args->freeze >= 0 && args->features > 0)
         cli_say("train: --features teach the backbone, which --freeze backbone leaves as it is: give one of them");
     else if (!!args->steps + (args->epochs > 0) + (args->minutes > 0) > 1)
@@ -287,8 +302,9 @@ static void take_recipe(const cli_train_args *args, size_t samples, mseg_train_o
         options->schedule = args->folders ? MSEG_RATE_EXPONENTIAL : MSEG_RATE_POLY;
     if (!args->batch)
         options->batch = samples < PAPER_BATCH ? (int)samples : PAPER_BATCH;
+    const double batch = fmin(options->batch, (double)samples);
     if (!(args->rate > 0))
-        options->learning_rate = args->folders ? 0.045 * options->batch / PAPER_BATCH : 0.007;
+        options->learning_rate = args->folders ? 0.045 * batch / PAPER_BATCH : 0.007;
     if (args->momentum < 0)
         options->momentum = 0.9;
     if (args->weight_decay < 0)

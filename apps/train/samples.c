@@ -163,7 +163,10 @@ static bool add_voc(cli_train_set *set, cli_train_samples *samples, const cli_tr
     }
     free(truth);
     free(photos);
-    free(list);
+    if (!keep(set, list)) { /* for no output to replace it */
+        cli_say("train: out of memory");
+        ok = false;
+    }
     return ok;
 }
 
@@ -280,8 +283,13 @@ bool cli_train_collect(cli_train_set *set, const cli_train_args *args)
         return false;
     }
     say_shared(set);
-    const bool named = data->voc ? args->holdout < 0 : args->val_photos || args->val_folders;
-    if (named)
+    const char *others = args->val_photos ? args->val_photos : args->val_folders;
+    if (others && !set->validation.count) {
+        cli_say("%s: no photo to validate with%s", others,
+                args->val_folders ? "; it takes a folder for each class, as --folders" : "");
+        return false;
+    }
+    if (others || (data->voc && args->holdout < 0))
         return true;
     if (!hold_out(set, args->holdout < 0 ? DEFAULT_HOLDOUT : args->holdout))
         return false;

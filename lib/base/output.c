@@ -192,7 +192,7 @@ static mseg_status commit(mseg_output *out, bool replace, mseg_error *err)
     bool failed_before = ferror(out->file);
     errno = 0;
     if ((fclose(out->file) || failed_before) && !code)
-        code = errno ? errno : EIO;
+        code = out->code ? out->code : errno ? errno : EIO;
     out->file = NULL;
     if (!code && out->path)
         code = put_in_place(out, fd, replace);
@@ -200,6 +200,15 @@ static mseg_status commit(mseg_output *out, bool replace, mseg_error *err)
         close(fd);
     mseg_output_discard(out);
     return code ? mseg_fail_errno(err, "cannot write the file", code) : MSEG_OK;
+}
+
+void mseg_output_sync(mseg_output *out)
+{
+    errno = 0;
+    if (fflush(out->file))
+        out->code = errno;
+    else
+        fsync(fileno(out->file)); /* of pipes and the like there is nothing to write */
 }
 
 mseg_status mseg_output_commit(mseg_output *out, mseg_error *err)
@@ -234,6 +243,7 @@ mseg_status mseg_output_write(const char *path, const void *bytes, size_t size, 
         mseg_output_discard(&out);
         return mseg_fail_errno(err, "cannot write the file", code);
     }
+    mseg_output_sync(&out);
     return mseg_output_commit(&out, err);
 }
 

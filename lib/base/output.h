@@ -11,6 +11,7 @@ typedef struct mseg_output {
     FILE *file;      /* write here */
     char *path;      /* final name; NULL for devices and pipes, which are written to directly */
     char *temporary; /* temporary name, NULL when unnamed */
+    int code;        /* errno of what failed while it was written; 0: nothing, or unknown */
 } mseg_output;
 
 /* Standard output: it is written to, and the file that it may be connected to not replaced. */
@@ -19,6 +20,9 @@ typedef struct mseg_output {
 /** Opens an output for path; its folder must exist. A symbolic link's target is what gets written. On failure *out is all zero.
  */
 mseg_status mseg_output_open(mseg_output *out, const char *path, mseg_error *err);
+
+/** Has what was written so far brought to the disk, so that a power cut after the commit leaves the old file or the new one. */
+void mseg_output_sync(mseg_output *out);
 
 /** Flushes, checks for write errors and puts the file in place, replacing an older one. *out is all zero afterwards, whatever
  * happened; on failure nothing is left behind and an older file is untouched. */

@@ -259,6 +259,7 @@ mseg_status mseg_engine_open(mseg_engine **engine, const mseg_net *net, const ms
     if (!e)
         return mseg_fail(err, MSEG_NOMEM, NULL);
     mseg_status status = prepare(e, net, options, err);
+    e->padding = mseg_weights_padding(weights);
     if (!status)
         status = allocate(e, err);
     if (!status)

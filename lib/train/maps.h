@@ -68,6 +68,7 @@ struct mseg_engine {
     mseg_net net;
     mseg_engine_options options;
     const mseg_train_kernels *kernels;
+    mseg_padding padding; /* the weights' */
     double epsilon;
     mseg_train_value *values;
     mseg_param *params;

@@ -172,7 +172,7 @@ static mseg_status add_layer(mseg_weights *weights, const mseg_engine *e, const 
 
 mseg_status mseg_engine_weights(mseg_weights **weights, const mseg_engine *e, const mseg_real *parameters, mseg_error *err)
 {
-    mseg_status status = mseg_weights_made(weights);
+    mseg_status status = mseg_weights_made(weights, e->padding);
     if (status)
         return mseg_fail(err, status, NULL);
     for (int i = 1; i < e->net.count && !status; i++)

@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-/* Inside lib/weights only: what files may call their classes. */
+/* What files may call their classes. */
 
 enum { MSEG_MAX_LABELS = 65536, MSEG_MAX_LABEL_BYTES = 255, MSEG_MAX_LABEL_TEXT = 1 << 20 /* of all together */ };
 

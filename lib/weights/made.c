@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "weights/reader.h"
 
-mseg_status mseg_weights_made(mseg_weights **weights)
+mseg_status mseg_weights_made(mseg_weights **weights, mseg_padding padding)
 {
     *weights = mseg_alloc(sizeof **weights);
     if (!*weights)
@@ -14,6 +14,7 @@ mseg_status mseg_weights_made(mseg_weights **weights)
     (*weights)->size = SIZE_MAX / 4; /* no file limits them */
     (*weights)->origin.format = "made";
     (*weights)->input = mseg_input_deeplab;
+    (*weights)->padding = padding;
     return MSEG_OK;
 }
 

@@ -5,8 +5,9 @@
 
 /* Weights without a file, of numbers that a program has. */
 
-/** Weights that hold nothing yet. Close with mseg_weights_close. Errors: MSEG_NOMEM. */
-mseg_status mseg_weights_made(mseg_weights **weights);
+/** Weights that hold nothing yet, of a network whose layers are padded by that rule. Close with mseg_weights_close. Errors:
+ * MSEG_NOMEM. */
+mseg_status mseg_weights_made(mseg_weights **weights, mseg_padding padding);
 
 /** Adds a convolution in 8 bits, LAYER.weight and LAYER.bias, which are copied: weight of that shape (as mseg_tensor has it),
  * bias and scale [channels], channels being the shape's first dimension, of depthwise weights its last. Errors: MSEG_NOMEM,

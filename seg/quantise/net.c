@@ -96,7 +96,7 @@ static mseg_status load_all(mseg_layer_weights *loaded, mseg_quantised *q, const
 mseg_status mseg_quantise_net(mseg_quantised *q, const mseg_net *net, const mseg_weights *weights, const mseg_map_stats *stats,
                               mseg_error *err)
 {
-    *q = (mseg_quantised){0};
+    *q = (mseg_quantised){.padding = mseg_weights_padding(weights)};
     mseg_layer_weights *loaded = mseg_alloc_array((size_t)net->count, sizeof *loaded);
     mseg_status status = loaded ? mseg_net_copy(&q->net, net) : MSEG_NOMEM;
     if (!status && !(q->rounded = mseg_alloc_array((size_t)net->count, sizeof *q->rounded)))
@@ -122,7 +122,7 @@ mseg_status mseg_quantise_net(mseg_quantised *q, const mseg_net *net, const mseg
 
 mseg_status mseg_quantised_weights(mseg_weights **weights, const mseg_quantised *q, mseg_error *err)
 {
-    mseg_status status = mseg_weights_made(weights);
+    mseg_status status = mseg_weights_made(weights, q->padding);
     if (status)
         return mseg_fail(err, status, NULL);
     for (int i = 0; i < q->net.count && !status; i++) {

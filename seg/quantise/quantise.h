@@ -11,6 +11,7 @@
 /* A net whose layers say how they are held, and its convolutions. */
 typedef struct mseg_quantised {
     mseg_net net;
+    mseg_padding padding;  /* the weights' */
     mseg_rounded *rounded; /* [net.count]; all zero: no convolution */
     double **factors;      /* [net.count][channels]: how much larger its maps are than those of the net in floats */
 } mseg_quantised;

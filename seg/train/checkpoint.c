@@ -12,25 +12,50 @@
 /* A checkpoint: a line, the settings that have to agree, where the training is, the caller's text; then, behind their number of
  * bytes, arrays of floats as memory has them. It is for the machine that made it, not for others. */
 
-static const char first_line[] = "mseg training 1\n";
+static const char first_line[] = "mseg training 2\n";
+
+/* FNV-1a (Fowler, Noll, Vo) goes on over bytes. */
+static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        hash = (hash ^ ((const uint8_t *)bytes)[i]) * 1099511628211u;
+    return hash;
+}
+
+/* Of a text and the 0 behind it; NULL: of an empty one. */
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+    return hash_bytes(hash, text ? text : "", text ? strlen(text) + 1 : 1);
+}
+
+/* How masks become labels. */
+static uint64_t hash_rules(uint64_t hash, const mseg_train_options *o, int classes)
+{
+    const mseg_mask_rules *rules = o->rules;
+    const int numbers[] = {rules->ignore, (int)rules->read, rules->unknown_is_ignore, (int)o->orientation};
+    for (int c = 0; c < classes; c++)
+        hash = hash_text(hash, rules->palette.names[c]);
+    hash = hash_bytes(hash, numbers, sizeof numbers);
+    return hash_bytes(hash, rules->map, sizeof rules->map);
+}
 
 /* What decides the result, one "name: value" a line. */
 static void print_settings(const mseg_training *t, FILE *to)
 {
     const mseg_train_options *o = &t->options;
-    uint64_t files = 14695981039346656037u; /* FNV-1a of the samples' names, in their order */
-    for (size_t i = 0; i < o->n_train; i++)
-        for (const char *c = o->train[i].photo; *c; c++)
-            files = (files ^ (uint8_t)*c) * 1099511628211u;
+    uint64_t files = 14695981039346656037u, labels = hash_rules(files, o, t->classes);
+    for (size_t i = 0; i < o->n_train; i++) {
+        const int label = o->train[i].label;
+        files = hash_text(files, o->train[i].photo);
+        labels = hash_bytes(hash_text(labels, o->train[i].mask), &label, sizeof label);
+    }
     fprintf(to, "kernels: %s\n", t->kernels->name);
     fprintf(to, "model: %s\n", o->model ? o->model : o->architecture ? o->architecture : "builtin");
-    if (mseg_train_is_widened(o))
-        fprintf(to, "widened to: %s\n", o->architecture);
+    fprintf(to, "widened to: %s\n", mseg_train_is_widened(o) ? o->architecture : "none");
     fprintf(to, "teacher: %s\n", o->teacher ? o->teacher : "none");
-    if (o->features > 0)
-        fprintf(to, "features: %.17g\n", o->features);
+    fprintf(to, "features: %.17g\n", o->features);
     fprintf(to, "samples: %zu, %016" PRIx64 "\n", mseg_train_data_figures(t->data)->used, files);
-    fprintf(to, "classes: %d\n", t->classes);
+    fprintf(to, "classes, labels: %d, %016" PRIx64 "\n", t->classes, labels);
     fprintf(to, "size, output stride, batch, progressive: %d, %d, %d, %d\n", o->size, o->output_stride, o->batch, o->progressive);
     fprintf(to, "steps, minutes: %" PRId64 ", %.17g\n", o->steps, o->minutes);
     fprintf(to, "optimizer, schedule: %d, %d\n", (int)o->optimizer, (int)o->schedule);
@@ -95,6 +120,7 @@ mseg_status mseg_training_save(mseg_training *t, const char *path, const char *t
             if (arrays[i].bytes)
                 fwrite(arrays[i].data, 1, arrays[i].bytes, out.file);
         }
+        mseg_output_sync(&out);
         status = mseg_output_commit(&out, err);
     }
     free(settings);
@@ -103,8 +129,8 @@ mseg_status mseg_training_save(mseg_training *t, const char *path, const char *t
 
 /* ---- reading ------------------------------------------------------------------------------------------------------------ */
 
-/* The first line in which two texts differ, that of was. */
-static void differing_line(const char *was, const char *is, char line[200])
+/* The first line in which two texts differ, of both. */
+static mseg_status tell_difference(const char *was, const char *is, mseg_error *err)
 {
     while (*was && *was == *is) {
         const char *end = strchr(was, '\n');
@@ -114,7 +140,8 @@ static void differing_line(const char *was, const char *is, char line[200])
         was += length;
         is += length;
     }
-    snprintf(line, 200, "%.*s", (int)strcspn(was, "\n"), was);
+    return mseg_fail(err, MSEG_MISMATCH, "it is of another training (%.*s; here %.*s)", (int)strcspn(was, "\n"), was,
+                     (int)strcspn(is, "\n"), is);
 }
 
 static mseg_status damaged(mseg_error *err)
@@ -140,16 +167,14 @@ static char *read_text(FILE *file, const char *name)
 
 static mseg_status check_settings(const mseg_training *t, FILE *file, mseg_error *err)
 {
-    char *was = read_text(file, "settings"), *is = settings_of(t), line[200];
+    char *was = read_text(file, "settings"), *is = settings_of(t);
     mseg_status status = MSEG_OK;
     if (!is)
         status = mseg_fail(err, MSEG_NOMEM, NULL);
     else if (!was)
         status = damaged(err);
-    else if (strcmp(was, is)) {
-        differing_line(was, is, line);
-        status = mseg_fail(err, MSEG_MISMATCH, "it is of another training (%s)", line);
-    }
+    else if (strcmp(was, is))
+        status = tell_difference(was, is, err);
     free(was);
     free(is);
     return status;

@@ -54,8 +54,8 @@ static mseg_status check(const mseg_train_options *o, mseg_error *err)
         return mseg_fail(err, MSEG_INVAL, "validation is NULL");
     if (!o->rules || o->rules->palette.count < 2 || o->rules->palette.count != o->rules->palette.entries)
         return mseg_fail(err, MSEG_INVAL, "the classes have to be two or more, 0, 1, 2 ... without gaps");
-    if (mseg_train_is_random(o) && o->freeze_backbone)
-        return mseg_fail(err, MSEG_INVAL, "random numbers are not frozen");
+    if (o->architecture && o->freeze_backbone)
+        return mseg_fail(err, MSEG_INVAL, "random numbers and copies are not frozen");
     if (o->classifier && o->teacher)
         return mseg_fail(err, MSEG_INVAL, "a classifier has no teacher");
     if (o->features > 0 && !o->teacher)
@@ -70,7 +70,7 @@ static mseg_status check(const mseg_train_options *o, mseg_error *err)
     return check_numbers(o, err);
 }
 
-static double default_rate(const mseg_train_options *o)
+double mseg_train_default_rate(const mseg_train_options *o)
 {
     if (o->optimizer == MSEG_OPTIMIZER_SGD)
         return 0.007;
@@ -90,7 +90,6 @@ mseg_status mseg_train_options_take(mseg_train_options *o, const mseg_train_opti
     o->batch = o->batch ? o->batch : 16;
     if (!o->steps && o->epochs <= 0 && o->minutes <= 0)
         o->epochs = 60;
-    o->learning_rate = o->learning_rate > 0 ? o->learning_rate : default_rate(o);
     o->momentum = o->momentum >= 0 ? o->momentum : 0.9;
     o->weight_decay = o->weight_decay >= 0 ? o->weight_decay : o->optimizer == MSEG_OPTIMIZER_ADAMW ? 0.05 : 4e-5;
     o->average = o->average >= 0 ? o->average : 0.999;

@@ -54,12 +54,21 @@ static mseg_status open_start(const mseg_training *t, mseg_opened *opened, mseg_
     return open_source(options, &from, opened, err);
 }
 
+static mseg_status check_classes(const mseg_training *t, const mseg_model_info *info, mseg_error *err)
+{
+    return info->classes == t->classes
+               ? MSEG_OK
+               : mseg_fail(err, MSEG_MISMATCH, "the network is to have %d classes, the data have %d", info->classes, t->classes);
+}
+
 /* The network with the channels of the architecture. */
-static mseg_status widen(mseg_training *t, int classes, mseg_error *err)
+static mseg_status widen(mseg_training *t, mseg_error *err)
 {
     mseg_opened wide = {0};
     mseg_error why = {0};
-    mseg_status status = open_architecture(&t->options, classes, &wide, err);
+    mseg_status status = open_architecture(&t->options, t->classes, &wide, err);
+    if (!status)
+        status = check_classes(t, &wide.info, err);
     if (!status && (status = mseg_widen_net(&t->net, &wide.net, &why)))
         mseg_fail(err, status, "%s: %s", t->options.architecture, why.text);
     if (!status) {
@@ -76,10 +85,7 @@ static mseg_status check_network(const mseg_training *t, const mseg_opened *open
         return mseg_fail(err, MSEG_MISMATCH,
                          opened->info.classifier ? "the model classifies whole pictures, the data are masks"
                                                  : "the model makes masks, the data are folders of classes");
-    if (mseg_train_is_random(&t->options) && opened->info.classes != t->classes)
-        return mseg_fail(err, MSEG_MISMATCH, "the network is to have %d classes, the data have %d", opened->info.classes,
-                         t->classes);
-    return MSEG_OK;
+    return mseg_train_is_random(&t->options) ? check_classes(t, &opened->info, err) : MSEG_OK;
 }
 
 /* ---- classes ------------------------------------------------------------------------------------------------------------ */
@@ -175,9 +181,12 @@ static mseg_status check_memory(mseg_training *t, const mseg_net *net, const mse
                          "what the teacher says of %zu photos takes %.1f GB, %.1f GB are there: take fewer photos or steps",
                          t->options.n_train, (double)answers / 1e9, (double)there / 1e9);
     const size_t each = t->state.bytes_per_sample, least = alone - each + answers;
-    return mseg_fail(err, MSEG_LIMIT, "batches of %d pictures of %d x %d take %.1f GB, %.1f GB are there: batch %d would fit",
-                     how->batch, how->width, how->height, (double)all / 1e9, (double)there / 1e9,
-                     there > least ? (int)((there - least) / each) : 0);
+    const int fits = there > least ? (int)((there - least) / each) : 0;
+    char advice[64] = "not even one would fit, a smaller size is needed";
+    if (fits > 0)
+        snprintf(advice, sizeof advice, "batch %d would fit", fits);
+    return mseg_fail(err, MSEG_LIMIT, "batches of %d pictures of %d x %d take %.1f GB, %.1f GB are there: %s", how->batch,
+                     how->width, how->height, (double)all / 1e9, (double)there / 1e9, advice);
 }
 
 /* Few pixels a step: a mean and variance of the coarsest map of the batch say little. */
@@ -297,9 +306,11 @@ mseg_status mseg_train_network(mseg_training *t, mseg_opened *opened, mseg_error
         status = mseg_fail(err, MSEG_UNSUPPORTED, "the model has no layer that is called its classifier");
     if (!status && mseg_net_copy(&t->net, &opened->net))
         status = mseg_fail(err, MSEG_NOMEM, NULL);
+    for (int i = 0; i < t->net.count && !status; i++) /* a norm's shift is one */
+        t->net.layers[i].bias = t->net.layers[i].kind == MSEG_CONV || t->net.layers[i].kind == MSEG_DEPTHWISE;
     t->info = opened->info;
     if (!status && mseg_train_is_widened(&t->options))
-        status = widen(t, opened->info.classes, err);
+        status = widen(t, err);
     if (status) {
         mseg_opened_close(opened);
         return status;

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/alloc.h"
 #include "base/parallel.h"
@@ -27,6 +28,20 @@ static mseg_status open_model(mseg_train_teacher *t, mseg_error *err)
     return path ? mseg_model_open(&t->model, path, &how, err) : mseg_model_open_builtin(&t->model, &how, err);
 }
 
+/* The classes are the teacher's, whatever they are called, but not its own names at other numbers. */
+static mseg_status check_names(const mseg_train_teacher *t, mseg_error *err)
+{
+    const char *const *names = t->data.rules->palette.names;
+    for (int c = 0; c < t->info.classes; c++) {
+        const char *own = mseg_model_label(t->model, c);
+        for (int id = 0; own && *own && id < t->info.classes; id++)
+            if (id != c && !strcasecmp(names[id], own) && strcasecmp(names[c], own))
+                return mseg_fail(err, MSEG_MISMATCH,
+                                 "its class %d is %s, which is class %d of the list: give the list in its order", c, own, id);
+    }
+    return MSEG_OK;
+}
+
 static mseg_status open_sessions(mseg_train_teacher *t, mseg_error *err)
 {
     mseg_status status = open_model(t, err);
@@ -35,6 +50,7 @@ static mseg_status open_sessions(mseg_train_teacher *t, mseg_error *err)
     t->info = mseg_model_describe(t->model);
     if (t->info.classifier || t->info.classes != t->options.classes)
         return mseg_fail(err, MSEG_MISMATCH, "it knows %d classes, the network learns %d", t->info.classes, t->options.classes);
+    status = check_names(t, err);
     for (int k = 0; k < t->workers && !status; k++)
         status = mseg_session_open(&t->sessions[k], t->model, NULL, err);
     return status;

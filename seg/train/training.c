@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "weights/label.h"
 
 void mseg_training_tell(const mseg_training *t, mseg_train_severity severity, const char *file, const char *format, ...)
 {
@@ -64,6 +65,8 @@ static mseg_status weigh_classes(mseg_training *t, mseg_error *err)
     if (!t->teacher || t->options.equal_classes)
         return MSEG_OK;
     mseg_status status = mseg_train_teacher_shares(t->teacher, PHOTOS, t->pool, shares, err);
+    for (int id = 0; id < 256; id++)
+        shares[id] *= t->weights[id] > 0; /* what does not count stays so */
     if (!status)
         mseg_train_area_weights(shares, t->weights);
     return status;
@@ -120,6 +123,7 @@ static void count_samples(mseg_training *t)
     enum { WARM = 300, PART = 20 };
     mseg_train_options *o = &t->options;
     const double used = (double)mseg_train_data_figures(t->data)->used;
+    o->learning_rate = o->learning_rate > 0 ? o->learning_rate : mseg_train_default_rate(o);
     if (o->epochs > 0)
         o->steps = (int64_t)ceil(o->epochs * used / o->batch);
     t->state.left_out = (int64_t)mseg_train_data_figures(t->data)->left_out;
@@ -130,6 +134,19 @@ static void count_samples(mseg_training *t)
         o->warmup = o->steps > 0 ? fmin(WARM, (double)(o->steps / PART)) : 100;
 }
 
+/* Whether a model file can hold the names of the classes. */
+static mseg_status check_names(const mseg_training *t, mseg_error *err)
+{
+    const char *const *names = t->options.rules->palette.names;
+    for (int c = 0; c < t->classes; c++)
+        if (!mseg_is_line(names[c]) || strlen(names[c]) > MSEG_MAX_LABEL_BYTES)
+            return mseg_fail(
+                err, MSEG_INVAL,
+                "class %d is called '%.80s', which no model file can hold: names are lines of UTF-8 of at most %d bytes", c,
+                names[c], MSEG_MAX_LABEL_BYTES);
+    return MSEG_OK;
+}
+
 static mseg_status open_training(mseg_training *t, const mseg_train_options *options, mseg_error *err)
 {
     mseg_opened opened;
@@ -137,7 +154,9 @@ static mseg_status open_training(mseg_training *t, const mseg_train_options *opt
     if (status)
         return status;
     t->classes = t->options.rules->palette.count;
-    status = mseg_cpu_choose(&t->cpu, t->options.cpu, err);
+    status = check_names(t, err);
+    if (!status)
+        status = mseg_cpu_choose(&t->cpu, t->options.cpu, err);
     if (status)
         return status;
     t->kernels = mseg_train_kernels_for(&t->cpu, t->options.half);

@@ -65,6 +65,9 @@ static inline bool mseg_train_is_widened(const mseg_train_options *options)
 /** What a caller gave, checked, with what its zeros stand for where that does not depend on the model. Errors: MSEG_INVAL. */
 mseg_status mseg_train_options_take(mseg_train_options *used, const mseg_train_options *given, mseg_error *err);
 
+/** The learning rate that nobody asked for: RMSProp's depends on the batch. */
+double mseg_train_default_rate(const mseg_train_options *options);
+
 /** Opens the network that is trained: net, info, size and output stride of the options. On failure *opened is all zero. */
 mseg_status mseg_train_network(mseg_training *training, mseg_opened *opened, mseg_error *err);
 

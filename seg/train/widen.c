@@ -13,8 +13,7 @@
 static bool has_place_for(const mseg_net_layer *wide, const mseg_net_layer *narrow)
 {
     return wide->kind == narrow->kind && !strcmp(wide->name, narrow->name) && wide->kernel == narrow->kernel &&
-           wide->n_in == narrow->n_in && wide->add == narrow->add &&
-           !memcmp(wide->in, narrow->in, (size_t)wide->n_in * sizeof *wide->in);
+           wide->n_in == narrow->n_in && !memcmp(wide->in, narrow->in, (size_t)wide->n_in * sizeof *wide->in);
 }
 
 mseg_status mseg_widen_net(mseg_net *net, const mseg_net *wide, mseg_error *err)
@@ -23,6 +22,11 @@ mseg_status mseg_widen_net(mseg_net *net, const mseg_net *wide, mseg_error *err)
     for (int i = 0; i < least; i++)
         if (!has_place_for(&wide->layers[i], &net->layers[i]))
             return mseg_fail(err, MSEG_MISMATCH, "its layer %s is another one than the model's %s", wide->layers[i].name,
+                             net->layers[i].name);
+        else if (wide->layers[i].add != net->layers[i].add)
+            return mseg_fail(err, MSEG_MISMATCH,
+                             "%s adds a map to what it makes in only one of the two: the narrower one has as many "
+                             "channels before as behind",
                              net->layers[i].name);
         else if (!mseg_net_is_output(net, i) && wide->layers[i].channels < net->layers[i].channels)
             return mseg_fail(err, MSEG_MISMATCH, "%s has %d channels, the model's %d: no layer may be narrower",
@@ -127,7 +131,7 @@ mseg_status mseg_widen_weights(mseg_weights **weights, const mseg_net *wide, con
                                const mseg_weights *narrow_weights, double noise, uint64_t seed, mseg_error *err)
 {
     widening w = {wide, narrow, noise, seed};
-    mseg_status status = mseg_weights_made(weights);
+    mseg_status status = mseg_weights_made(weights, mseg_weights_padding(narrow_weights));
     if (status)
         return mseg_fail(err, status, NULL);
     for (int i = 1; i < wide->count && !status; i++) {

@@ -190,6 +190,37 @@ class Data(Folder):
                                env=ENVIRONMENT)
         self.assertEqual(sorted(line.split()[-1] for line in named.stdout.splitlines()[1:]), ['ant', 'cow', 'zebra'])
 
+    def test_folders_that_no_model_can_name(self):
+        for name in (b'caf\xe9', b'two\nlines'):
+            with self.subTest(name):
+                for folder, photos in ((name, b'ant'), (b'zebra', b'zebra')):
+                    shutil.copytree(os.path.join(b'kinds', photos), os.path.join(b'out/kinds', folder))
+                done = subprocess.run([MSEG, 'train', '--folders', 'out/kinds', '--arch', 'mnv2:0.1', *SMALL, '--steps', '1', '-o',
+                                       'out/x.tflite'], capture_output=True, env=ENVIRONMENT)
+                self.assertEqual(done.returncode, 2)
+                self.assertRegex(done.stderr, rb"\nmseg: train: class [01] is called '.*', which no model file can hold: names are [^\n]+\n$")
+                self.assertEqual(os.listdir('out'), ['kinds'])
+                shutil.rmtree('out/kinds')
+
+    def test_folders_without_photos_to_validate_with(self):
+        said = self.train('--folders', 'kinds', '--val-folders', 'val-im', '--arch', 'mnv2:0.35', *SMALL, '--steps', '1', status=2).stderr
+        self.assertIn('mseg: val-im: no photo to validate with; it takes a folder for each class, as --folders\n', said)
+
+    def test_folders_and_a_model_in_the_environment(self):
+        said = subprocess.run([MSEG, 'train', '--folders', 'kinds', '-o', 'out/x.tflite'], capture_output=True, text=True,
+                              env=ENVIRONMENT | {'MSEG_MODEL': 'none'}).stderr
+        self.assertIn('mseg: no model: none is not in ', said)
+
+    def test_classes_in_another_order_than_the_teachers(self):
+        self.train(*PAIRS, '--steps', '1', out='out/teacher.tflite')
+        lines = shapes.CLASSES.splitlines()
+        ids, names = zip(*(line.split(' ', 1) for line in lines))
+        with open('out/turned', 'w', encoding='utf-8') as out:
+            out.writelines(f'{number} {name}\n' for number, name in zip(ids, names[1:] + names[:1]))
+        said = self.train('--images', 'im', '--teacher', 'out/teacher.tflite', '--classes', 'out/turned', *SMALL, '--steps', '1',
+                          status=2).stderr
+        self.assertRegex(said, 'mseg: train: the teacher out/teacher.tflite: its class 0 is .*, which is class [1-9]+ of the list')
+
     def test_folders_to_validate_with(self):
         shapes.folders('out/val', {'cow': 2})
         args = ['--folders', 'kinds', '--val-folders', 'out/val', '--arch', 'mnv2:0.1', *SMALL, '--steps', '1']
@@ -370,6 +401,24 @@ class Told(Folder):
         self.assertIn("mnv2:0.35: backbone.block1.project has 8 channels, the model's 16: no layer may be narrower\n", said)
         self.assertEqual(os.listdir('out'), ['x.tflite'])
 
+    def test_padding_and_biases_of_a_model_without_them(self):
+        """A model that pads as PyTorch does, with convolutions that have neither bias nor norm: written as it was trained."""
+        plain = os.path.join(os.path.dirname(TINY), 'plain.tflite')
+        for name in ('x.safetensors', 'x.tflite'):
+            self.train('--images', 'im', '--masks', 'ma', '--classes', 'c', '-m', plain, *SMALL, '--steps', '1', '--size', '33',
+                       out=f'out/{name}')
+            with open(f'out/{name}', 'rb') as file:
+                self.assertRegex(file.read(), rb'padding\W+symmetric')
+            subprocess.run([MSEG, 'run', '-q', '-m', f'out/{name}', 'im', '-o', f'out/{name}-masks'], check=True, env=ENVIRONMENT)
+
+    def test_default_rate_is_that_of_the_batch(self):
+        """Which few photos make smaller."""
+        events, _ = self.events('--images', 'im', '--masks', 'ma', *TO_MASKS, '--batch', '64', '--optimizer', 'rmsprop', '--schedule',
+                                'constant', '--warmup', '0', '--steps', '1')
+        batch = events['start'][0]['batch']
+        self.assertLess(batch, 12)
+        self.assertAlmostEqual(events['step'][-1]['learning_rate'], 0.045 * batch / 96)
+
     def test_result_is_a_model_as_any_other(self):
         """Of VOC's classes, which are the default; the masks' ids 0 to 2 are among them."""
         self.train('--images', 'im', '--masks', 'ma', '-m', TINY, *SMALL, '--steps', '2')
@@ -491,7 +540,7 @@ class Features(Folder):
         self.assertEqual(os.listdir('out'), ['x.tflite.checkpoint'])
         other = ['2' if word == '1' else word for word in how]
         said = self.train(*self.PUPIL, *other, '--resume', status=2).stderr
-        self.assertIn('mseg: out/x.tflite.checkpoint: it is of another training (features: 1)', said)
+        self.assertIn('mseg: out/x.tflite.checkpoint: it is of another training (features: 1; here features: 2)', said)
         self.train(*self.PUPIL, *how, '-q', '--resume')
         with open('out/x.tflite', 'rb') as file:
             self.assertEqual(file.read(), wanted)
@@ -602,8 +651,12 @@ class Stopped(Folder):
             self.await_step(process, 4)
             process.send_signal(signal.SIGTERM)
             self.finish(process)
-        done = self.train(*self.LONG, '--holdout', '50', '--resume', status=2)
-        self.assertIn('mseg: out/x.tflite.checkpoint: ', done.stderr)
+        with open('out/map', 'w', encoding='utf-8') as out:
+            out.write('0 1\n1 0\n2 2\n')
+        for other in (['--holdout', '50'], ['--map', 'out/map'], ['--ignore', '1']):
+            done = self.train(*self.LONG, *other, '--resume', status=2)
+            self.assertIn('mseg: out/x.tflite.checkpoint: it is of another training (', done.stderr)
+        os.remove('out/map')
         self.assertEqual(os.listdir('out'), ['x.tflite.checkpoint'])
 
     def test_ignored_signals_stay_so(self):

@@ -218,7 +218,7 @@ class Said(Folder):
         yield self.shell(f'mseg train {TINY} -y --images nomask/images --masks nomask/masks --classes D/classes.txt -o said.tflite')
         yield self.train('-m mine.tflite --read-masks colors', classes='turned.txt')
         yield self.train(classes=None)  # VOC's, which the built-in model sees none of
-        yield self.train('--arch mnv2:1.4 --os 8 --size 4097 --batch 24', status=2)
+        yield self.train('--arch mnv2:1.4 --os 8 --size 2561 --batch 24', status=2)
         yield self.train('--optimizer sgd --lr 1000 --weight-decay 10 --warmup 0 --steps 40', status=2)
         shutil.copy('D/classes.txt', 'said2.tflite.checkpoint')
         yield self.shell(f'mseg train {TINY} --images D/images --masks D/masks -o said2.tflite', 2)

@@ -128,6 +128,10 @@ static void others_are_refused(void **state)
 {
     (void)state;
     refused("mnv2:0.5", "mnv2:0.35", "backbone.block1.project has 8 channels, the model's 16: no layer may be narrower");
+    refused("mnv2:0.25", "mnv2:0.5",
+            "backbone.block0.project adds a map to what it makes in only one of the two: the narrower one has as many channels "
+            "before as "
+            "behind");
     refused("mnv2:0.5", "mnv1:0.5",
             "its layer backbone.block0.pointwise is another one than the model's backbone.block0.project");
     refused("mnv2:0.5", "mnv2:0.5:aspp", "its layer head.aspp1 is another one than the model's head.projection");
