@@ -107,6 +107,12 @@ class Data(Folder):
             with self.subTest(args):
                 self.assertEqual(self.numbers('--voc', 'voc', *TO_MASKS, '-y', *args)[:2], expected)
 
+    def test_lists_are_not_replaced(self):
+        for name in ('train', 'val'):
+            path = f'voc/ImageSets/Segmentation/{name}.txt'
+            said = self.train('--voc', 'voc', *TO_MASKS, '--steps', '1', '--html', path, status=2).stderr
+            self.assertIn(f'mseg: {path}: --html would replace the input {path}', said)
+
     def test_devkit_without_val(self):
         shapes.devkit('out/voc', {'train': range(6)})
         done = self.train('--voc', 'out/voc', *TO_MASKS, '--steps', '1', status=2)
