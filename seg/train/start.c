@@ -249,7 +249,7 @@ static mseg_status add_hint(const mseg_training *t, const mseg_opened *opened, m
     return status ? mseg_fail(err, status, NULL) : MSEG_OK;
 }
 
-#define COPY_NOISE 0.1 /* of a copied weight: enough for copies to part */
+#define COPY_NOISE 0.01 /* of a copied weight: enough for copies to part, and the network still says what the model says */
 
 static mseg_status open_engine(mseg_training *t, const mseg_opened *opened, const int *from, mseg_error *err)
 {
